@@ -1,0 +1,403 @@
+/*
+ * control.c - certctl's connections: who may connect, what is asked, and who
+ * is told what becomes of it.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    decoded messages from an administrator, who may be uid 0 or only a
+ *           member of the admin group.
+ * Promise:  nobody else is heard; one request at a time; a client that leaves
+ *           leaves its jobs running.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "monitor.h"
+
+#define CLIENTS_MAX	   256
+#define QUEUE_MAX_BYTES	   (16u * 1024 * 1024) /* 100,000 rows fit */
+#define CLIENT_NAME_BYTES  64
+
+/* That a client wants to know what becomes of a job. */
+struct follow {
+	LIST_ENTRY(follow) of_job, of_client;
+	struct job *job;
+	struct client *client;
+};
+
+struct client {
+	TAILQ_ENTRY(client) link;
+	struct monitor *m;
+	struct channel *channel; /* NULL: it has left */
+	uid_t uid;
+	char name[CLIENT_NAME_BYTES];
+	struct request request;
+	LIST_HEAD(, follow) follows;
+	bool busy, follows_all;
+	size_t holds;
+};
+
+static void
+free_client(struct client *c)
+{
+	struct follow *f;
+
+	while ((f = LIST_FIRST(&c->follows)) != NULL) {
+		LIST_REMOVE(f, of_job);
+		LIST_REMOVE(f, of_client);
+		free(f);
+	}
+	request_clear(&c->request);
+	TAILQ_REMOVE(&c->m->clients, c, link);
+	free(c);
+}
+
+void
+client_hold(struct client *c)
+{
+	c->holds++;
+}
+
+void
+client_release(struct client *c)
+{
+	if (--c->holds == 0 && c->channel == NULL)
+		free_client(c);
+}
+
+uid_t
+client_uid(const struct client *c)
+{
+	return c->uid;
+}
+
+const char *
+client_name(const struct client *c)
+{
+	return c->name;
+}
+
+struct monitor *
+client_monitor(const struct client *c)
+{
+	return c->m;
+}
+
+void
+client_send(struct client *c, struct msg *m)
+{
+	struct err *e;
+
+	if (c->channel == NULL)
+		return;
+	if ((e = channel_send(c->channel, m, -1)) != NULL)
+		log_err(LOG_LEVEL_ERROR, err_wrap(e, "%s", c->name));
+}
+
+void
+client_fact(struct client *c, const char *key, const char *value)
+{
+	struct msg m = { .type = MSG_fact };
+
+	m.fact.key = str_of(key);
+	m.fact.value = str_of(value);
+	client_send(c, &m);
+}
+
+void
+client_end(struct client *c)
+{
+	struct msg m = { .type = MSG_end };
+
+	client_send(c, &m);
+	request_clear(&c->request);
+	c->busy = false;
+}
+
+void
+client_refuse(struct client *c, uint32_t exit, struct err *e)
+{
+	struct msg m = { .type = MSG_error };
+
+	log_audit("%s: refused: %s", c->name, err_text(e));
+	m.error.exit = exit;
+	m.error.text = str_of(err_text(e));
+	m.error.advice = str_of(err_advice(e));
+	client_send(c, &m);
+	client_end(c);
+	err_free(e);
+}
+
+void
+client_follow(struct client *c, struct job *j)
+{
+	struct msg m = { .type = MSG_accepted };
+	struct follow *f;
+
+	m.accepted.job = j->id;
+	m.accepted.lineage = str_of(j->lineage);
+	client_send(c, &m);
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		return;
+	f->job = j;
+	f->client = c;
+	LIST_INSERT_HEAD(&j->followers, f, of_job);
+	LIST_INSERT_HEAD(&c->follows, f, of_client);
+}
+
+/* Calls tell for everybody who follows the job. */
+static void
+tell_followers(struct job *j, struct msg *m)
+{
+	struct follow *f;
+	struct client *c;
+
+	LIST_FOREACH(f, &j->followers, of_job)
+		client_send(f->client, m);
+	TAILQ_FOREACH(c, &j->m->clients, link)
+		if (c->follows_all)
+			client_send(c, m);
+}
+
+void
+control_event(struct job *j, enum stage stage, const char *text)
+{
+	struct msg m = { .type = MSG_event };
+
+	m.event.job = j->id;
+	m.event.lineage = str_of(j->lineage);
+	m.event.stage = stage;
+	m.event.text = str_of(text);
+	m.event.time = (uint64_t)time(NULL);
+	tell_followers(j, &m);
+}
+
+void
+control_fact(struct job *j, const char *key, const char *value)
+{
+	struct msg m = { .type = MSG_fact };
+
+	m.fact.key = str_of(key);
+	m.fact.value = str_of(value);
+	tell_followers(j, &m);
+}
+
+void
+control_result(struct job *j, const struct err *e, const char *text)
+{
+	struct msg m = { .type = MSG_result };
+	struct follow *f;
+	struct client *c;
+
+	m.result.job = j->id;
+	m.result.lineage = str_of(j->lineage);
+	m.result.ok = e == NULL;
+	m.result.text = str_of(e == NULL ? text : err_text(e));
+	m.result.advice = str_of(err_advice(e));
+	m.result.retry_at = (uint64_t)err_when(e);
+	tell_followers(j, &m);
+	while ((f = LIST_FIRST(&j->followers)) != NULL) {
+		c = f->client;
+		LIST_REMOVE(f, of_job);
+		LIST_REMOVE(f, of_client);
+		free(f);
+		if (LIST_EMPTY(&c->follows) && !c->follows_all)
+			client_end(c);
+	}
+}
+
+/* ---- requests ---- */
+
+static struct err *
+on_option(struct client *c, const struct msg *m)
+{
+	const struct msg_option *o = &m->option;
+	const char *why = policy_option(o->option, c->uid);
+	char **slot;
+
+	if (why != NULL) {
+		c->request.refusal = why;
+		return NULL;
+	}
+	slot = &c->request.options[o->option];
+	free(*slot);
+	*slot = str_dup(o->value);
+	return *slot == NULL ? err_sys("option") : NULL;
+}
+
+static struct err *
+on_issue(struct client *c, const struct msg *m)
+{
+	request_issue(c, &c->request, m->issue.names);
+	return NULL;
+}
+
+static struct err *
+on_list(struct client *c, const struct msg *m)
+{
+	(void)m;
+	report_list(c);
+	return NULL;
+}
+
+static struct err *
+on_show(struct client *c, const struct msg *m)
+{
+	report_show(c, m->show.lineage);
+	return NULL;
+}
+
+static struct err *
+on_status(struct client *c, const struct msg *m)
+{
+	(void)m;
+	report_status(c);
+	return NULL;
+}
+
+static struct err *
+on_watch(struct client *c, const struct msg *m)
+{
+	struct job *j;
+
+	if (m->watch.job == 0) {
+		c->follows_all = true;
+		return NULL;
+	}
+	if ((j = job_find(c->m, m->watch.job)) == NULL)
+		client_refuse(c, 1, err_advise(err_new("there is no job %u",
+		    m->watch.job), "certctl status lists the jobs"));
+	else
+		client_follow(c, j);
+	return NULL;
+}
+
+static struct err *
+on_cancel(struct client *c, const struct msg *m)
+{
+	struct job *j = job_find(c->m, m->cancel.job);
+
+	if (j == NULL) {
+		client_refuse(c, 1, err_advise(err_new("there is no job %u",
+		    m->cancel.job), "certctl status lists the jobs"));
+		return NULL;
+	}
+	log_audit("%s: cancel job %u", c->name, j->id);
+	client_follow(c, j);
+	job_fail(j, err_new("cancelled by an administrator"));
+	return NULL;
+}
+
+static const struct handler {
+	enum msg_type type;
+	bool request; /* one at a time; ended by "end" */
+	struct err *(*on)(struct client *c, const struct msg *m);
+} handlers[] = {
+	{ MSG_option, false, on_option },
+	{ MSG_issue, true, on_issue },
+	{ MSG_list, true, on_list },
+	{ MSG_show, true, on_show },
+	{ MSG_status, true, on_status },
+	{ MSG_watch, true, on_watch },
+	{ MSG_cancel, true, on_cancel },
+};
+
+static struct err *
+on_message(void *arg, const struct msg *m, int fd)
+{
+	struct client *c = arg;
+	size_t i;
+
+	(void)fd; /* no message of certctl carries one */
+	if (c->busy)
+		return err_new("a request before the end of the last one");
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == m->type)
+			break;
+	if (i == sizeof(handlers) / sizeof(handlers[0]))
+		return err_new("%s is not served", msg_row(m->type)->name);
+	if (!handlers[i].request)
+		return handlers[i].on(c, m);
+	c->busy = true;
+	if (c->request.refusal != NULL) {
+		client_refuse(c, 3, err_new("%s", c->request.refusal));
+		return NULL;
+	}
+	return handlers[i].on(c, m);
+}
+
+static void
+on_closed(void *arg, const struct err *reason)
+{
+	struct client *c = arg;
+
+	(void)reason;
+	c->channel = NULL;
+	if (c->holds == 0)
+		free_client(c);
+}
+
+static const struct channel_ops ops = { on_message, NULL, on_closed };
+
+/* A stranger is told so, unheard. */
+static void
+turn_away(struct client *c)
+{
+	log_audit("%s: refused: neither root nor in the admin group", c->name);
+	client_refuse(c, 3, err_advise(err_new("you may not use certd"),
+	    "become root, or join the group %s", c->m->cfg->admin_group));
+	channel_finish(c->channel);
+}
+
+void
+control_accept(struct monitor *m, int fd)
+{
+	struct client *c = NULL, *other;
+	bool member = false;
+	struct err *e;
+	size_t n = 0;
+	uid_t uid;
+	pid_t pid;
+
+	TAILQ_FOREACH(other, &m->clients, link)
+		n++;
+	if ((e = socket_peer(fd, m->admin_gid, &uid, &pid, &member)) != NULL)
+		goto fail;
+	if (n >= CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
+		e = err_new("too many connections");
+		goto fail;
+	}
+	c->m = m;
+	c->uid = uid;
+	LIST_INIT(&c->follows);
+	(void)snprintf(c->name, sizeof(c->name), "certctl uid=%u pid=%d",
+	    (unsigned)uid, (int)pid);
+	if ((e = channel_new(m->base, fd, ROLE_MONITOR, ROLE_ADMIN, c->name,
+	    QUEUE_MAX_BYTES, &ops, c, &c->channel)) != NULL) {
+		free(c);
+		goto out; /* the channel took fd */
+	}
+	TAILQ_INSERT_TAIL(&m->clients, c, link);
+	if (!member)
+		turn_away(c);
+	return;
+fail:
+	close(fd);
+out:
+	log_err(LOG_LEVEL_WARN, err_wrap(e, "control socket"));
+}
+
+void
+control_close_all(struct monitor *m)
+{
+	struct client *c, *next;
+
+	for (c = TAILQ_FIRST(&m->clients); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		channel_free(c->channel);
+		c->channel = NULL;
+		free_client(c);
+	}
+}

@@ -1,0 +1,190 @@
+/*
+ * install.c - from the CA's chain to live/.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    bytes from acmew, which go to the signer unread; what goes into the
+ *           store is the signer's re-encoding.
+ * Promise:  either live/ shows the new certificate with its key, or nothing has
+ *           changed.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "monitor.h"
+
+/* certbot holds its lock for as long as it runs. */
+#define LOCK_TRIES	300
+#define LOCK_PAUSE_SECS 1
+
+/* A checked chain that goes into the store as soon as the lock is free. */
+struct install {
+	struct job *job;
+	uint32_t id; /* the worker's request */
+	char *cert, *chain;
+	time_t not_after;
+	struct event *timer;
+	unsigned tries;
+};
+
+void
+install_cancel(struct job *j)
+{
+	struct install *in = j->install;
+
+	if (in == NULL)
+		return;
+	j->install = NULL;
+	if (in->timer != NULL)
+		event_free(in->timer);
+	free(in->cert);
+	free(in->chain);
+	free(in);
+}
+
+static struct renewal
+renewal_of(const struct job *j)
+{
+	const struct config *cfg = j->m->cfg;
+	const struct lineage *old = j->files;
+	struct renewal r = {
+		.server = j->server,
+		.account = registration_id(j->account),
+		.authenticator = "dns-cloudflare",
+		.credentials = cfg->credentials,
+		.propagation_secs = cfg->propagation_least_secs,
+		.key_kind = j->key_kind,
+		.preferred_chain = j->preferred_chain,
+		.pre_hook = j->pre_hook,
+		.post_hook = j->post_hook,
+		.deploy_hook = j->deploy_hook,
+	};
+
+	if (old != NULL) { /* what was not said anew stays as it was */
+		r.reuse_key = old->reuse_key;
+		if (r.pre_hook == NULL)
+			r.pre_hook = old->pre_hook;
+		if (r.post_hook == NULL)
+			r.post_hook = old->post_hook;
+		if (r.deploy_hook == NULL)
+			r.deploy_hook = old->deploy_hook;
+	}
+	return r;
+}
+
+/* Tells the followers where the certificate is. */
+static void
+tell_paths(struct job *j, time_t not_after)
+{
+	char path[4400], when[TEXT_TIME_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/live/%s/fullchain.pem",
+	    store_path(j->m->store), j->lineage);
+	control_fact(j, "certificate", path);
+	(void)snprintf(path, sizeof(path), "%s/live/%s/privkey.pem",
+	    store_path(j->m->store), j->lineage);
+	control_fact(j, "private_key", path);
+	control_fact(j, "expires", text_time(when, not_after));
+}
+
+/* The lock is ours. */
+static void
+store(struct install *in)
+{
+	struct job *j = in->job;
+	struct renewal renewal = renewal_of(j);
+	struct store_install what = { .job = j->id, .lineage = j->lineage,
+		.is_new = j->files == NULL, .cert = in->cert,
+		.cert_bytes = strlen(in->cert), .chain = in->chain,
+		.chain_bytes = strlen(in->chain), .renewal = &renewal };
+	struct msg m = { .type = MSG_stored, .id = in->id };
+	unsigned version;
+	struct err *e;
+
+	e = store_install(j->m->store, &what, &version);
+	store_unlock(j->m->store);
+	if (e != NULL) {
+		worker_refuse(j, in->id, err_wrap(e, "store"));
+		return;
+	}
+	log_audit("job %u (%s): stored version %u, valid until %s", j->id,
+	    j->lineage, version,
+	    text_time((char[TEXT_TIME_SIZE]) { 0 }, in->not_after));
+	m.stored.job = j->id;
+	worker_send(j, &m);
+	j->phase = JP_STORED;
+	tell_paths(j, in->not_after);
+	job_stored(j); /* in is gone */
+}
+
+static void
+try_store(evutil_socket_t fd, short what, void *arg)
+{
+	struct install *in = arg;
+	struct timeval pause = { .tv_sec = LOCK_PAUSE_SECS };
+	struct err *e = store_lock(in->job->m->store);
+
+	(void)fd;
+	(void)what;
+	if (e == NULL) {
+		store(in);
+	} else if (err_errno(e) == EAGAIN && in->tries++ < LOCK_TRIES) {
+		if (in->tries == 1)
+			job_progress(in->job, STAGE_store, err_text(e));
+		err_free(e);
+		(void)event_add(in->timer, &pause);
+	} else {
+		worker_refuse(in->job, in->id, err_wrap(e, "store"));
+	}
+}
+
+static void
+on_checked(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+	struct install *in = j->install;
+
+	job_release(j);
+	if (in == NULL) { /* cancelled in between */
+		err_free(e);
+		return;
+	}
+	if (e == NULL) {
+		in->cert = str_dup(answer->chain_good.cert);
+		in->chain = str_dup(answer->chain_good.chain);
+		in->not_after = (time_t)answer->chain_good.not_after;
+		in->timer = event_new(j->m->base, -1, 0, try_store, in);
+		if (in->cert == NULL || in->chain == NULL || in->timer == NULL)
+			e = err_new("certificate: out of memory");
+	}
+	if (e != NULL)
+		worker_refuse(j, in->id, err_wrap(e, "the certificate that "
+		    "the CA sent is refused"));
+	else
+		try_store(-1, 0, in);
+}
+
+struct err *
+install_chain(struct job *j, uint32_t id, struct str pem)
+{
+	struct msg m = { .type = MSG_chain_check };
+	struct err *e;
+
+	if (j->install != NULL)
+		return err_new("a second chain for the same job");
+	job_progress(j, STAGE_store, "");
+	if ((j->install = calloc(1, sizeof(*j->install))) == NULL)
+		return err_sys("certificate");
+	j->install->job = j;
+	j->install->id = id;
+	m.chain_check.key = j->key;
+	m.chain_check.names = (struct strs) { j->name_strs, j->n_names };
+	m.chain_check.pem = pem;
+	job_hold(j);
+	if ((e = peer_ask(j->m->signer, &m, -1, MSG_chain_good, on_checked,
+	    j)) != NULL)
+		job_release(j);
+	return e;
+}

@@ -1,0 +1,72 @@
+/*
+ * jail.c - what the monitor may still do once it serves.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Promise:  files yes (Landlock says which), sockets and programs no: it can
+ *           accept on the two sockets that it has, and make no other.
+ */
+#include <errno.h>
+
+#include "monitor.h"
+
+static const struct sandbox_rule rules[] = {
+	/* the two listening sockets, and who is at the other end */
+	SB_ANY("accept4", "certctl and acmew connect"),
+	SB_ANY("getsockopt", "SO_PEERCRED, SO_PEERGROUPS"),
+	SB_DENY("socket", EAFNOSUPPORT, "no network; syslog(3) may ask"),
+	SB_DENY("connect", EACCES, "no network"),
+	SB_DENY("bind", EACCES, "no new listening sockets"),
+	SB_ANY("wait4", "how a child ended"),
+
+	/* the store and the ledger: read */
+	SB_ANY("openat", "store, ledger and credentials file; see Landlock"),
+	SB_ANY("newfstatat", "store: what is a link, what a file"),
+	SB_ANY("fstat", "ledger"),
+	SB_ANY("stat", "ledger: sqlite looks at its files by path"),
+	SB_ANY("lstat", "likewise"),
+	SB_ANY("statx", "newer libc for stat"),
+	SB_ANY("fstatfs", "store: is there space"),
+	SB_ANY("statfs", "likewise"),
+	SB_ANY("getdents64", "store: lists of lineages, versions, hooks"),
+	SB_ANY("readlink", "credentials: a link of root's"),
+	SB_ANY("readlinkat", "store: which version live/ shows"),
+	SB_ANY("access", "ledger: is there a journal"),
+	SB_ANY("faccessat", "newer libc for access"),
+	SB_ANY("faccessat2", "likewise"),
+	SB_ANY("lseek", "ledger; directories read again"),
+	SB_ANY("pread64", "ledger"),
+	SB_ANY("fcntl", "locks of certbot and sqlite; dup; flags"),
+	SB_ANY("dup", "descriptors that are sent and kept"),
+
+	/* the store and the ledger: written */
+	SB_ANY("pwrite64", "ledger"),
+	SB_ANY("ftruncate", "ledger journal; files that a crash left"),
+	SB_ANY("fsync", "a step is on disk before the next"),
+	SB_ANY("fdatasync", "ledger"),
+	SB_ANY("mkdir", "store"),
+	SB_ANY("mkdirat", "store: archive/NAME, live/.NAME.new, staging"),
+	SB_ANY("unlink", "ledger journal"),
+	SB_ANY("unlinkat", "store: old versions, staging"),
+	SB_ANY("rename", "ledger moved aside"),
+	SB_ANY("renameat", "store: staging into place"),
+	SB_ANY("renameat2", "store: live/NAME swapped in"),
+	SB_ANY("symlinkat", "store: live/NAME/*.pem"),
+	SB_ANY("linkat", "store"),
+	SB_ANY("fchmod", "store: certbot's modes"),
+	SB_ANY("fchmodat", "likewise"),
+	SB_ANY("fchown", "store: the group of keys"),
+	SB_ANY("fchownat", "likewise"),
+	SB_ANY("umask", "modes are set, not inherited"),
+
+	SB_ANY("uname", "host name for meta.json"),
+	SB_ANY("geteuid", "sqlite: may it set owners"),
+	SB_ANY("getuid", "likewise"),
+};
+
+const struct sandbox monitor_jail = {
+	.process = "certd",
+	.rules = rules,
+	.n_rules = sizeof(rules) / sizeof(rules[0]),
+	.files = 4096,
+	.file_bytes = 1024u * 1024 * 1024, /* of the ledger */
+};

@@ -1,0 +1,453 @@
+/*
+ * job.c - the life of a job: prepared, given to a worker, tidied up.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    steps that end, well or not.
+ * Promise:  however a job ends, its records are removed and its key is either
+ *           in the store or gone; a job ends once, and within its limit.
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "monitor.h"
+#include "names.h"
+
+/* A job that has not ended by then never will: every wait inside has a shorter
+ * deadline. */
+#define JOB_LIMIT_SECS 7200
+/* Failures of the same names: 1 min, 10 min, 100 min, then daily. */
+#define BACKOFF_FIRST_SECS 60
+#define BACKOFF_MAX_SECS   86400
+
+static struct err *make_key(struct job *j);
+static struct err *wait_for_worker(struct job *j);
+static struct err *end(struct job *j);
+
+enum { STEP_WORK = 3, STEP_TIDY = 4 };
+
+/* The steps in their order. begin starts one; it ends with job_step_done(), or
+ * for STEP_WORK with job_stored() or job_fail(), at once or later. A failure
+ * goes on at STEP_TIDY. */
+static const struct step {
+	enum stage stage;
+	struct err *(*begin)(struct job *j);
+} steps[] = {
+	{ STAGE_queued, records_credentials },
+	{ STAGE_account, registration_start },
+	{ STAGE_key, make_key },
+	[STEP_WORK] = { STAGE_queued, wait_for_worker },
+	[STEP_TIDY] = { STAGE_cleanup, records_remove },
+	{ STAGE_hooks, deploy_run },
+	{ STAGE_done, end },
+};
+
+static void
+begin(struct job *j)
+{
+	struct err *e;
+
+	if (steps[j->step].stage != j->stage)
+		job_progress(j, steps[j->step].stage, "");
+	if ((e = steps[j->step].begin(j)) != NULL)
+		job_step_done(j, e);
+}
+
+void
+job_step_done(struct job *j, struct err *e)
+{
+	if (j->step < STEP_TIDY && j->ending) {
+		err_free(e);
+	} else if (j->step < STEP_TIDY && e != NULL) {
+		job_fail(j, e);
+	} else {
+		log_err(LOG_LEVEL_WARN, err_wrap(e, "job %u (%s)", j->id,
+		    j->lineage));
+		j->step++;
+		begin(j);
+	}
+}
+
+/* What happened is decided; the rest is tidying up. It begins from the event
+ * loop, so that nobody who fails a job finds it gone, and once every question
+ * that is under way has its answer: it may tell of a record that was made. */
+static void
+wind_up(struct job *j)
+{
+	j->ending = true;
+	worker_drop(j);
+	install_cancel(j);
+	registration_drop(j);
+	event_active(j->wake, EV_TIMEOUT, 0);
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *j = arg;
+
+	(void)fd;
+	(void)what;
+	if (!j->ending || j->pending > 0 || j->step >= STEP_TIDY)
+		return;
+	j->step = STEP_TIDY;
+	begin(j);
+}
+
+void
+job_fail(struct job *j, struct err *e)
+{
+	if (j->ending) {
+		err_free(e);
+		return;
+	}
+	j->failure = e;
+	wind_up(j);
+}
+
+void
+job_stored(struct job *j)
+{
+	if (j->ending)
+		return;
+	j->stored = true;
+	wind_up(j);
+}
+
+void
+job_hold(struct job *j)
+{
+	j->pending++;
+}
+
+void
+job_release(struct job *j)
+{
+	if (--j->pending == 0 && j->ending)
+		event_active(j->wake, EV_TIMEOUT, 0);
+}
+
+void
+job_progress(struct job *j, enum stage stage, const char *text)
+{
+	j->stage = stage;
+	log_info("job %u (%s): %s%s%s", j->id, j->lineage, stage_label(stage),
+	    *text == '\0' ? "" : ": ", text);
+	control_event(j, stage, text);
+}
+
+/* ---- the ledger's view ---- */
+
+/* The names as the ledger has them: one text, separated by spaces. */
+static char *
+joined_names(const struct job *j)
+{
+	size_t i, n = 1;
+	char *text, *p;
+
+	for (i = 0; i < j->n_names; i++)
+		n += strlen(j->names[i]) + 1;
+	if ((text = calloc(1, n)) == NULL)
+		return NULL;
+	for (p = text, i = 0; i < j->n_names; i++)
+		p += sprintf(p, "%s%s", i == 0 ? "" : " ", j->names[i]);
+	return text;
+}
+
+struct err *
+job_save(struct job *j)
+{
+	char *names = joined_names(j);
+	struct ledger_job row = { .id = j->id, .kind = "issue",
+		.lineage = j->lineage, .names = names, .server = j->server,
+		.account = j->account == NULL ? "" :
+		    registration_id(j->account),
+		.phase = j->phase, .order_url = j->order_url,
+		.created = j->created };
+	struct err *e;
+
+	if (names == NULL)
+		return err_sys("job");
+	if (j->id == 0)
+		e = ledger_job_add(j->m->ledger, &row);
+	else
+		e = ledger_job_update(j->m->ledger, &row);
+	j->id = row.id;
+	free(names);
+	return e;
+}
+
+struct err *
+job_ordered(struct job *j, struct str url)
+{
+	free(j->order_url);
+	j->order_url = str_dup(url);
+	return j->order_url == NULL ? err_sys("order URL") : job_save(j);
+}
+
+/* What is known of earlier failures with these names. */
+static struct err *
+count_failure(void *arg, const struct ledger_failure *f)
+{
+	*(uint32_t *)arg = f->count;
+	return NULL;
+}
+
+static time_t
+backoff(uint32_t failures)
+{
+	time_t secs = BACKOFF_FIRST_SECS;
+
+	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
+		secs *= 10;
+	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
+}
+
+/* Remembers how the job ended, for the list and for the next run. */
+static struct err *
+remember(struct job *j)
+{
+	char *names = joined_names(j);
+	const char *account = j->server;
+	uint32_t count = 0;
+	struct ledger_failure f;
+	struct err *e;
+
+	if (names == NULL)
+		return err_sys("failure");
+	if (j->failure == NULL) {
+		e = ledger_failure_clear(j->m->ledger, account, names);
+	} else if ((e = ledger_failure_get(j->m->ledger, account, names,
+	    count_failure, &count)) == NULL) {
+		f = (struct ledger_failure) { account, names, count + 1,
+			time(NULL), err_when(j->failure),
+			err_text(j->failure) };
+		if (f.retry_at < f.last + backoff(f.count))
+			f.retry_at = f.last + backoff(f.count);
+		e = ledger_failure_put(j->m->ledger, &f);
+	}
+	free(names);
+	return e;
+}
+
+/* ---- steps that are no other file's ---- */
+
+static void
+on_key(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+
+	(void)answer;
+	if (e == NULL)
+		e = store_stage_sync(j->m->store, j->id);
+	if (e == NULL)
+		log_audit("job %u (%s): key made", j->id, j->lineage);
+	job_release(j);
+	job_step_done(j, err_wrap(e, "make the key"));
+}
+
+static struct err *
+make_key(struct job *j)
+{
+	struct msg m = { .type = MSG_key_make };
+	struct err *e;
+	int fd;
+
+	if ((e = store_stage_key(j->m->store, j->id, &fd)) != NULL)
+		return e;
+	j->key = ++j->m->last_key;
+	m.key_make.key = j->key;
+	m.key_make.kind = j->key_kind;
+	job_hold(j);
+	e = peer_ask(j->m->signer, &m, fd, MSG_key_ready, on_key, j);
+	if (e != NULL)
+		job_release(j);
+	close(fd);
+	return e;
+}
+
+static struct err *
+wait_for_worker(struct job *j)
+{
+	j->phase = JP_START;
+	worker_dispatch(j->m);
+	return NULL;
+}
+
+bool
+job_waits_for_worker(const struct job *j)
+{
+	return j->step == STEP_WORK && j->worker == NULL && !j->ending;
+}
+
+static void
+free_job(struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->n_names; i++)
+		free(j->names[i]);
+	free(j->names);
+	free(j->name_strs);
+	free(j->lineage);
+	free(j->server);
+	free(j->preferred_chain);
+	free(j->contact);
+	free(j->deploy_hook);
+	free(j->pre_hook);
+	free(j->post_hook);
+	free(j->who);
+	free(j->order_url);
+	lineage_free(j->files);
+	if (j->deadline != NULL)
+		event_free(j->deadline);
+	if (j->wake != NULL)
+		event_free(j->wake);
+	err_free(j->failure);
+	free(j);
+}
+
+/* The last step: everybody is told, and the job is gone. */
+static struct err *
+end(struct job *j)
+{
+	struct monitor *m = j->m;
+	struct msg drop = { .type = MSG_key_drop };
+	struct err *e = NULL;
+
+	if (j->key != 0) {
+		drop.key_drop.key = j->key;
+		e = peer_tell(m->signer, &drop);
+	}
+	log_err(LOG_LEVEL_ERROR, e);
+	if (!j->stored)
+		store_unstage(m->store, j->id);
+	log_err(LOG_LEVEL_ERROR, remember(j));
+	log_err(LOG_LEVEL_ERROR, ledger_job_remove(m->ledger, j->id));
+	if (j->failure != NULL)
+		log_error("job %u (%s): %s", j->id, j->lineage,
+		    err_text(j->failure));
+	control_result(j, j->failure, "");
+	TAILQ_REMOVE(&m->jobs, j, link);
+	free_job(j);
+	monitor_rest(m);
+	return NULL;
+}
+
+/* ---- beginning ---- */
+
+struct job *
+job_new(struct monitor *m, const char *lineage, struct strs names)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	j->m = m;
+	j->phase = JP_START;
+	LIST_INIT(&j->followers);
+	j->created = time(NULL);
+	j->lineage = strdup(lineage);
+	j->names = calloc(names.n, sizeof(*j->names));
+	j->name_strs = calloc(names.n, sizeof(*j->name_strs));
+	if (j->lineage == NULL || j->names == NULL || j->name_strs == NULL)
+		goto fail;
+	for (; j->n_names < names.n; j->n_names++) {
+		char *name = str_dup(names.v[j->n_names]);
+
+		if (name == NULL)
+			goto fail;
+		j->names[j->n_names] = name;
+		j->name_strs[j->n_names] = str_of(name);
+	}
+	return j;
+fail:
+	free_job(j);
+	return NULL;
+}
+
+void
+job_discard(struct job *j)
+{
+	if (j != NULL)
+		free_job(j);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *j = arg;
+
+	(void)fd;
+	(void)what;
+	job_fail(j, err_new("not done after %d minutes, in stage \"%s\"",
+	    JOB_LIMIT_SECS / 60, stage_word(j->stage)));
+}
+
+struct err *
+job_start(struct job *j)
+{
+	struct timeval limit = { .tv_sec = JOB_LIMIT_SECS };
+	struct err *e;
+
+	if ((e = job_save(j)) != NULL)
+		return e;
+	j->deadline = event_new(j->m->base, -1, 0, on_deadline, j);
+	j->wake = event_new(j->m->base, -1, 0, on_wake, j);
+	if (j->deadline == NULL || j->wake == NULL ||
+	    event_add(j->deadline, &limit) == -1)
+		return err_new("job: out of memory");
+	TAILQ_INSERT_TAIL(&j->m->jobs, j, link);
+	return NULL;
+}
+
+void
+job_run(struct job *j)
+{
+	j->step = 0;
+	begin(j);
+}
+
+struct job *
+job_of_lineage(struct monitor *m, const char *lineage)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &m->jobs, link)
+		if (strcmp(j->lineage, lineage) == 0)
+			return j;
+	return NULL;
+}
+
+struct job *
+job_find(struct monitor *m, uint32_t id)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &m->jobs, link)
+		if (j->id == id)
+			return j;
+	return NULL;
+}
+
+struct grant
+job_grant(const struct job *j)
+{
+	return (struct grant) { j->phase, &j->origin,
+		{ j->name_strs, j->n_names }, registration_url(j->account) };
+}
+
+void
+jobs_free(struct monitor *m)
+{
+	struct job *j;
+
+	while ((j = TAILQ_FIRST(&m->jobs)) != NULL) {
+		TAILQ_REMOVE(&m->jobs, j, link);
+		install_cancel(j);
+		free_job(j);
+	}
+}

@@ -1,0 +1,410 @@
+/*
+ * main.c - certd, the monitor: starts the others, locks itself in, serves.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Promise:  everything that needs a program, a user name or a new socket
+ *           happens before the jail, and nothing foreign is read before it.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "monitor.h"
+
+#define LEAVE_SECS	  5
+#define IDLE_DEFAULT_SECS 30
+
+struct arguments {
+	const char *config_file; /* NULL: the usual one, where there is one */
+	bool foreground, spawn, check_config;
+};
+
+/* ---- before the jail ---- */
+
+static void
+usage(int status)
+{
+	(void)fprintf(status == 0 ? stdout : stderr,
+	    "usage: certd [--config FILE] [--foreground] [--spawn] "
+	    "[--check-config] [--version]\n"
+	    "  --config FILE   instead of " CONFIG_FILE "\n"
+	    "  --foreground    make the sockets, and stay when idle\n"
+	    "  --spawn         start the hook runner and a worker too\n"
+	    "  --check-config  read the configuration, say what is wrong\n");
+	exit(status);
+}
+
+static struct arguments
+parse(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "spawn", no_argument, NULL, 's' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct arguments a = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'c')
+			a.config_file = optarg;
+		else if (c == 'f')
+			a.foreground = true;
+		else if (c == 's')
+			a.spawn = true;
+		else if (c == 'k')
+			a.check_config = true;
+		else if (c == 'v')
+			exit(printf("certd %s\n", VERSION) < 0);
+		else
+			usage(c == 'h' ? 0 : 2);
+	}
+	if (optind < argc)
+		usage(2);
+	return a;
+}
+
+/* A group's number; -1 where it does not exist and need not. */
+static struct err *
+find_group(const char *key, const char *name, bool required, gid_t *gid)
+{
+	struct group *g;
+
+	*gid = (gid_t)-1;
+	if (*name == '\0')
+		return NULL;
+	if ((g = getgrnam(name)) != NULL) {
+		*gid = g->gr_gid;
+		return NULL;
+	}
+	if (required)
+		return err_advise(err_new("%s: there is no group %s", key,
+		    name), "create it (groupadd --system %s), or leave %s "
+		    "empty for root only", name, key);
+	log_warn("there is no group %s (%s): root only", name, key);
+	return NULL;
+}
+
+static struct err *
+find_people(struct monitor *m, gid_t *store_gid)
+{
+	const struct config *cfg = m->cfg;
+	struct passwd *pw;
+	struct err *e;
+
+	if ((e = find_group("admin-group", cfg->admin_group, false,
+	    &m->admin_gid)) != NULL ||
+	    (e = find_group("store-group", cfg->store_group,
+	    cfg->store_group_set, store_gid)) != NULL)
+		return e;
+	if ((pw = getpwnam(cfg->worker_user)) == NULL || pw->pw_uid == 0)
+		return err_advise(err_new("worker-user \"%s\" %s",
+		    cfg->worker_user, pw == NULL ? "does not exist" :
+		    "is root"), "create it: useradd --system "
+		    "--no-create-home --shell /usr/sbin/nologin %s",
+		    cfg->worker_user);
+	m->worker_uid = pw->pw_uid;
+	return NULL;
+}
+
+/* Only one certd a state directory. The descriptor stays open until we leave.
+ */
+static struct err *
+be_the_only_one(const struct config *cfg)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (mkdir(cfg->state_dir, 0700) == -1 && errno != EEXIST)
+		return err_sys("state-dir %s", cfg->state_dir);
+	(void)snprintf(path, sizeof(path), "%s/certd.lock", cfg->state_dir);
+	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0600)) == -1)
+		return err_sys("%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		return err_advise(errno == EWOULDBLOCK ?
+		    err_new("another certd works on %s", cfg->state_dir) :
+		    err_sys("%s", path), "certctl status talks to the one that "
+		    "is running");
+	return NULL;
+}
+
+/* ---- the loop's events ---- */
+
+void
+monitor_leave(struct monitor *m, int status)
+{
+	if (!m->leaving)
+		m->exit_status = status;
+	m->leaving = true;
+	(void)event_base_loopbreak(m->base);
+}
+
+void
+monitor_rest(struct monitor *m)
+{
+	uint32_t secs = m->cfg->idle_set ? m->cfg->idle_secs :
+	    IDLE_DEFAULT_SECS;
+	struct timeval pause = { .tv_sec = secs };
+
+	if (m->idle != NULL && secs > 0)
+		(void)event_add(m->idle, &pause);
+}
+
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)fd;
+	(void)what;
+	if (!TAILQ_EMPTY(&m->jobs) || !TAILQ_EMPTY(&m->clients))
+		monitor_rest(m);
+	else
+		monitor_leave(m, 0);
+}
+
+static void
+on_terminate(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	log_info("leaving: signal %d", (int)sig);
+	monitor_leave(arg, 0);
+}
+
+/* Crash-only: whoever of us dies, all leave, and the supervisor starts all
+ * afresh. */
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct monitor *m = arg;
+	const char *gone = children_reap(m->children);
+
+	(void)sig;
+	(void)what;
+	if (gone == NULL || m->leaving)
+		return;
+	log_error("%s has ended, so certd leaves", gone);
+	monitor_leave(m, 1);
+}
+
+static void
+on_lost(void *arg, const char *name)
+{
+	struct monitor *m = arg;
+
+	if (!m->leaving)
+		log_error("lost %s, so certd leaves", name);
+	monitor_leave(m, 1);
+}
+
+static void
+on_admin(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int n, void *arg)
+{
+	(void)l;
+	(void)sa;
+	(void)n;
+	control_accept(arg, fd);
+}
+
+static void
+on_worker(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int n, void *arg)
+{
+	(void)l;
+	(void)sa;
+	(void)n;
+	worker_accept(arg, fd);
+}
+
+static struct err *
+listen_on(struct monitor *m, int fd, evconnlistener_cb on,
+    struct evconnlistener **out)
+{
+	*out = evconnlistener_new(m->base, on, m, LEV_OPT_CLOSE_ON_FREE |
+	    LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	return *out == NULL ? err_new("listen: out of memory") : NULL;
+}
+
+/* The events, made before the jail because that takes system calls. */
+static struct err *
+make_events(struct monitor *m)
+{
+	if ((m->base = event_base_new()) == NULL)
+		return err_new("event loop: out of memory");
+	m->sigterm = evsignal_new(m->base, SIGTERM, on_terminate, m);
+	m->sigint = evsignal_new(m->base, SIGINT, on_terminate, m);
+	m->sigchld = evsignal_new(m->base, SIGCHLD, on_child, m);
+	if (m->sigterm == NULL || m->sigint == NULL || m->sigchld == NULL ||
+	    event_add(m->sigterm, NULL) == -1 ||
+	    event_add(m->sigint, NULL) == -1 ||
+	    event_add(m->sigchld, NULL) == -1)
+		return err_new("signals: out of memory");
+	if (service_activated(m->service) &&
+	    (m->idle = event_new(m->base, -1, 0, on_idle, m)) == NULL)
+		return err_new("timer: out of memory");
+	return NULL;
+}
+
+/* ---- serving ---- */
+
+static struct err *
+meet_children(struct monitor *m)
+{
+	struct child *c = m->children;
+	struct err *e;
+
+	if ((e = peer_new(m->base, c[CHILD_SIGN].fd, &peer_signer, on_lost, m,
+	    &m->signer)) != NULL ||
+	    (e = peer_new(m->base, c[CHILD_DNS].fd, &peer_publisher, on_lost,
+	    m, &m->publisher)) != NULL)
+		return e;
+	if (c[CHILD_HOOK].fd != -1 &&
+	    (e = peer_new(m->base, c[CHILD_HOOK].fd, &peer_hook, on_lost, m,
+	    &m->hook)) != NULL)
+		return e;
+	return children_watch(m->base, m->children);
+}
+
+/* The folders that stay open for the monitor, and the folder of the
+ * credentials file, for reading: the file is replaced when it is rotated. */
+static struct err *
+lock_in(const struct monitor *m)
+{
+	const struct config *cfg = m->cfg;
+	char *copy = strdup(cfg->credentials);
+	struct sandbox_path paths[] = {
+		{ cfg->config_dir, true },
+		{ cfg->state_dir, true },
+		{ copy == NULL || *copy == '\0' ? "/nonexistent" :
+		    dirname(copy), false },
+		{ "/etc/localtime", false },
+		{ NULL, false },
+	};
+	struct err *e = sandbox_enter(&monitor_jail, paths, cfg->jail_kill);
+
+	free(copy);
+	return err_wrap(e, "lock in");
+}
+
+static struct err *
+serve(struct monitor *m, int control_fd, int worker_fd)
+{
+	struct err *e;
+
+	if ((e = lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
+	    (e = jobs_recover(m)) != NULL ||
+	    (e = listen_on(m, control_fd, on_admin, &m->control)) != NULL ||
+	    (e = listen_on(m, worker_fd, on_worker, &m->workers_in)) != NULL)
+		return e;
+	service_notify(m->service, "READY=1");
+	log_info("serving %s", store_path(m->store));
+	monitor_rest(m);
+	(void)event_base_dispatch(m->base);
+	service_notify(m->service, "STOPPING=1");
+	return NULL;
+}
+
+static void
+free_event(struct event *ev)
+{
+	if (ev != NULL)
+		event_free(ev);
+}
+
+/* Closes everything; the children see the end of their sockets and leave. */
+static void
+leave(struct monitor *m)
+{
+	m->leaving = true;
+	if (m->control != NULL)
+		evconnlistener_free(m->control);
+	if (m->workers_in != NULL)
+		evconnlistener_free(m->workers_in);
+	control_close_all(m);
+	worker_close_all(m);
+	jobs_free(m);
+	registrations_free(m);
+	peer_free(m->signer);
+	peer_free(m->publisher);
+	peer_free(m->hook);
+	children_wait(m->children, LEAVE_SECS);
+	children_unwatch(m->children);
+	free_event(m->sigterm);
+	free_event(m->sigint);
+	free_event(m->sigchld);
+	free_event(m->idle);
+	if (m->base != NULL)
+		event_base_free(m->base);
+	ledger_close(m->ledger);
+	store_close(m->store);
+	service_free(m->service);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct arguments args = parse(argc, argv);
+	struct monitor m = { .jobs = TAILQ_HEAD_INITIALIZER(m.jobs),
+		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
+		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
+		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations) };
+	int control_fd = -1, worker_fd = -1;
+	char worker_socket[PATH_MAX];
+	struct config *cfg = NULL;
+	struct err *e;
+	gid_t store_gid;
+
+	log_open("certd");
+	(void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away */
+	umask(022); /* certbot's; what needs less says so */
+	if ((e = config_load(args.config_file, true, &cfg)) != NULL)
+		goto out;
+	if (args.check_config) {
+		(void)printf("the configuration is good\n");
+		goto out;
+	}
+	m.cfg = cfg;
+	if (geteuid() != 0) {
+		e = err_new("certd must be started as root");
+		goto out;
+	}
+	(void)snprintf(worker_socket, sizeof(worker_socket), "%s/worker.sock",
+	    cfg->runtime_dir);
+	if ((e = service_new(&m.service)) != NULL ||
+	    (e = find_people(&m, &store_gid)) != NULL ||
+	    (e = be_the_only_one(cfg)) != NULL ||
+	    (e = sockets_open(&m, &control_fd, &worker_fd)) != NULL ||
+	    (e = children_start(cfg, args.config_file == NULL ? CONFIG_FILE :
+	    args.config_file, worker_socket, args.spawn, m.children)) != NULL ||
+	    (e = store_open(cfg, store_gid, &m.store)) != NULL ||
+	    (e = ledger_open(cfg->state_dir, &m.ledger)) != NULL ||
+	    (e = make_events(&m)) != NULL)
+		goto out;
+	e = serve(&m, control_fd, worker_fd);
+out:
+	if (e != NULL)
+		m.exit_status = 1;
+	log_err(LOG_LEVEL_ERROR, e);
+	leave(&m);
+	config_free(cfg);
+	return m.exit_status;
+}

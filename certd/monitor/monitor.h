@@ -1,0 +1,293 @@
+/*
+ * monitor.h - everything that the monitor can do.
+ *
+ * certctl's requests come in through control.c, become jobs in request.c, are
+ * prepared and finished step by step in job.c, and are granted to a worker in
+ * worker.c, whose every wish goes through policy.c.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "account.h"
+#include "channel.h"
+#include "children.h"
+#include "config.h"
+#include "ledger.h"
+#include "peer.h"
+#include "policy.h"
+#include "sandbox.h"
+#include "service.h"
+#include "store.h"
+
+struct client;
+struct event;
+struct evconnlistener;
+struct job;
+struct monitor;
+struct registration;
+struct worker;
+
+TAILQ_HEAD(client_list, client);
+TAILQ_HEAD(job_list, job);
+TAILQ_HEAD(worker_list, worker);
+TAILQ_HEAD(registration_list, registration);
+
+/* The state of the process. */
+struct monitor {
+	const struct config *cfg;
+	struct service *service;
+	struct event_base *base;
+	struct store *store;
+	struct ledger *ledger;
+
+	struct child children[CHILD_N];
+	struct peer *signer, *publisher, *hook;
+	struct evconnlistener *control, *workers_in;
+	struct event *sigterm, *sigint, *sigchld, *idle;
+
+	gid_t admin_gid; /* (gid_t)-1: root only */
+	uid_t worker_uid;
+
+	struct client_list clients;
+	struct worker_list workers;
+	struct job_list jobs;
+	struct registration_list registrations;
+
+	struct stat credentials; /* the file that the publisher has now */
+	bool has_credentials;
+	uint32_t last_job, last_key;
+	bool leaving;
+	int exit_status;
+};
+
+/* ---- main.c ---- */
+/* Stops the loop; the process leaves with this status. */
+void		 monitor_leave(struct monitor *m, int status);
+/* A job has ended: with an idle-timeout, the clock starts. */
+void		 monitor_rest(struct monitor *m);
+extern const struct sandbox monitor_jail;
+
+/* ---- sockets.c ---- */
+/* The listening sockets: those of the service manager, or new ones in the
+ * runtime directory with their modes and owners. */
+struct err	*sockets_open(const struct monitor *m, int *control_fd,
+		    int *worker_fd);
+/* uid and gid of the other end, and whether it is root or in group gid. */
+struct err	*socket_peer(int fd, gid_t gid, uid_t *uid, pid_t *pid,
+		    bool *member);
+
+/* ---- control.c: certctl ---- */
+void		 control_accept(struct monitor *m, int fd);
+void		 control_close_all(struct monitor *m);
+/* Tells everybody who follows the job where it stands. */
+void		 control_event(struct job *j, enum stage stage,
+		    const char *text);
+/* Tells its followers a fact about the job that ends ("certificate", path). */
+void		 control_fact(struct job *j, const char *key,
+		    const char *value);
+/* Tells the followers how the job ended (e NULL: well), and "end" to those who
+ * wait for nothing else. */
+void		 control_result(struct job *j, const struct err *e,
+		    const char *text);
+/* Answers one request with an error (freed), with certctl's exit status, and
+ * "end". */
+void		 client_refuse(struct client *c, uint32_t exit,
+		    struct err *e);
+void		 client_send(struct client *c, struct msg *m);
+void		 client_end(struct client *c);
+/* The client follows job j from now on; told with "accepted". */
+void		 client_follow(struct client *c, struct job *j);
+void		 client_fact(struct client *c, const char *key,
+		    const char *value);
+/* While something is under way for it, a client stays in memory, even when it
+ * has left. */
+void		 client_hold(struct client *c);
+void		 client_release(struct client *c);
+uid_t		 client_uid(const struct client *c);
+const char	*client_name(const struct client *c);
+struct monitor	*client_monitor(const struct client *c);
+
+/* ---- report.c: what an administrator wants to know ---- */
+void		 report_list(struct client *c);
+void		 report_show(struct client *c, struct str lineage);
+void		 report_status(struct client *c);
+
+/* ---- request.c: what an administrator asks for ---- */
+/* The options of a request, by number; NULL where not given. */
+#define OPTIONS_MAX 64
+struct request {
+	char *options[OPTIONS_MAX];
+	const char *refusal; /* of an option; NULL: all may be given */
+};
+void		 request_clear(struct request *r);
+/* Issue a certificate for names; answers the client in every case. */
+void		 request_issue(struct client *c, struct request *r,
+		    struct strs names);
+
+/* ---- catalog.c: what is in the store ---- */
+/* One certificate of the store, inspected. Texts are heap copies. */
+struct entry {
+	char *lineage;
+	struct lineage *files; /* NULL where it cannot be read */
+	char *problem;	       /* why it is broken, or NULL */
+	size_t n_names;
+	char **names;	       /* as in the certificate */
+	char *serial, *issuer, *key_id, *sha256;
+	uint32_t key_kind;
+	time_t not_before, not_after;
+};
+struct catalog {
+	size_t n;
+	struct entry *entries; /* in bytewise order of lineage */
+};
+typedef void catalog_done(void *arg, struct catalog *catalog, struct err *e);
+/* Reads the store; certificates that the ledger does not know by file
+ * identity are inspected by the signer. The catalogue is the callee's, to be
+ * freed with catalog_free(). only: one lineage, or NULL for all. */
+void		 catalog_read(struct monitor *m, const char *only,
+		    catalog_done *done, void *arg);
+void		 catalog_free(struct catalog *c);
+/* When it becomes due: a third of its lifetime before its end, half of it for
+ * lifetimes under ten days (certbot 4.0 and later). */
+time_t		 entry_renew_after(const struct entry *e);
+enum cert_status entry_status(const struct entry *e, time_t now);
+
+/* ---- job.c ---- */
+struct job {
+	TAILQ_ENTRY(job) link;
+	struct monitor *m;
+	uint32_t id;
+	char *lineage;
+	bool is_new;	       /* the lineage does not exist yet */
+	char **names;
+	struct str *name_strs; /* of names, for messages */
+	size_t n_names;
+	enum key_kind key_kind;
+	char *server;	       /* directory URL */
+	struct url origin;     /* parts of server */
+	char *preferred_chain;
+	char *contact;	       /* e-mail for a new account, or "" */
+	bool agree_tos;
+	char *deploy_hook, *pre_hook, *post_hook; /* NULL: not asked for */
+	char *who;	       /* who asked, for the audit */
+
+	struct lineage *files; /* as they were when asked; NULL where new */
+
+	struct registration *account;
+	bool uses_account, waits_for_key;
+	uint32_t asks_account; /* the worker's request that waits, 0: none */
+	char *order_url;       /* NULL: none yet */
+	time_t created;
+	uint32_t key;	       /* the signer's number, 0: none */
+	enum phase phase;
+	enum stage stage;
+	struct budget budget;
+	struct worker *worker; /* NULL: waiting for one */
+	struct event *deadline, *wake;
+	unsigned step;	       /* of the table in job.c */
+	size_t removals;       /* of records, under way */
+	size_t pending;	       /* questions to peers without an answer */
+	bool ending, stored;
+	struct err *failure;
+	struct install *install; /* under way; install.c */
+	LIST_HEAD(, follow) followers; /* control.c */
+};
+
+/* A copy of names and the rest as given; the caller fills in the fields, then
+ * calls job_start() or job_discard(). NULL when out of memory. */
+struct job	*job_new(struct monitor *m, const char *lineage,
+		    struct strs names);
+void		 job_discard(struct job *j);
+/* Gives it its number and writes it to the ledger; then job_run(). */
+struct err	*job_start(struct job *j);
+void		 job_run(struct job *j);
+/* The job that works on this lineage, or NULL. */
+struct job	*job_of_lineage(struct monitor *m, const char *lineage);
+/* NULL when there is none with this number. */
+struct job	*job_find(struct monitor *m, uint32_t id);
+/* A step that job.c began is over; e (taken) ends the job. */
+void		 job_step_done(struct job *j, struct err *e);
+/* Whether it is prepared and no worker has it. */
+bool		 job_waits_for_worker(const struct job *j);
+/* Writes what is known of the job to the ledger. */
+struct err	*job_save(struct job *j);
+/* The CA has given the order this URL. */
+struct err	*job_ordered(struct job *j, struct str url);
+/* Ends the job in failure (e taken); repeated calls keep the first. */
+void		 job_fail(struct job *j, struct err *e);
+/* The certificate is in the store: what is left is to tidy up. */
+void		 job_stored(struct job *j);
+/* Another stage, told to the followers. */
+void		 job_progress(struct job *j, enum stage stage,
+		    const char *text);
+struct grant	 job_grant(const struct job *j);
+/* Between a question to a peer and its answer the job stays. Release first,
+ * then job_step_done(): that may be the end of the job. */
+void		 job_hold(struct job *j);
+void		 job_release(struct job *j);
+void		 jobs_free(struct monitor *m);
+
+/* ---- recover.c: what the last run left ---- */
+/* Interrupted installations are finished, other interrupted jobs closed: their
+ * records in DNS and their staged keys go. */
+struct err	*jobs_recover(struct monitor *m);
+
+/* ---- registration.c: accounts at CAs ---- */
+/* Finds or makes the account key for the job's server and loads it into the
+ * signer; ends with job_step_done(). */
+struct err	*registration_start(struct job *j);
+/* The account's URL, "" while the CA has not told it. */
+const char	*registration_url(const struct registration *r);
+const char	*registration_id(const struct registration *r);
+uint32_t	 registration_key(const struct registration *r);
+/* acmew asks (request id) whether there is an account. */
+void		 registration_ask(struct job *j, uint32_t id);
+/* The CA has made it. */
+struct err	*registration_made(struct job *j, struct str url);
+/* The job ends: whoever waited for it to register goes on. */
+void		 registration_drop(struct job *j);
+void		 registrations_free(struct monitor *m);
+
+/* ---- records.c: challenge records in DNS ---- */
+/* Makes sure that the publisher has the credentials that are in the file now;
+ * ends with job_step_done(). */
+struct err	*records_credentials(struct job *j);
+/* Publishes the challenge of name; answers the worker's request id. */
+struct err	*records_publish(struct job *j, uint32_t id, struct str name,
+		    struct str token);
+/* Removes all records of the job; ends with job_step_done(NULL). What cannot
+ * be removed now stays in the ledger for the next run. */
+struct err	*records_remove(struct job *j);
+/* Removes what earlier runs left, in the background. */
+struct err	*records_recover(struct monitor *m);
+
+/* ---- install.c: from the CA's chain to live/ ---- */
+/* Has the chain checked by the signer and puts the certificate into the store;
+ * answers the worker's request id. */
+struct err	*install_chain(struct job *j, uint32_t id, struct str pem);
+/* Ends an installation that waits for certbot's lock. */
+void		 install_cancel(struct job *j);
+
+/* ---- deploy.c: hooks after a certificate was stored ---- */
+struct err	*deploy_run(struct job *j);
+
+/* ---- worker.c: acmew ---- */
+void		 worker_accept(struct monitor *m, int fd);
+/* Gives waiting jobs to workers with room. */
+void		 worker_dispatch(struct monitor *m);
+/* The worker shall let go of the job. */
+void		 worker_drop(struct job *j);
+void		 worker_send(struct job *j, struct msg *m);
+/* "refused" for a request, and the job ends: reason goes to the audit. */
+void		 worker_refuse(struct job *j, uint32_t id, struct err *e);
+void		 worker_close_all(struct monitor *m);
+/* How many orders the connected workers can drive at once. */
+uint32_t	 workers_ready(const struct monitor *m);
+
+#endif

@@ -1,0 +1,37 @@
+/* policy.h - whether certd does what acmew, or an administrator, asks. */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "proto.h"
+#include "url.h"
+
+/* How often each verb was signed for a job, and challenges published. */
+struct budget {
+	uint32_t signed_n[VERB_N];
+	uint32_t published_n;
+};
+
+/* What of a job decides: a copy of nothing, all borrowed. */
+struct grant {
+	enum phase phase;
+	const struct url *directory; /* its origin */
+	struct strs names;
+	const char *account_url;     /* "" while there is none */
+};
+
+/* NULL when the worker may have this signed for this job now, which is then
+ * counted; otherwise the reason, for the audit line. */
+const char	*policy_sign(const struct grant *g, struct budget *b,
+		    uint32_t verb, struct str url);
+/* The phase of the job after that signature. */
+enum phase	 policy_phase_after(enum phase phase, uint32_t verb);
+/* Likewise for publishing the challenge of name with this token. */
+const char	*policy_publish(const struct grant *g, struct budget *b,
+		    struct str name, struct str token);
+/* Likewise for a URL that the worker reports (account, order). */
+const char	*policy_url(const struct grant *g, struct str url);
+
+/* May a user give this option? NULL or the reason. */
+const char	*policy_option(uint32_t option, uid_t uid);
+
+#endif

@@ -1,0 +1,332 @@
+/*
+ * records.c - the challenge records of jobs: published, known to the ledger
+ * before the provider hears of them, removed when the job ends.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    wishes that policy.c let through; answers of the publisher, which
+ *           has read what the DNS provider sent.
+ * Promise:  no record that we made is forgotten, whatever dies; no record that
+ *           we did not make is touched.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "credentials.h"
+#include "log.h"
+#include "monitor.h"
+#include "names.h"
+
+#define RECORD_BYTES (sizeof(CHALLENGE_LABEL) + NAME_MAX_BYTES)
+
+static struct err *records_sweep(struct monitor *m);
+
+/* ---- credentials ---- */
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size &&
+	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Hands the file to the publisher unless it has it; then done is called with
+ * arg, at once or later. */
+static struct err *
+hand_over(struct monitor *m, peer_done *done, void *arg)
+{
+	struct msg ask = { .type = MSG_credentials };
+	struct stat st;
+	struct err *e;
+	int fd;
+
+	if (*m->cfg->credentials == '\0')
+		return err_advise(err_new("no DNS credentials are configured"),
+		    "set credentials in the section [dns] of certd.conf, or "
+		    "dns-cloudflare-credentials in cli.ini");
+	if ((e = credentials_open(m->cfg->credentials, &fd)) != NULL)
+		return e;
+	if (fstat(fd, &st) == -1) {
+		e = err_sys("%s", m->cfg->credentials);
+	} else if (m->has_credentials && same_file(&st, &m->credentials)) {
+		done(arg, NULL, NULL);
+	} else {
+		m->credentials = st;
+		m->has_credentials = false;
+		e = peer_ask(m->publisher, &ask, fd, MSG_dns_ready, done, arg);
+	}
+	close(fd);
+	return e;
+}
+
+static void
+on_credentials(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+
+	(void)answer;
+	j->m->has_credentials = e == NULL;
+	if (e == NULL)
+		log_err(LOG_LEVEL_WARN, records_sweep(j->m));
+	job_release(j);
+	job_step_done(j, err_wrap(e, "%s", j->m->cfg->credentials));
+}
+
+struct err *
+records_credentials(struct job *j)
+{
+	struct err *e;
+
+	job_hold(j);
+	if ((e = hand_over(j->m, on_credentials, j)) != NULL)
+		job_release(j);
+	return e;
+}
+
+static void
+on_recovery(void *arg, const struct msg *answer, struct err *e)
+{
+	struct monitor *m = arg;
+
+	(void)answer;
+	m->has_credentials = e == NULL;
+	if (e == NULL)
+		e = records_sweep(m);
+	log_err(LOG_LEVEL_WARN, err_wrap(e, "remove old records"));
+}
+
+static struct err *
+count_record(void *arg, const struct ledger_record *row)
+{
+	(void)row;
+	++*(size_t *)arg;
+	return NULL;
+}
+
+struct err *
+records_recover(struct monitor *m)
+{
+	size_t n = 0;
+	struct err *e = ledger_record_each(m->ledger, 0, count_record, &n);
+
+	if (e != NULL || n == 0)
+		return e;
+	log_info("%zu records of an earlier run are left in DNS", n);
+	return hand_over(m, on_recovery, m);
+}
+
+/* ---- publishing ---- */
+
+/* A challenge on its way into DNS. */
+struct publication {
+	struct job *job;
+	uint32_t id; /* the worker's request */
+	int64_t row; /* the ledger's */
+	char record[RECORD_BYTES];
+	char value[64];
+};
+
+static void
+finish(struct publication *p, struct err *e)
+{
+	struct job *j = p->job;
+
+	if (e != NULL)
+		worker_refuse(j, p->id, err_wrap(e, "publish %s", p->record));
+	free(p);
+	job_release(j);
+}
+
+static void
+on_published(void *arg, const struct msg *answer, struct err *e)
+{
+	struct publication *p = arg;
+	struct msg m = { .type = MSG_published, .id = p->id };
+	char *zone = NULL, *number = NULL;
+
+	if (e != NULL) {
+		finish(p, e);
+		return;
+	}
+	zone = str_dup(answer->dns_published.zone);
+	number = str_dup(answer->dns_published.number);
+	if (zone == NULL || number == NULL)
+		e = err_sys("record");
+	else
+		e = ledger_record_complete(p->job->m->ledger, p->row, zone,
+		    number);
+	if (e == NULL && !p->job->ending) {
+		log_audit("job %u (%s): published %s (%s)", p->job->id,
+		    p->job->lineage, p->record, p->value);
+		m.published.job = p->job->id;
+		m.published.record = str_of(p->record);
+		m.published.value = str_of(p->value);
+		m.published.servers = answer->dns_published.servers;
+		worker_send(p->job, &m);
+	}
+	free(zone);
+	free(number);
+	finish(p, e);
+}
+
+/* The value is known: into the ledger, then to the publisher. */
+static void
+on_digest(void *arg, const struct msg *answer, struct err *e)
+{
+	struct publication *p = arg;
+	struct ledger_record row = { .job = p->job->id, .name = p->record,
+		.value = p->value, .created = time(NULL) };
+	struct msg m = { .type = MSG_dns_publish };
+
+	if (e != NULL || p->job->ending) {
+		finish(p, e);
+		return;
+	}
+	(void)snprintf(p->value, sizeof(p->value), "%.*s",
+	    (int)answer->digest.value.n, answer->digest.value.p);
+	m.dns_publish.record = str_of(p->record);
+	m.dns_publish.value = str_of(p->value);
+	if ((e = ledger_record_add(p->job->m->ledger, &row)) == NULL) {
+		p->row = row.id;
+		e = peer_ask(p->job->m->publisher, &m, -1, MSG_dns_published,
+		    on_published, p);
+	}
+	if (e != NULL)
+		finish(p, e);
+}
+
+struct err *
+records_publish(struct job *j, uint32_t id, struct str name, struct str token)
+{
+	struct publication *p = calloc(1, sizeof(*p));
+	struct msg m = { .type = MSG_key_auth };
+	struct str base = name_base(name);
+	struct err *e;
+
+	if (p == NULL)
+		return err_sys("record");
+	p->job = j;
+	p->id = id;
+	(void)snprintf(p->record, sizeof(p->record), CHALLENGE_LABEL "%.*s",
+	    (int)base.n, base.p);
+	m.key_auth.account = registration_key(j->account);
+	m.key_auth.token = token;
+	job_hold(j);
+	if ((e = peer_ask(j->m->signer, &m, -1, MSG_digest, on_digest,
+	    p)) != NULL) {
+		job_release(j);
+		free(p);
+	}
+	return e;
+}
+
+/* ---- removing ---- */
+
+/* A record on its way out. job is NULL for what an earlier run left. */
+struct removal {
+	struct monitor *m;
+	struct job *job;
+	int64_t row;
+	char record[RECORD_BYTES];
+};
+
+static void
+on_removed(void *arg, const struct msg *answer, struct err *e)
+{
+	struct removal *r = arg;
+	struct job *j = r->job;
+
+	(void)answer;
+	if (e == NULL) {
+		log_audit("job %u: removed %s", j == NULL ? 0 : j->id,
+		    r->record);
+		e = ledger_record_remove(r->m->ledger, r->row);
+	} else {
+		e = err_advise(e, "certd tries again at its next job");
+	}
+	log_err(LOG_LEVEL_WARN, err_wrap(e, "remove %s", r->record));
+	free(r);
+	if (j != NULL && --j->removals == 0) {
+		job_release(j);
+		job_step_done(j, NULL);
+	} else if (j != NULL) {
+		job_release(j);
+	}
+}
+
+/* Asks the publisher to remove one record: by number, or by its content where
+ * nobody knows whether it was ever made. */
+static struct err *
+remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
+{
+	struct removal *r = calloc(1, sizeof(*r));
+	struct msg ask = { 0 };
+	struct err *e;
+
+	if (r == NULL)
+		return err_sys("record");
+	r->m = m;
+	r->job = j;
+	r->row = row->id;
+	(void)snprintf(r->record, sizeof(r->record), "%s", row->name);
+	if (*row->number != '\0') {
+		ask.type = MSG_dns_remove;
+		ask.dns_remove.record = str_of(row->name);
+		ask.dns_remove.zone = str_of(row->zone);
+		ask.dns_remove.number = str_of(row->number);
+	} else {
+		ask.type = MSG_dns_find_remove;
+		ask.dns_find_remove.record = str_of(row->name);
+		ask.dns_find_remove.value = str_of(row->value);
+	}
+	e = peer_ask(m->publisher, &ask, -1, MSG_dns_removed, on_removed, r);
+	if (e != NULL) {
+		free(r);
+	} else if (j != NULL) {
+		job_hold(j);
+		j->removals++;
+	}
+	return e;
+}
+
+static struct err *
+remove_of_job(void *arg, const struct ledger_record *row)
+{
+	struct job *j = arg;
+
+	log_err(LOG_LEVEL_ERROR, remove_one(j->m, j, row));
+	return NULL;
+}
+
+struct err *
+records_remove(struct job *j)
+{
+	struct err *e = ledger_record_each(j->m->ledger, j->id, remove_of_job,
+	    j);
+
+	log_err(LOG_LEVEL_ERROR, e);
+	if (j->removals == 0)
+		job_step_done(j, NULL);
+	return NULL;
+}
+
+static struct err *
+remove_orphan(void *arg, const struct ledger_record *row)
+{
+	struct monitor *m = arg;
+
+	if (job_find(m, row->job) != NULL)
+		return NULL; /* its job will do it */
+	return remove_one(m, NULL, row);
+}
+
+/* Removes what ended jobs, of this run or of earlier ones, left in DNS. */
+static struct err *
+records_sweep(struct monitor *m)
+{
+	return ledger_record_each(m->ledger, 0, remove_orphan, m);
+}

@@ -1,0 +1,474 @@
+/*
+ * worker.c - acmew's connections: jobs are given out, wishes come in.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    decoded messages from acmew. Assume acmew is hostile.
+ * Promise:  a worker reaches only the jobs that it was given; what it wants is
+ *           decided in policy.c and done by the signer and the publisher; a
+ *           refusal ends the job and leaves an audit line.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "monitor.h"
+
+#define WORKERS_MAX	16
+#define QUEUE_MAX_BYTES (32u * 1024 * 1024)
+#define PAST_JOBS	1024 /* as many as a worker can have */
+
+struct worker {
+	TAILQ_ENTRY(worker) link;
+	struct monitor *m;
+	struct channel *channel;
+	uint32_t capacity, jobs;
+	/* Jobs that it had: messages about them may still be on their way, and
+	 * are passed over. A ring. */
+	uint32_t past[PAST_JOBS];
+	size_t past_n;
+};
+
+/* A wish that waits for the signer. */
+struct wish {
+	struct job *job;
+	uint32_t id;
+	uint32_t verb;
+};
+
+static struct job *
+job_of_worker(struct worker *w, uint32_t id)
+{
+	struct job *j = job_find(w->m, id);
+
+	return j == NULL || j->worker != w ? NULL : j;
+}
+
+void
+worker_send(struct job *j, struct msg *m)
+{
+	struct err *e;
+
+	if (j->worker == NULL)
+		return;
+	if ((e = channel_send(j->worker->channel, m, -1)) != NULL)
+		job_fail(j, err_wrap(e, "answer to the worker"));
+}
+
+void
+worker_refuse(struct job *j, uint32_t id, struct err *e)
+{
+	struct msg m = { .type = MSG_refused, .id = id };
+
+	log_audit("job %u (%s): refused: %s", j->id, j->lineage, err_text(e));
+	m.refused.job = j->id;
+	m.refused.reason = str_of(err_text(e));
+	worker_send(j, &m);
+	job_fail(j, e);
+}
+
+/* The worker has the job no more. */
+static void
+let_go(struct job *j)
+{
+	struct worker *w = j->worker;
+
+	w->past[w->past_n++ % PAST_JOBS] = j->id;
+	w->jobs--;
+	j->worker = NULL;
+}
+
+void
+worker_drop(struct job *j)
+{
+	struct msg m = { .type = MSG_drop };
+
+	if (j->worker == NULL)
+		return;
+	m.drop.job = j->id;
+	if (!j->stored) /* otherwise it lets go by itself */
+		worker_send(j, &m);
+	if (j->worker != NULL)
+		let_go(j);
+}
+
+/* ---- giving out jobs ---- */
+
+static void
+give(struct worker *w, struct job *j)
+{
+	const struct config *cfg = j->m->cfg;
+	struct msg m = { .type = MSG_job_issue };
+
+	m.id = channel_next_id(w->channel);
+	m.job_issue.job = j->id;
+	m.job_issue.directory = str_of(j->server);
+	m.job_issue.names = (struct strs) { j->name_strs, j->n_names };
+	m.job_issue.preferred_chain = str_of(j->preferred_chain);
+	m.job_issue.propagation_timeout_secs = cfg->propagation_timeout_secs;
+	m.job_issue.propagation_settle_secs = cfg->propagation_settle_secs;
+	m.job_issue.propagation_least_secs = cfg->propagation_least_secs;
+	j->worker = w;
+	w->jobs++;
+	worker_send(j, &m);
+}
+
+void
+worker_dispatch(struct monitor *m)
+{
+	struct worker *w;
+	struct job *j, *next;
+
+	for (j = TAILQ_FIRST(&m->jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (!job_waits_for_worker(j))
+			continue;
+		TAILQ_FOREACH(w, &m->workers, link)
+			if (w->jobs < w->capacity)
+				break;
+		if (w == NULL)
+			return;
+		give(w, j);
+	}
+}
+
+/* ---- wishes ---- */
+
+static void
+on_jws(void *arg, const struct msg *answer, struct err *e)
+{
+	struct wish *w = arg;
+	struct job *j = w->job;
+	struct msg m = { .type = MSG_signature, .id = w->id };
+
+	if (e != NULL) {
+		worker_refuse(j, w->id, err_wrap(e, "signature for %s",
+		    verb_word(w->verb)));
+	} else if (!j->ending) {
+		m.signature.job = j->id;
+		m.signature.jws = answer->jws.body;
+		worker_send(j, &m);
+	}
+	free(w);
+	job_release(j);
+}
+
+/* The question to the signer that a verb means for this job. */
+static struct err *
+ask_signature(struct job *j, const struct msg_sign *s, struct wish *w)
+{
+	uint32_t account = registration_key(j->account);
+	struct str kid = str_of(registration_url(j->account));
+	struct strs names = { j->name_strs, j->n_names };
+	struct str contact = str_of(j->contact);
+	struct msg m = { 0 };
+
+	switch ((enum verb)s->verb) {
+	case VERB_NEW_ACCOUNT:
+		m.type = MSG_jws_new_account;
+		m.jws_new_account = (struct msg_jws_new_account) {
+			.account = account, .url = s->url, .nonce = s->nonce,
+			.contacts = { &contact, contact.n > 0 },
+			.agree_tos = j->agree_tos };
+		break;
+	case VERB_NEW_ORDER:
+		m.type = MSG_jws_new_order;
+		m.jws_new_order = (struct msg_jws_new_order) {
+			.account = account, .kid = kid, .url = s->url,
+			.nonce = s->nonce, .names = names };
+		break;
+	case VERB_GET:
+		m.type = MSG_jws_get;
+		m.jws_get = (struct msg_jws_get) { .account = account,
+			.kid = kid, .url = s->url, .nonce = s->nonce };
+		break;
+	case VERB_ANSWER:
+		m.type = MSG_jws_answer;
+		m.jws_answer = (struct msg_jws_answer) { .account = account,
+			.kid = kid, .url = s->url, .nonce = s->nonce };
+		break;
+	case VERB_FINALIZE:
+		m.type = MSG_jws_finalize;
+		m.jws_finalize = (struct msg_jws_finalize) {
+			.account = account, .kid = kid, .url = s->url,
+			.nonce = s->nonce, .key = j->key, .names = names };
+		break;
+	case VERB_N:
+		break; /* policy_sign() let no such verb through */
+	}
+	return peer_ask(j->m->signer, &m, -1, MSG_jws, on_jws, w);
+}
+
+static struct err *
+on_sign(struct job *j, const struct msg *m)
+{
+	const struct msg_sign *s = &m->sign;
+	struct grant grant = job_grant(j);
+	const char *why = policy_sign(&grant, &j->budget, s->verb, s->url);
+	struct wish *w;
+	struct err *e;
+
+	if (why != NULL) {
+		worker_refuse(j, m->id, err_new("signature for %s on %.*s: %s",
+		    verb_word(s->verb), (int)s->url.n, s->url.p, why));
+		return NULL;
+	}
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return err_sys("signature");
+	*w = (struct wish) { j, m->id, s->verb };
+	job_hold(j);
+	if ((e = ask_signature(j, s, w)) != NULL) {
+		free(w);
+		worker_refuse(j, m->id, e);
+		job_release(j);
+		return NULL;
+	}
+	if (s->verb != VERB_GET)
+		log_audit("job %u (%s): signed %s on %.*s", j->id, j->lineage,
+		    verb_word(s->verb), (int)s->url.n, s->url.p);
+	j->phase = policy_phase_after(j->phase, s->verb);
+	return NULL;
+}
+
+static struct err *
+on_account_ask(struct job *j, const struct msg *m)
+{
+	registration_ask(j, m->id);
+	return NULL;
+}
+
+static struct err *
+on_account_made(struct job *j, const struct msg *m)
+{
+	struct grant grant = job_grant(j);
+	const char *why = policy_url(&grant, m->account_made.url);
+	struct err *e = why == NULL ?
+	    registration_made(j, m->account_made.url) :
+	    err_new("account URL: %s", why);
+
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_ordered(struct job *j, const struct msg *m)
+{
+	struct grant grant = job_grant(j);
+	const char *why = policy_url(&grant, m->ordered.url);
+	struct err *e;
+
+	if (why != NULL)
+		e = err_new("order URL: %s", why);
+	else
+		e = job_ordered(j, m->ordered.url);
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_publish(struct job *j, const struct msg *m)
+{
+	const struct msg_publish *p = &m->publish;
+	struct grant grant = job_grant(j);
+	const char *why = policy_publish(&grant, &j->budget, p->name,
+	    p->token);
+	struct err *e;
+
+	if (why != NULL)
+		e = err_new("publish for %.*s: %s", (int)p->name.n, p->name.p,
+		    why);
+	else
+		e = records_publish(j, m->id, p->name, p->token);
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_chain(struct job *j, const struct msg *m)
+{
+	struct err *e = install_chain(j, m->id, m->chain.pem);
+
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_progress(struct job *j, const struct msg *m)
+{
+	char *text = str_dup(m->progress.text);
+
+	if (m->progress.stage < STAGE_store && text != NULL)
+		job_progress(j, (enum stage)m->progress.stage, text);
+	free(text);
+	return NULL;
+}
+
+static struct err *
+on_failed(struct job *j, const struct msg *m)
+{
+	const struct msg_failed *f = &m->failed;
+	struct err *e = err_new("%s: %.*s", stage_label(f->stage),
+	    (int)f->text.n, f->text.p);
+
+	if (f->advice.n > 0)
+		e = err_advise(e, "%.*s", (int)f->advice.n, f->advice.p);
+	if (f->retry_at != 0)
+		e = err_retry_at(e, (time_t)f->retry_at);
+	let_go(j);
+	job_fail(j, e);
+	return NULL;
+}
+
+static struct err *
+on_done(struct job *j, const struct msg *m)
+{
+	(void)m;
+	let_go(j);
+	if (!j->stored)
+		job_fail(j, err_new("the worker gave the job up"));
+	return NULL;
+}
+
+static const struct handler {
+	enum msg_type type;
+	struct err *(*on)(struct job *j, const struct msg *m);
+} handlers[] = {
+	{ MSG_sign, on_sign },
+	{ MSG_publish, on_publish },
+	{ MSG_progress, on_progress },
+	{ MSG_account_ask, on_account_ask },
+	{ MSG_account_made, on_account_made },
+	{ MSG_ordered, on_ordered },
+	{ MSG_chain, on_chain },
+	{ MSG_failed, on_failed },
+	{ MSG_done, on_done },
+};
+
+static struct err *
+on_message(void *arg, const struct msg *m, int fd)
+{
+	struct worker *w = arg;
+	struct job *j;
+	size_t i;
+
+	(void)fd; /* no message of a worker carries one */
+	if (m->type == MSG_ready) {
+		w->capacity = m->ready.capacity;
+		log_info("a worker is ready for %u orders", w->capacity);
+		worker_dispatch(w->m);
+		return NULL;
+	}
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == m->type)
+			break;
+	if (i == sizeof(handlers) / sizeof(handlers[0]))
+		return err_new("%s is not served", msg_row(m->type)->name);
+	/* Every other message of a worker begins with its job, which
+	 * job_phase() has found. */
+	j = job_of_worker(w, m->sign.job);
+	if (j != NULL && (!j->ending || m->type == MSG_done))
+		return handlers[i].on(j, m);
+	return NULL;
+}
+
+static uint32_t
+job_phase(void *arg, uint32_t id)
+{
+	struct worker *w = arg;
+	const struct job *j = job_of_worker(w, id);
+	size_t i;
+
+	if (j != NULL)
+		return (uint32_t)j->phase;
+	for (i = 0; i < PAST_JOBS && i < w->past_n; i++)
+		if (w->past[i] == id)
+			return PH_JOBS;
+	return 0;
+}
+
+static void
+on_closed(void *arg, const struct err *reason)
+{
+	struct worker *w = arg;
+	struct monitor *m = w->m;
+	struct job *j, *next;
+
+	TAILQ_REMOVE(&m->workers, w, link);
+	for (j = TAILQ_FIRST(&m->jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (j->worker != w)
+			continue;
+		j->worker = NULL;
+		job_fail(j, reason == NULL ?
+		    err_new("the worker has left") :
+		    err_new("the worker was cut off: %s", err_text(reason)));
+	}
+	free(w);
+}
+
+static const struct channel_ops ops = { on_message, job_phase, on_closed };
+
+void
+worker_accept(struct monitor *m, int fd)
+{
+	struct worker *w, *other;
+	bool member;
+	struct err *e;
+	size_t n = 0;
+	uid_t uid;
+	pid_t pid;
+
+	TAILQ_FOREACH(other, &m->workers, link)
+		n++;
+	if ((e = socket_peer(fd, (gid_t)-1, &uid, &pid, &member)) != NULL)
+		goto fail;
+	if (uid != m->worker_uid) {
+		e = err_new("refused: uid %u is not the worker's",
+		    (unsigned)uid);
+		goto fail;
+	}
+	if (n >= WORKERS_MAX || (w = calloc(1, sizeof(*w))) == NULL) {
+		e = err_new("too many workers");
+		goto fail;
+	}
+	w->m = m;
+	if ((e = channel_new(m->base, fd, ROLE_MONITOR, ROLE_WORKER, "acmew",
+	    QUEUE_MAX_BYTES, &ops, w, &w->channel)) == NULL) {
+		TAILQ_INSERT_TAIL(&m->workers, w, link);
+		return;
+	}
+	free(w);
+	goto out; /* the channel took fd */
+fail:
+	close(fd);
+out:
+	log_audit("worker socket: %s", err_text(e));
+	err_free(e);
+}
+
+void
+worker_close_all(struct monitor *m)
+{
+	struct worker *w;
+
+	while ((w = TAILQ_FIRST(&m->workers)) != NULL) {
+		TAILQ_REMOVE(&m->workers, w, link);
+		channel_free(w->channel);
+		free(w);
+	}
+}
+
+uint32_t
+workers_ready(const struct monitor *m)
+{
+	const struct worker *w;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(w, &m->workers, link)
+		n += w->capacity;
+	return n;
+}

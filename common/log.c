@@ -1,0 +1,79 @@
+/*
+ * log.c - one line a fact, to standard error.
+ *
+ * Runs in:  every program.
+ * Input:    texts that may hold what a CA or a name server said.
+ * Promise:  one call is one line of printable bytes, in one write(2).
+ */
+#define _GNU_SOURCE /* vasprintf */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "text.h"
+
+#define LINE_MAX_BYTES 4096 /* longer lines are cut: journald splits at 48 KiB */
+
+/* The one mutable global of the code base: where log lines go. */
+static struct {
+	const char *program;
+	enum log_level most;
+	bool priorities;
+} logger = { "certd", LOG_LEVEL_INFO, false };
+
+void
+log_open(const char *program)
+{
+	logger.program = program;
+	logger.priorities = getenv("JOURNAL_STREAM") != NULL ||
+	    getenv("LOG_PRIORITIES") != NULL;
+}
+
+void
+log_limit(enum log_level most)
+{
+	logger.most = most;
+}
+
+void
+log_line(enum log_level level, const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES], prefix[8] = "";
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	if (level > logger.most)
+		return;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n == -1)
+		return;
+	if (logger.priorities)
+		(void)snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
+	n = snprintf(line, sizeof(line), "%s%s: ", prefix, logger.program);
+	if (n > 0 && (size_t)n < sizeof(line) - 2) {
+		text_escape(line + n, sizeof(line) - (size_t)n - 1, text,
+		    strlen(text));
+		(void)strcat(line, "\n");
+		(void)!write(STDERR_FILENO, line, strlen(line));
+	}
+	free(text);
+}
+
+void
+log_err(enum log_level level, struct err *e)
+{
+	if (e == NULL)
+		return;
+	if (*err_advice(e) == '\0')
+		log_line(level, "%s", err_text(e));
+	else
+		log_line(level, "%s (%s)", err_text(e), err_advice(e));
+	err_free(e);
+}

@@ -1,0 +1,36 @@
+/*
+ * log.h - one line a fact, to standard error: the terminal, the journal, or
+ * the monitor's pipe. Control characters are escaped, whoever wrote them.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include "err.h"
+
+enum log_level { /* the numbers of syslog(3), which journald reads */
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARN = 4,
+	LOG_LEVEL_NOTICE = 5, /* audit lines */
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7,
+};
+
+/* Names the program in every line. Journal priorities ("<4>") are written when
+ * JOURNAL_STREAM or LOG_PRIORITIES is set in the environment: call it before
+ * the environment is cleared. program is kept, not copied. */
+void	log_open(const char *program);
+/* Lines of a higher number are dropped; LOG_LEVEL_INFO at the start. */
+void	log_limit(enum log_level most);
+
+void	log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
+/* Logs e with its advice, and frees it. NULL is fine. */
+void	log_err(enum log_level level, struct err *e);
+
+#define log_error(...)	log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...)	log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)	log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+/* A privileged act or a refusal: who asked, which job, what. */
+#define log_audit(...)	log_line(LOG_LEVEL_NOTICE, "audit: " __VA_ARGS__)
+
+#endif
