@@ -1,0 +1,168 @@
+# certd - built with GNU make; no configure step.
+#
+#	make		the programs, into build/
+#	make demo	the main job, here and now (KEEP=1 leaves it running)
+#	make check	everything that is tested; parts of it:
+#			unit check-layers lint fuzz e2e
+#	make install	DESTDIR=... PREFIX=/usr
+#	make clean
+#
+# DEPS=no: install no Debian packages. SAN=1: AddressSanitizer and
+# UndefinedBehaviorSanitizer, into build/san. FUZZ=1: for libFuzzer (clang),
+# into build/fuzz.
+
+VERSION	:= 0.1.0
+PREFIX	?= /usr
+SAN	?=
+FUZZ	?=
+KEEP	?=
+DEPS	?= yes
+# V=1 shows the commands.
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@echo "  MAKE $@")
+B	:= build$(if $(SAN),/san)$(if $(FUZZ),/fuzz)
+
+# libmsgpack-dev of Debian 12, libmsgpack-c-dev of Debian 13.
+MSGPACK	= $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
+lib	= $(if $(strip $(1)),$(shell pkg-config --libs $(1)))
+
+CC	:= $(if $(FUZZ),clang,gcc)
+WARN	:= -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wcast-align -Wformat=2 \
+	   $(if $(FUZZ),,-Werror)
+HARDEN	:= -fPIE -fstack-protector-strong -fstack-clash-protection \
+	   $(if $(SAN)$(FUZZ),,-D_FORTIFY_SOURCE=2)
+SANFLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined \
+	   -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	   $(if $(FUZZ),-fsanitize=fuzzer-no-link)
+CFLAGS	?= -O2 -g
+FLAGS	:= -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
+	   -DVERSION='"$(VERSION)"'
+LDFLAGS	:= -pie -Wl,-z,relro,-z,now,--as-needed $(SANFLAGS)
+
+# ---- what each program is made of, and the only libraries it may link ----
+# The lists are the trust boundary: see tests/check-layers.
+common	= $(basename $(wildcard $(patsubst %,common/%.c,$(1))))
+folder	= $(basename $(wildcard $(1)/*.c))
+
+BASE	:= $(call common,buf err log names text url) \
+	   $(filter-out proto/channel%,$(call folder,proto))
+DAEMON	:= $(BASE) $(call common,landlock sandbox*) proto/channel proto/channel_io
+CONFIG	:= $(call common,config* cli_ini ini*)
+NETWORK	:= $(call common,dns* https*)
+
+certd_OBJ	:= $(DAEMON) $(CONFIG) common/service $(call folder,certd/monitor)
+certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3
+certd-sign_OBJ	:= $(DAEMON) $(call folder,certd/sign)
+certd-sign_LIB	= libevent_core $(MSGPACK) libseccomp libcrypto jansson
+certd-dns_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,certd/dns)
+certd-dns_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
+certd-hook_OBJ	:= $(DAEMON) $(call folder,certd/hook)
+certd-hook_LIB	= libevent_core $(MSGPACK) libseccomp
+acmew_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,acmew)
+acmew_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
+certctl_OBJ	:= $(BASE) $(CONFIG) $(call folder,certctl)
+certctl_LIB	= $(MSGPACK) jansson libidn2
+
+LIBEXEC	 := certd-sign certd-dns certd-hook
+NAMES	 := certd acmew certctl $(LIBEXEC)
+PROGRAMS := $(B)/sbin/certd $(B)/sbin/acmew $(B)/bin/certctl \
+	    $(addprefix $(B)/libexec/certd/,$(LIBEXEC))
+
+# A folder sees itself, proto and common; a forbidden include does not build.
+INC_common	:= common
+INC_proto	:= proto common
+PARTS	:= certd/monitor certd/sign certd/dns certd/hook acmew certctl
+$(foreach f,$(PARTS),$(eval INC_$(f) := $(f) proto common))
+FOLDERS	:= common proto $(PARTS)
+INC_tests/unit	:= $(FOLDERS) tests/unit
+INC_tests/fuzz	:= $(FOLDERS)
+includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
+
+.PHONY: all dependencies demo install clean check unit check-layers lint fuzz \
+	e2e print unit-programs lint-files fuzz-programs
+.DELETE_ON_ERROR:
+.SECONDARY:
+all: $(PROGRAMS)
+
+# Debian packages, as far as the goals need them; the script is quick and silent
+# when all are there.
+TESTING	:= check unit check-layers lint fuzz e2e
+LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
+	   $(filter demo,$(MAKECMDGOALS)),demo,build))
+dependencies:
+	@$(if $(filter no,$(DEPS)),,packaging/dependencies $(LEVEL))
+
+$(B)/obj/%.o: %.c Makefile | dependencies
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(FLAGS) $(call includes,$<) -MMD -MP -c -o $@ $<
+
+define program
+$(1): $$($(notdir $(1))_OBJ:%=$(B)/obj/%.o)
+	@mkdir -p $$(@D)
+	$$(say)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call lib,$$($(notdir $(1))_LIB))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---- tests: what each needs stands in its first lines ----
+#	/* objects: common/text common/names */
+#	/* libs: jansson */
+TESTS	:= $(wildcard tests/unit/test_*.c tests/fuzz/*.c)
+$(B)/tests.mk: $(TESTS) Makefile
+	@mkdir -p $(@D)
+	@: >$@; for t in $(TESTS:.c=); do \
+	  sed -n -e "s,^/\* objects: \(.*\) \*/$$,$(B)/$$t: \$$(patsubst %\,$(B)/obj/%.o\,\1),p" \
+	    -e "s,^/\* libs: \(.*\) \*/$$,$(B)/$$t: LIBS = \1,p" $$t.c >>$@; \
+	done
+-include $(if $(filter unit-programs fuzz-programs $(B)/tests/%,$(MAKECMDGOALS)),$(B)/tests.mk)
+
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,cmocka $(LIBS))
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call lib,$(LIBS))
+$(B)/tests/inject: $(B)/obj/tests/e2e/inject.o
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
+
+unit-programs: $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+fuzz-programs: $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+# clang-tidy, a file at a time; what it was told is in .clang-tidy.
+SOURCES	:= $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c))
+HEADERS	:= $(wildcard */*.h certd/*/*.h proto/*.def)
+lint-files: $(SOURCES:%.c=$(B)/lint/%.tidy)
+$(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(filter-out -Werror,$(FLAGS)) \
+	  $(call includes,$<) $(if $(filter-out common/err.c,$<), \
+	  -D_GNU_SOURCE= -include tests/analyzer.h) >$(@:.tidy=.log) 2>&1 || \
+	  { cat $(@:.tidy=.log); exit 1; }
+	@touch $@
+
+# Runs suites, goes on after failures, ends with "N passed, N failed".
+$(TESTING): dependencies
+	@tests/run $(filter-out check,$@)
+
+demo: $(PROGRAMS)
+	@tests/demo --build $(B) $(if $(filter-out 0,$(KEEP)),--keep)
+
+install: $(PROGRAMS)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/certd)
+	install $(B)/bin/* $(DESTDIR)$(PREFIX)/bin
+	install $(B)/sbin/* $(DESTDIR)$(PREFIX)/sbin
+	install $(B)/libexec/certd/* $(DESTDIR)$(PREFIX)/libexec/certd
+
+# For tests: make print NAME=certd_OBJ
+print:
+	@echo $($(NAME))
+
+clean:
+	rm -rf build
