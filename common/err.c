@@ -123,6 +123,22 @@ err_mark(struct err *e, int number)
 	return e;
 }
 
+struct err *
+err_copy(const struct err *e)
+{
+	struct err *copy;
+
+	if (e == NULL || e == &no_memory)
+		return e == NULL ? NULL : &no_memory;
+	copy = err_new("%s", e->text);
+	if (copy != &no_memory) {
+		copy->number = e->number;
+		copy->when = e->when;
+		copy->advice = e->advice == NULL ? NULL : strdup(e->advice);
+	}
+	return copy;
+}
+
 const char *
 err_text(const struct err *e)
 {

@@ -10,11 +10,12 @@
 struct err;
 
 #define ERR_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define ERR_NONNULL	 __attribute__((returns_nonnull))
 
 /* A new error. Never NULL: without memory it is a constant "out of memory". */
-struct err	*err_new(const char *fmt, ...) ERR_PRINTF(1, 2);
+struct err	*err_new(const char *fmt, ...) ERR_PRINTF(1, 2) ERR_NONNULL;
 /* As err_new(), with ": " and the text of errno behind it. */
-struct err	*err_sys(const char *fmt, ...) ERR_PRINTF(1, 2);
+struct err	*err_sys(const char *fmt, ...) ERR_PRINTF(1, 2) ERR_NONNULL;
 /* Puts "fmt: " before the text of cause (taken). NULL stays NULL. */
 struct err	*err_wrap(struct err *cause, const char *fmt, ...)
 		    ERR_PRINTF(2, 3);
@@ -26,6 +27,9 @@ struct err	*err_retry_at(struct err *e, time_t when);
 
 /* Sets what err_errno() gives, without its text. */
 struct err	*err_mark(struct err *e, int number);
+
+/* Another error that says the same. */
+struct err	*err_copy(const struct err *e);
 
 /* The whole text, one line; "no error" for NULL. Lives as long as e. */
 const char	*err_text(const struct err *e);

@@ -1,0 +1,58 @@
+/*
+ * https_call.h - one transfer: what libcurl is told and what came back. Only
+ * https*.c include it.
+ */
+#ifndef HTTPS_CALL_H
+#define HTTPS_CALL_H
+
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#include "buf.h"
+#include "https.h"
+#include "https_host.h"
+#include "url.h"
+
+#define HTTPS_HEADERS_MAX      64
+#define HTTPS_HEADER_MAX_BYTES (64 * 1024)
+
+struct https_call {
+	TAILQ_ENTRY(https_call) entry;
+	struct https *https;
+	https_done *done;
+	void *arg;
+	CURL *easy;
+	bool in_loop;
+	struct host_wait *wait; /* for the addresses of the host */
+	char *url, *host;	/* an IPv6 host without [] */
+	uint16_t port;
+	uint64_t deadline_msecs; /* monotonic */
+	/* what is sent */
+	struct curl_slist *headers, *resolve;
+	char *body;
+	size_t body_bytes;
+	bool is_post;
+	unsigned n_sent; /* how often libcurl began to send it */
+	/* what comes */
+	struct buf *answer;
+	size_t max_bytes;
+	size_t n_lines, line_bytes; /* of the headers */
+	const char *excess;	    /* why we broke it off */
+	char detail[CURL_ERROR_SIZE];
+};
+
+/* A call with its libcurl handle, not yet under way. ca and agent must outlive
+ * it. Everything in req is copied. */
+struct err	*https_call_new(const struct https_request *req,
+		    const struct curl_blob *ca, const char *agent,
+		    struct https_call **out);
+/* Wipes what was sent. NULL is fine. */
+void		 https_call_free(struct https_call *call);
+/* What is still to be said once the addresses are known ("a,b"; NULL where
+ * host is one). */
+struct err	*https_call_aim(struct https_call *call, const char *addresses,
+		    uint64_t now_msecs);
+/* Hands the end of a transfer to done. */
+void		 https_call_report(struct https_call *call, CURLcode result);
+
+#endif
