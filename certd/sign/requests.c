@@ -1,0 +1,448 @@
+/*
+ * requests.c - what the monitor asks for, message by message.
+ *
+ * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
+ * Input:    decoded messages of the monitor, and descriptors with them; names,
+ *           URLs and certificates in them may come from a hostile CA.
+ * Promise:  every request but key_drop gets one answer with its number: what
+ *           it asked for, or sign_failed. No message signs bytes of its own.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+
+#include "channel.h"
+#include "sign.h"
+
+#define JWS_MAX	      49152	  /* bound of the message */
+#define CSR_MAX	      (32 * 1024) /* 100 names of 253 bytes, RSA 4096 */
+#define FAILED_TEXT   2048	  /* bound of the message */
+#define REGR_FILE_MAX (64 * 1024) /* ACME v1 kept whole registrations in it */
+
+static struct err *
+answer(struct signer *s, const struct msg *q, struct msg *a)
+{
+	a->id = q->id;
+	return channel_send(s->monitor, a, -1);
+}
+
+/* ---- keys ---- */
+
+/* Takes k into the table and tells the monitor what it is. */
+static struct err *
+keep(struct signer *s, const struct msg *q, uint32_t number, struct key *k)
+{
+	struct msg a = { .type = MSG_key_ready };
+	struct err *e;
+
+	if ((e = keys_add(s->keys, number, k)) != NULL)
+		return e;
+	a.key_ready.kind = k->alg->kind;
+	a.key_ready.id = str_of(k->id);
+	a.key_ready.thumbprint = str_of(k->thumbprint);
+	if ((e = answer(s, q, &a)) != NULL)
+		keys_drop(s->keys, number);
+	return e;
+}
+
+/* The number is looked at first: no file is written for nothing. */
+static struct err *
+make(struct signer *s, uint32_t number, enum key_kind kind, bool is_account,
+    struct key **out)
+{
+	struct err *e = keys_vacant(s->keys, number);
+
+	return e != NULL ? e : key_make(kind, is_account, out);
+}
+
+static struct err *
+write_key(const struct key *k, int fd,
+    struct err *(*encode)(const struct key *, BIO *))
+{
+	BIO *text = secret_new();
+	struct err *e;
+
+	if (text == NULL)
+		return crypto_err("locked memory");
+	if ((e = encode(k, text)) == NULL)
+		e = file_write_bio(fd, text);
+	BIO_free(text);
+	return e;
+}
+
+static struct err *
+on_key_make(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_key_make *m = &q->key_make;
+	struct key *k;
+	struct err *e;
+
+	if ((e = make(s, m->key, m->kind, false, &k)) != NULL)
+		return e;
+	if ((e = write_key(k, fd, pem_write_key)) != NULL) {
+		key_free(k);
+		return err_wrap(e, "private key file");
+	}
+	return keep(s, q, m->key, k);
+}
+
+static struct err *
+on_account_make(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_account_make *m = &q->account_make;
+	struct key *k;
+	struct err *e;
+
+	if ((e = make(s, m->key, KEY_EC_P256, true, &k)) != NULL)
+		return e;
+	if ((e = write_key(k, fd, jwk_write)) != NULL) {
+		key_free(k);
+		return err_wrap(e, "account key file");
+	}
+	return keep(s, q, m->key, k);
+}
+
+static struct err *
+on_key_load(struct signer *s, const struct msg *q, int fd)
+{
+	BIO *text = NULL;
+	struct key *k = NULL;
+	struct err *e;
+
+	if ((e = file_read_secret(fd, &text)) == NULL)
+		e = pem_read_key(text, &k);
+	BIO_free(text);
+	return e != NULL ? err_wrap(e, "private key file") :
+			   keep(s, q, q->key_load.key, k);
+}
+
+static struct err *
+on_account_load(struct signer *s, const struct msg *q, int fd)
+{
+	BIO *text = NULL;
+	struct key *k = NULL;
+	struct err *e;
+	char *p;
+	long n;
+
+	if ((e = file_read_secret(fd, &text)) == NULL) {
+		n = BIO_get_mem_data(text, &p);
+		e = jwk_read(p, (size_t)n, &k);
+	}
+	BIO_free(text);
+	return e != NULL ? err_wrap(e, "account key file") :
+			   keep(s, q, q->account_load.key, k);
+}
+
+static struct err *
+on_key_drop(struct signer *s, const struct msg *q, int fd)
+{
+	(void)fd;
+	keys_drop(s->keys, q->key_drop.key);
+	return NULL;
+}
+
+/* ---- account files ---- */
+
+static struct err *
+on_regr_load(struct signer *s, const struct msg *q, int fd)
+{
+	struct msg a = { .type = MSG_regr };
+	struct buf *text = buf_new(REGR_FILE_MAX);
+	struct err *e;
+	char *url = NULL;
+
+	if (text == NULL)
+		return err_sys("regr.json");
+	if ((e = file_read(fd, REGR_FILE_MAX, text)) == NULL)
+		e = regr_read(buf_data(text), buf_len(text), &url);
+	if (e == NULL) {
+		a.regr.url = str_of(url);
+		e = answer(s, q, &a);
+	}
+	free(url);
+	buf_free(text);
+	return err_wrap(e, "regr.json");
+}
+
+/* Writes json (taken). */
+static struct err *
+save(struct signer *s, const struct msg *q, int fd, json_t *json)
+{
+	struct msg a = { .type = MSG_saved };
+	struct err *e;
+
+	if ((e = file_write_json(fd, json)) == NULL)
+		e = answer(s, q, &a);
+	json_decref(json);
+	return e;
+}
+
+static struct err *
+on_regr_save(struct signer *s, const struct msg *q, int fd)
+{
+	return err_wrap(save(s, q, fd, regr_json(q->regr_save.url)),
+	    "regr.json");
+}
+
+static struct err *
+on_meta_save(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_meta_save *m = &q->meta_save;
+
+	return err_wrap(save(s, q, fd, meta_json((time_t)m->created, m->host)),
+	    "meta.json");
+}
+
+/* ---- requests to a CA ---- */
+
+/* payload NULL: POST-as-GET. */
+static struct err *
+send_jws(struct signer *s, const struct msg *q, uint32_t account,
+    const struct jws_place *at, const json_t *payload)
+{
+	struct msg a = { .type = MSG_jws };
+	const struct key *k;
+	struct buf *body;
+	struct err *e;
+
+	if ((e = keys_get(s->keys, account, true, &k)) != NULL)
+		return e;
+	if ((body = buf_new(JWS_MAX)) == NULL)
+		return err_sys("JWS");
+	if ((e = jws_sign(k, at, payload, body)) == NULL) {
+		a.jws.body = (struct str){ buf_data(body), buf_len(body) };
+		e = answer(s, q, &a);
+	}
+	buf_free(body);
+	return e;
+}
+
+/* The same for a payload (taken) that is NULL when memory ran out. */
+static struct err *
+send_jws_of(struct signer *s, const struct msg *q, uint32_t account,
+    const struct jws_place *at, json_t *payload)
+{
+	struct err *e;
+
+	if (payload == NULL)
+		return err_new("no memory for the payload");
+	e = send_jws(s, q, account, at, payload);
+	json_decref(payload);
+	return e;
+}
+
+static struct err *
+on_jws_new_account(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_new_account *m = &q->jws_new_account;
+	struct jws_place at = { { "", 0 }, m->url, m->nonce };
+
+	(void)fd;
+	return send_jws_of(s, q, m->account, &at,
+	    payload_new_account(m->contacts, m->agree_tos));
+}
+
+static struct err *
+on_jws_new_order(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_new_order *m = &q->jws_new_order;
+	struct jws_place at = { m->kid, m->url, m->nonce };
+
+	(void)fd;
+	return send_jws_of(s, q, m->account, &at,
+	    payload_new_order(m->names));
+}
+
+static struct err *
+on_jws_get(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_get *m = &q->jws_get;
+	struct jws_place at = { m->kid, m->url, m->nonce };
+
+	(void)fd;
+	return send_jws(s, q, m->account, &at, NULL);
+}
+
+static struct err *
+on_jws_answer(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_answer *m = &q->jws_answer;
+	struct jws_place at = { m->kid, m->url, m->nonce };
+
+	(void)fd;
+	return send_jws_of(s, q, m->account, &at, payload_answer());
+}
+
+static struct err *
+on_jws_finalize(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_finalize *m = &q->jws_finalize;
+	struct jws_place at = { m->kid, m->url, m->nonce };
+	struct buf *csr = buf_new(CSR_MAX);
+	const struct key *k;
+	struct err *e;
+
+	(void)fd;
+	if (csr == NULL)
+		return err_sys("signing request");
+	if ((e = keys_get(s->keys, m->key, false, &k)) == NULL &&
+	    (e = csr_make(k, m->names, csr)) == NULL)
+		e = send_jws_of(s, q, m->account, &at, payload_finalize(csr));
+	buf_free(csr);
+	return e;
+}
+
+static struct err *
+on_key_auth(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_key_auth *m = &q->key_auth;
+	struct msg a = { .type = MSG_digest };
+	char value[DIGEST_B64U_SIZE];
+	const struct key *k;
+	struct err *e;
+
+	(void)fd;
+	if ((e = keys_get(s->keys, m->account, true, &k)) != NULL ||
+	    (e = key_authorization(k, m->token, value)) != NULL)
+		return e;
+	a.digest.value = str_of(value);
+	return answer(s, q, &a);
+}
+
+/* ---- certificates ---- */
+
+static struct str
+str_of_buf(const struct buf *b)
+{
+	return (struct str){ buf_data(b), buf_len(b) };
+}
+
+static struct err *
+on_chain_check(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_chain_check *m = &q->chain_check;
+	struct chain_question question = { NULL, m->names, m->pem,
+		time(NULL) };
+	struct msg a = { .type = MSG_chain_good };
+	struct chain_facts f;
+	struct err *e;
+
+	(void)fd;
+	if ((e = keys_get(s->keys, m->key, false, &question.key)) != NULL)
+		return e;
+	if ((e = chain_check(&question, &f)) == NULL) {
+		a.chain_good.cert = str_of_buf(f.cert);
+		a.chain_good.chain = str_of_buf(f.chain);
+		a.chain_good.serial = str_of(f.serial);
+		a.chain_good.not_before = f.times.not_before;
+		a.chain_good.not_after = f.times.not_after;
+		e = answer(s, q, &a);
+	}
+	chain_facts_clear(&f);
+	return e;
+}
+
+static struct err *
+send_inspection(struct signer *s, const struct msg *q,
+    const struct inspection *i)
+{
+	struct msg a = { .type = MSG_cert_info };
+
+	a.cert_info.names = (struct strs){ i->names.v, i->names.n };
+	a.cert_info.serial = str_of(i->serial);
+	a.cert_info.issuer = str_of(i->issuer);
+	a.cert_info.key_kind = i->key_kind;
+	a.cert_info.key_id = str_of(i->key_id);
+	a.cert_info.sha256 = str_of(i->sha256);
+	a.cert_info.not_before = i->times.not_before;
+	a.cert_info.not_after = i->times.not_after;
+	return answer(s, q, &a);
+}
+
+static struct err *
+on_cert_inspect(struct signer *s, const struct msg *q, int fd)
+{
+	struct buf *pem = buf_new(CERT_FILE_MAX);
+	struct inspection i = { 0 };
+	struct err *e;
+
+	if (pem == NULL)
+		return err_sys("certificate");
+	if ((e = file_read(fd, CERT_FILE_MAX, pem)) == NULL &&
+	    (e = cert_inspect(str_of_buf(pem), &i)) == NULL)
+		e = send_inspection(s, q, &i);
+	inspection_clear(&i);
+	buf_free(pem);
+	return e;
+}
+
+/* ---- which message is whose ---- */
+
+static const struct {
+	enum msg_type type;
+	struct err *(*handler)(struct signer *, const struct msg *, int fd);
+} handlers[] = {
+	{ MSG_key_make, on_key_make },
+	{ MSG_key_load, on_key_load },
+	{ MSG_account_make, on_account_make },
+	{ MSG_account_load, on_account_load },
+	{ MSG_key_drop, on_key_drop },
+	{ MSG_regr_load, on_regr_load },
+	{ MSG_regr_save, on_regr_save },
+	{ MSG_meta_save, on_meta_save },
+	{ MSG_jws_new_account, on_jws_new_account },
+	{ MSG_jws_new_order, on_jws_new_order },
+	{ MSG_jws_get, on_jws_get },
+	{ MSG_jws_answer, on_jws_answer },
+	{ MSG_jws_finalize, on_jws_finalize },
+	{ MSG_key_auth, on_key_auth },
+	{ MSG_chain_check, on_chain_check },
+	{ MSG_cert_inspect, on_cert_inspect },
+};
+#define N_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
+
+/* Tells the monitor why not; e is freed. */
+static struct err *
+fail(struct signer *s, const struct msg *q, struct err *e)
+{
+	struct msg a = { .type = MSG_sign_failed };
+	char text[FAILED_TEXT + 1];
+	const char *advice = err_advice(e);
+	struct buf *whole = buf_new(4 * FAILED_TEXT);
+	struct err *broken = NULL;
+
+	/* Names of files and certificates may be in it. */
+	if (whole != NULL)
+		broken = buf_addf(whole, "%s%s%s", err_text(e),
+		    *advice == '\0' ? "" : "; ", advice);
+	if (whole != NULL && broken == NULL)
+		text_escape(text, sizeof(text), buf_data(whole),
+		    buf_len(whole));
+	else
+		strcpy(text, "out of memory");
+	err_free(broken);
+	err_free(e);
+	buf_free(whole);
+	a.sign_failed.text = str_of(text);
+	return answer(s, q, &a);
+}
+
+struct err *
+signer_request(struct signer *s, const struct msg *q, int fd)
+{
+	struct err *e = NULL;
+	size_t i = 0;
+
+	while (i < N_HANDLERS && handlers[i].type != q->type)
+		i++;
+	if (i == N_HANDLERS)
+		e = err_new("no handler for message %d", (int)q->type);
+	else if ((e = handlers[i].handler(s, q, fd)) != NULL)
+		e = fail(s, q, e);
+	if (fd != -1)
+		close(fd);
+	return e;
+}
