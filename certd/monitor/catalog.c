@@ -265,14 +265,6 @@ catalog_read(struct monitor *m, const char *only, catalog_done *done,
 	finish_one(r);
 }
 
-time_t
-entry_renew_after(const struct entry *x)
-{
-	time_t life = x->not_after - x->not_before;
-
-	return x->not_after - (life < 10 * 86400 ? life / 2 : life / 3);
-}
-
 enum cert_status
 entry_status(const struct entry *x, time_t now)
 {

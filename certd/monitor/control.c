@@ -37,6 +37,7 @@ struct client {
 	LIST_HEAD(, follow) follows;
 	bool busy, follows_all;
 	size_t holds;
+	size_t batches; /* under way */
 };
 
 static void
@@ -117,7 +118,7 @@ client_end(struct client *c)
 }
 
 void
-client_refuse(struct client *c, uint32_t exit, struct err *e)
+client_error(struct client *c, uint32_t exit, struct err *e)
 {
 	struct msg m = { .type = MSG_error };
 
@@ -126,8 +127,14 @@ client_refuse(struct client *c, uint32_t exit, struct err *e)
 	m.error.text = str_of(err_text(e));
 	m.error.advice = str_of(err_advice(e));
 	client_send(c, &m);
-	client_end(c);
 	err_free(e);
+}
+
+void
+client_refuse(struct client *c, uint32_t exit, struct err *e)
+{
+	client_error(c, exit, e);
+	client_end(c);
 }
 
 void
@@ -184,6 +191,27 @@ control_fact(struct job *j, const char *key, const char *value)
 	tell_followers(j, &m);
 }
 
+/* Ends the request when nothing that it waits for is left. */
+static void
+end_if_over(struct client *c)
+{
+	if (LIST_EMPTY(&c->follows) && c->batches == 0 && !c->follows_all)
+		client_end(c);
+}
+
+void
+client_owe(struct client *c)
+{
+	c->batches++;
+}
+
+void
+client_settle(struct client *c)
+{
+	c->batches--;
+	end_if_over(c);
+}
+
 void
 control_result(struct job *j, const struct err *e, const char *text)
 {
@@ -203,8 +231,7 @@ control_result(struct job *j, const struct err *e, const char *text)
 		LIST_REMOVE(f, of_job);
 		LIST_REMOVE(f, of_client);
 		free(f);
-		if (LIST_EMPTY(&c->follows) && !c->follows_all)
-			client_end(c);
+		end_if_over(c);
 	}
 }
 
@@ -231,6 +258,14 @@ static struct err *
 on_issue(struct client *c, const struct msg *m)
 {
 	request_issue(c, &c->request, m->issue.names);
+	return NULL;
+}
+
+static struct err *
+on_renew(struct client *c, const struct msg *m)
+{
+	(void)m;
+	request_renew(c, &c->request);
 	return NULL;
 }
 
@@ -297,6 +332,7 @@ static const struct handler {
 } handlers[] = {
 	{ MSG_option, false, on_option },
 	{ MSG_issue, true, on_issue },
+	{ MSG_renew, true, on_renew },
 	{ MSG_list, true, on_list },
 	{ MSG_show, true, on_show },
 	{ MSG_status, true, on_status },

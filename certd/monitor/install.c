@@ -74,6 +74,22 @@ renewal_of(const struct job *j)
 	return r;
 }
 
+/* The certificate is good, and in a dry run that is all: it is let go. */
+static void
+finish_dry(struct install *in)
+{
+	struct job *j = in->job;
+	struct msg m = { .type = MSG_stored, .id = in->id };
+
+	log_audit("job %u (%s): dry run is good, nothing stored", j->id,
+	    j->lineage);
+	m.stored.job = j->id;
+	worker_send(j, &m);
+	j->phase = JP_STORED;
+	store_unstage(j->m->store, j->id);
+	job_stored(j); /* in is gone */
+}
+
 /* Tells the followers where the certificate is. */
 static void
 tell_paths(struct job *j, time_t not_after)
@@ -162,6 +178,8 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 	if (e != NULL)
 		worker_refuse(j, in->id, err_wrap(e, "the certificate that "
 		    "the CA sent is refused"));
+	else if (j->dry_run)
+		finish_dry(in);
 	else
 		try_store(-1, 0, in);
 }

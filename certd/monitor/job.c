@@ -6,6 +6,7 @@
  * Promise:  however a job ends, its records are removed and its key is either
  *           in the store or gone; a job ends once, and within its limit.
  */
+#define _GNU_SOURCE /* asprintf */
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,10 @@
 
 #include "log.h"
 #include "monitor.h"
-#include "names.h"
 
 /* A job that has not ended by then never will: every wait inside has a shorter
  * deadline. */
 #define JOB_LIMIT_SECS 7200
-/* Failures of the same names: 1 min, 10 min, 100 min, then daily. */
-#define BACKOFF_FIRST_SECS 60
-#define BACKOFF_MAX_SECS   86400
 
 static struct err *make_key(struct job *j);
 static struct err *wait_for_worker(struct job *j);
@@ -34,15 +31,16 @@ enum { STEP_WORK = 3, STEP_TIDY = 4 };
  * goes on at STEP_TIDY. */
 static const struct step {
 	enum stage stage;
+	bool is_told; /* at once; otherwise where there is something to do */
 	struct err *(*begin)(struct job *j);
 } steps[] = {
-	{ STAGE_queued, records_credentials },
-	{ STAGE_account, registration_start },
-	{ STAGE_key, make_key },
-	[STEP_WORK] = { STAGE_queued, wait_for_worker },
-	[STEP_TIDY] = { STAGE_cleanup, records_remove },
-	{ STAGE_hooks, deploy_run },
-	{ STAGE_done, end },
+	{ STAGE_queued, false, records_credentials },
+	{ STAGE_account, false, registration_start },
+	{ STAGE_key, true, make_key },
+	[STEP_WORK] = { STAGE_queued, true, wait_for_worker },
+	[STEP_TIDY] = { STAGE_cleanup, false, records_remove },
+	{ STAGE_hooks, false, deploy_run },
+	{ STAGE_done, true, end },
 };
 
 static void
@@ -50,7 +48,7 @@ begin(struct job *j)
 {
 	struct err *e;
 
-	if (steps[j->step].stage != j->stage)
+	if (steps[j->step].is_told)
 		job_progress(j, steps[j->step].stage, "");
 	if ((e = steps[j->step].begin(j)) != NULL)
 		job_step_done(j, e);
@@ -141,9 +139,8 @@ job_progress(struct job *j, enum stage stage, const char *text)
 
 /* ---- the ledger's view ---- */
 
-/* The names as the ledger has them: one text, separated by spaces. */
-static char *
-joined_names(const struct job *j)
+char *
+names_text(const struct job *j)
 {
 	size_t i, n = 1;
 	char *text, *p;
@@ -160,7 +157,7 @@ joined_names(const struct job *j)
 struct err *
 job_save(struct job *j)
 {
-	char *names = joined_names(j);
+	char *names = names_text(j);
 	struct ledger_job row = { .id = j->id, .kind = "issue",
 		.lineage = j->lineage, .names = names, .server = j->server,
 		.account = j->account == NULL ? "" :
@@ -186,51 +183,6 @@ job_ordered(struct job *j, struct str url)
 	free(j->order_url);
 	j->order_url = str_dup(url);
 	return j->order_url == NULL ? err_sys("order URL") : job_save(j);
-}
-
-/* What is known of earlier failures with these names. */
-static struct err *
-count_failure(void *arg, const struct ledger_failure *f)
-{
-	*(uint32_t *)arg = f->count;
-	return NULL;
-}
-
-static time_t
-backoff(uint32_t failures)
-{
-	time_t secs = BACKOFF_FIRST_SECS;
-
-	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
-		secs *= 10;
-	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
-}
-
-/* Remembers how the job ended, for the list and for the next run. */
-static struct err *
-remember(struct job *j)
-{
-	char *names = joined_names(j);
-	const char *account = j->server;
-	uint32_t count = 0;
-	struct ledger_failure f;
-	struct err *e;
-
-	if (names == NULL)
-		return err_sys("failure");
-	if (j->failure == NULL) {
-		e = ledger_failure_clear(j->m->ledger, account, names);
-	} else if ((e = ledger_failure_get(j->m->ledger, account, names,
-	    count_failure, &count)) == NULL) {
-		f = (struct ledger_failure) { account, names, count + 1,
-			time(NULL), err_when(j->failure),
-			err_text(j->failure) };
-		if (f.retry_at < f.last + backoff(f.count))
-			f.retry_at = f.last + backoff(f.count);
-		e = ledger_failure_put(j->m->ledger, &f);
-	}
-	free(names);
-	return e;
 }
 
 /* ---- steps that are no other file's ---- */
@@ -283,6 +235,15 @@ job_waits_for_worker(const struct job *j)
 	return j->step == STEP_WORK && j->worker == NULL && !j->ending;
 }
 
+char *
+path_of_lineage(const struct job *j)
+{
+	char *path;
+
+	return asprintf(&path, "%s/live/%s", store_path(j->m->store),
+	    j->lineage) == -1 ? NULL : path;
+}
+
 static void
 free_job(struct job *j)
 {
@@ -301,6 +262,8 @@ free_job(struct job *j)
 	free(j->post_hook);
 	free(j->who);
 	free(j->order_url);
+	free(j->live);
+	free(j->hook_names);
 	lineage_free(j->files);
 	if (j->deadline != NULL)
 		event_free(j->deadline);
@@ -323,14 +286,15 @@ end(struct job *j)
 		e = peer_tell(m->signer, &drop);
 	}
 	log_err(LOG_LEVEL_ERROR, e);
-	if (!j->stored)
-		store_unstage(m->store, j->id);
-	log_err(LOG_LEVEL_ERROR, remember(j));
+	store_unstage(m->store, j->id);
+	log_err(LOG_LEVEL_ERROR, failure_remember(j));
 	log_err(LOG_LEVEL_ERROR, ledger_job_remove(m->ledger, j->id));
 	if (j->failure != NULL)
 		log_error("job %u (%s): %s", j->id, j->lineage,
 		    err_text(j->failure));
 	control_result(j, j->failure, "");
+	if (j->batch != NULL)
+		batch_job_ended(j);
 	TAILQ_REMOVE(&m->jobs, j, link);
 	free_job(j);
 	monitor_rest(m);
@@ -401,6 +365,8 @@ job_start(struct job *j)
 	    event_add(j->deadline, &limit) == -1)
 		return err_new("job: out of memory");
 	TAILQ_INSERT_TAIL(&j->m->jobs, j, link);
+	log_audit("job %u (%s): %s asks for a certificate", j->id, j->lineage,
+	    j->who);
 	return NULL;
 }
 

@@ -339,6 +339,7 @@ leave(struct monitor *m)
 		evconnlistener_free(m->control);
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
+	batches_free(m);
 	control_close_all(m);
 	worker_close_all(m);
 	jobs_free(m);
@@ -364,6 +365,7 @@ main(int argc, char *argv[])
 {
 	struct arguments args = parse(argc, argv);
 	struct monitor m = { .jobs = TAILQ_HEAD_INITIALIZER(m.jobs),
+		.batches = TAILQ_HEAD_INITIALIZER(m.batches),
 		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
 		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations) };

@@ -25,6 +25,7 @@
 #include "service.h"
 #include "store.h"
 
+struct batch;
 struct client;
 struct event;
 struct evconnlistener;
@@ -33,6 +34,7 @@ struct monitor;
 struct registration;
 struct worker;
 
+TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(worker_list, worker);
@@ -57,6 +59,7 @@ struct monitor {
 	struct client_list clients;
 	struct worker_list workers;
 	struct job_list jobs;
+	struct batch_list batches;
 	struct registration_list registrations;
 
 	struct stat credentials; /* the file that the publisher has now */
@@ -95,8 +98,10 @@ void		 control_fact(struct job *j, const char *key,
  * wait for nothing else. */
 void		 control_result(struct job *j, const struct err *e,
 		    const char *text);
-/* Answers one request with an error (freed), with certctl's exit status, and
- * "end". */
+/* Tells an error (freed) with certctl's exit status; client_refuse() ends the
+ * request too. */
+void		 client_error(struct client *c, uint32_t exit,
+		    struct err *e);
 void		 client_refuse(struct client *c, uint32_t exit,
 		    struct err *e);
 void		 client_send(struct client *c, struct msg *m);
@@ -109,6 +114,10 @@ void		 client_fact(struct client *c, const char *key,
  * has left. */
 void		 client_hold(struct client *c);
 void		 client_release(struct client *c);
+/* A batch of the client is under way: its request ends with the batch, and not
+ * with its last job. */
+void		 client_owe(struct client *c);
+void		 client_settle(struct client *c);
 uid_t		 client_uid(const struct client *c);
 const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
@@ -129,6 +138,15 @@ void		 request_clear(struct request *r);
 /* Issue a certificate for names; answers the client in every case. */
 void		 request_issue(struct client *c, struct request *r,
 		    struct strs names);
+/* Renew what is due, or is named; answers the client in every case. */
+void		 request_renew(struct client *c, struct request *r);
+/* Options that several requests have, into the job. */
+struct err	*request_server(const struct request *r, struct job *j,
+		    const char *usual);
+struct err	*request_fill(const struct request *r, struct job *j,
+		    struct client *c);
+const char	*request_option(const struct request *r,
+		    enum request_option o);
 
 /* ---- catalog.c: what is in the store ---- */
 /* One certificate of the store, inspected. Texts are heap copies. */
@@ -153,9 +171,12 @@ typedef void catalog_done(void *arg, struct catalog *catalog, struct err *e);
 void		 catalog_read(struct monitor *m, const char *only,
 		    catalog_done *done, void *arg);
 void		 catalog_free(struct catalog *c);
-/* When it becomes due: a third of its lifetime before its end, half of it for
- * lifetimes under ten days (certbot 4.0 and later). */
+/* When it becomes due (due.c): renew_before_expiry of its renewal file before
+ * its end; else a third of its lifetime, or half of it for lifetimes under ten
+ * days (certbot 4.0 and later). */
 time_t		 entry_renew_after(const struct entry *e);
+/* "30 days", "6 months 1 week", "12" (days), as in renew_before_expiry. */
+bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *e, time_t now);
 
 /* ---- job.c ---- */
@@ -193,7 +214,9 @@ struct job {
 	unsigned step;	       /* of the table in job.c */
 	size_t removals;       /* of records, under way */
 	size_t pending;	       /* questions to peers without an answer */
-	bool ending, stored;
+	bool ending, stored, dry_run;
+	struct batch *batch;   /* NULL: of no request that is still open */
+	char *live, *hook_names; /* what its deploy hooks are told */
 	struct err *failure;
 	struct install *install; /* under way; install.c */
 	LIST_HEAD(, follow) followers; /* control.c */
@@ -238,6 +261,33 @@ void		 jobs_free(struct monitor *m);
  * records in DNS and their staged keys go. */
 struct err	*jobs_recover(struct monitor *m);
 
+/* The names as one text, separated by spaces; heap. */
+char		*names_text(const struct job *j);
+/* The folder in live/; heap. */
+char		*path_of_lineage(const struct job *j);
+
+/* ---- batch.c: the jobs of one request ---- */
+/* A batch of the client's request. Then batch_add() for every job, which starts
+ * it; then batch_go(). The client is told the end. */
+struct err	*batch_new(struct client *c, struct batch **out);
+/* On error the job is still the caller's. */
+struct err	*batch_add(struct batch *b, struct job *j);
+void		 batch_go(struct batch *b);
+void		 batch_job_ended(struct job *j);
+void		 batches_free(struct monitor *m);
+
+/* ---- failures.c: what went wrong before ---- */
+/* A job has ended: its failure is counted, or earlier ones forgotten. */
+struct err	*failure_remember(const struct job *j);
+/* Failures in a row with these names at this CA. */
+struct failure {
+	uint32_t count; /* 0: none */
+	time_t last, retry_at;
+	char *text;	/* heap; NULL with none */
+};
+struct err	*failure_look(struct monitor *m, const char *server,
+		    char *const *names, size_t n, struct failure *out);
+
 /* ---- registration.c: accounts at CAs ---- */
 /* Finds or makes the account key for the job's server and loads it into the
  * signer; ends with job_step_done(). */
@@ -273,6 +323,27 @@ struct err	*records_recover(struct monitor *m);
 struct err	*install_chain(struct job *j, uint32_t id, struct str pem);
 /* Ends an installation that waits for certbot's lock. */
 void		 install_cancel(struct job *j);
+
+/* ---- hooks.c ---- */
+struct hooks;
+/* What goes into the environment; "" is left out. Borrowed until the end. */
+struct hook_env {
+	const char *lineage, *renewed, *failed;
+};
+/* For every hook that failed: why (owned by the callee), over false. At the end:
+ * NULL, over true; the hooks are freed then. */
+typedef void hooks_done(void *arg, struct err *e, bool over);
+/* An empty list; kind is "pre", "deploy" or "post". NULL when out of memory. */
+struct hooks	*hooks_new(struct monitor *m, const char *kind);
+void		 hooks_free(struct hooks *h);
+/* Adds a command, unless it is there already; NULL and "" are fine. */
+struct err	*hooks_add(struct hooks *h, const char *command);
+/* Adds the executables of renewal-hooks/KIND in bytewise order. */
+struct err	*hooks_add_folder(struct hooks *h);
+size_t		 hooks_count(const struct hooks *h);
+/* Runs them one after the other; h is taken. done may come at once. */
+void		 hooks_run(struct hooks *h, const struct hook_env *env,
+		    hooks_done *done, void *arg);
 
 /* ---- deploy.c: hooks after a certificate was stored ---- */
 struct err	*deploy_run(struct job *j);

@@ -309,7 +309,9 @@ records_remove(struct job *j)
 	    j);
 
 	log_err(LOG_LEVEL_ERROR, e);
-	if (j->removals == 0)
+	if (j->removals > 0)
+		job_progress(j, STAGE_cleanup, "");
+	else
 		job_step_done(j, NULL);
 	return NULL;
 }

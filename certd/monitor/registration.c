@@ -147,13 +147,18 @@ load_found(struct registration *r, struct account *a)
 
 /* None yet: a new key, or the one that an interrupted registration left. */
 static struct err *
-load_staged(struct registration *r)
+load_staged(struct registration *r, bool agree_tos)
 {
 	struct msg m = { .type = MSG_account_make };
 	bool is_new;
 	struct err *e;
 	int fd;
 
+	if (!agree_tos)
+		return err_advise(err_new("there is no account yet, and a new "
+		    "one needs your consent to the CA's terms of service"),
+		    "read them at the CA, then set agree-tos = true in the "
+		    "section [acme] of certd.conf, or give --agree-tos");
 	if ((e = account_stage(r->m->store, r->server, &r->stage, &fd,
 	    &is_new)) != NULL)
 		return e;
@@ -169,7 +174,7 @@ load_staged(struct registration *r)
 }
 
 static struct err *
-load(struct registration *r)
+load(struct registration *r, bool agree_tos)
 {
 	struct account *a = NULL;
 	struct err *e;
@@ -177,7 +182,7 @@ load(struct registration *r)
 	r->key = ++r->m->last_key;
 	if ((e = account_find(r->m->store, r->server, r->wanted, &a)) != NULL)
 		goto out;
-	e = a != NULL ? load_found(r, a) : load_staged(r);
+	e = a != NULL ? load_found(r, a) : load_staged(r, agree_tos);
 out:
 	account_free(a);
 	if (e != NULL)
@@ -223,7 +228,7 @@ registration_start(struct job *j)
 
 	if (r == NULL)
 		return err_sys("account");
-	if (r->key == 0 && (e = load(r)) != NULL)
+	if (r->key == 0 && (e = load(r, j->agree_tos)) != NULL)
 		return e;
 	j->account = r;
 	j->uses_account = true;

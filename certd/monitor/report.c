@@ -20,27 +20,19 @@ struct report {
 
 /* ---- list and show ---- */
 
-static struct err *
-copy_text(void *arg, const struct ledger_failure *f)
-{
-	*(char **)arg = strdup(f->text);
-	return NULL;
-}
-
-/* Why the last try to renew it failed, "" where it did not. Heap. */
+/* What is wrong with it, or why the last try to renew it failed; heap, NULL
+ * where all is well. */
 static char *
 last_error(struct monitor *m, const struct entry *x)
 {
-	char names[NAMES_MAX * (NAME_MAX_BYTES + 1) + 1] = "", *text = NULL;
-	size_t i, n = 0;
+	struct failure f = { 0 };
 
-	for (i = 0; i < x->n_names && n < sizeof(names); i++)
-		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
-		    i == 0 ? "" : " ", x->names[i]);
-	if (x->files != NULL && n < sizeof(names))
-		err_free(ledger_failure_get(m->ledger, x->files->server, names,
-		    copy_text, &text));
-	return text;
+	if (x->problem != NULL)
+		return strdup(x->problem);
+	if (x->files != NULL)
+		err_free(failure_look(m, x->files->server, x->names,
+		    x->n_names, &f));
+	return f.text;
 }
 
 static void
@@ -48,8 +40,7 @@ send_row(struct client *c, const struct entry *x)
 {
 	struct str names[NAMES_MAX];
 	struct msg m = { .type = MSG_row };
-	char *error = x->problem != NULL ? strdup(x->problem) :
-	    last_error(client_monitor(c), x);
+	char *error = last_error(client_monitor(c), x);
 	size_t i;
 
 	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)

@@ -36,8 +36,8 @@ request_clear(struct request *r)
 	r->refusal = NULL;
 }
 
-static const char *
-given(const struct request *r, enum request_option o)
+const char *
+request_option(const struct request *r, enum request_option o)
 {
 	return r->options[o];
 }
@@ -47,9 +47,9 @@ given(const struct request *r, enum request_option o)
 static struct err *
 choose_key(const struct request *r, struct job *j, bool *key_given)
 {
-	const char *type = given(r, OPTION_key_type),
-	    *curve = given(r, OPTION_elliptic_curve),
-	    *size = given(r, OPTION_rsa_key_size);
+	const char *type = request_option(r, OPTION_key_type),
+	    *curve = request_option(r, OPTION_elliptic_curve),
+	    *size = request_option(r, OPTION_rsa_key_size);
 
 	j->key_kind = j->m->cfg->key_kind;
 	*key_given = type != NULL || curve != NULL || size != NULL;
@@ -67,18 +67,26 @@ choose_key(const struct request *r, struct job *j, bool *key_given)
 	return NULL;
 }
 
-static struct err *
-choose_server(const struct request *r, struct job *j)
+/* --dry-run goes to the staging environment, where there is one that we know. */
+static const char *
+dry_server(const struct job *j, const char *server)
 {
-	const char *server = given(r, OPTION_server);
+	return j->dry_run && strcmp(server, ACME_SERVER_DEFAULT) == 0 ?
+	    ACME_SERVER_STAGING : server;
+}
 
-	if (server != NULL && given(r, OPTION_staging) != NULL)
+struct err *
+request_server(const struct request *r, struct job *j, const char *usual)
+{
+	const char *server = request_option(r, OPTION_server);
+
+	if (server != NULL && request_option(r, OPTION_staging) != NULL)
 		return err_new("--server and --staging exclude each other");
-	if (given(r, OPTION_staging) != NULL)
+	if (request_option(r, OPTION_staging) != NULL)
 		server = ACME_SERVER_STAGING;
-	if (server == NULL)
-		server = j->m->cfg->server;
-	if ((j->server = strdup(server)) == NULL)
+	j->dry_run = request_option(r, OPTION_dry_run) != NULL;
+	j->server = strdup(server != NULL ? server : dry_server(j, usual));
+	if (j->server == NULL)
 		return err_sys("server");
 	if (!url_parse(str_of(j->server), &j->origin))
 		return err_advise(err_new("%s is no https URL", j->server),
@@ -87,44 +95,48 @@ choose_server(const struct request *r, struct job *j)
 	return NULL;
 }
 
-/* A heap copy of an option, or of otherwise where it was not given. */
 static char *
-text_option(const struct request *r, enum request_option o, const char *otherwise)
+copy_option(const struct request *r, enum request_option o)
 {
-	const char *value = given(r, o);
+	const char *value = request_option(r, o);
 
-	return strdup(value != NULL ? value : otherwise);
+	return value == NULL ? NULL : strdup(value);
 }
 
-static char *
-hook_option(const struct request *r, enum request_option o)
+struct err *
+request_fill(const struct request *r, struct job *j, struct client *c)
 {
-	return given(r, o) == NULL ? NULL : strdup(given(r, o));
+	const struct config *cfg = j->m->cfg;
+	const char *email = request_option(r, OPTION_email);
+
+	j->contact = strdup(email != NULL ? email : cfg->email);
+	j->who = strdup(client_name(c));
+	j->agree_tos = cfg->agree_tos ||
+	    request_option(r, OPTION_agree_tos) != NULL;
+	j->pre_hook = copy_option(r, OPTION_pre_hook);
+	j->post_hook = copy_option(r, OPTION_post_hook);
+	j->deploy_hook = copy_option(r, OPTION_deploy_hook);
+	return j->contact == NULL || j->who == NULL ? err_sys("request") :
+	    NULL;
 }
 
 static struct err *
 fill_in(const struct request *r, struct issue *i)
 {
 	struct job *j = i->job;
-	const struct config *cfg = j->m->cfg;
+	const char *chain = request_option(r, OPTION_preferred_chain);
 	struct err *e;
 
-	i->cert_name = given(r, OPTION_cert_name);
-	i->force = given(r, OPTION_force_renewal) != NULL;
+	i->cert_name = request_option(r, OPTION_cert_name);
+	i->force = request_option(r, OPTION_force_renewal) != NULL ||
+	    request_option(r, OPTION_dry_run) != NULL;
 	if ((e = choose_key(r, j, &i->key_given)) != NULL ||
-	    (e = choose_server(r, j)) != NULL)
+	    (e = request_server(r, j, j->m->cfg->server)) != NULL ||
+	    (e = request_fill(r, j, i->client)) != NULL)
 		return e;
-	j->preferred_chain = text_option(r, OPTION_preferred_chain,
-	    cfg->preferred_chain);
-	j->contact = text_option(r, OPTION_email, cfg->email);
-	j->who = strdup(client_name(i->client));
-	j->agree_tos = cfg->agree_tos || given(r, OPTION_agree_tos) != NULL;
-	j->pre_hook = hook_option(r, OPTION_pre_hook);
-	j->post_hook = hook_option(r, OPTION_post_hook);
-	j->deploy_hook = hook_option(r, OPTION_deploy_hook);
-	if (j->preferred_chain == NULL || j->contact == NULL || j->who == NULL)
-		return err_sys("request");
-	return NULL;
+	j->preferred_chain = strdup(chain != NULL ? chain :
+	    j->m->cfg->preferred_chain);
+	return j->preferred_chain == NULL ? err_sys("request") : NULL;
 }
 
 /* ---- which lineage ---- */
@@ -246,6 +258,7 @@ static struct err *
 start(struct issue *i, struct entry *x)
 {
 	struct job *j = i->job;
+	struct batch *b;
 	struct err *e;
 
 	if (x == NULL) {
@@ -257,13 +270,13 @@ start(struct issue *i, struct entry *x)
 			j->key_kind = j->files->key_kind;
 		e = store_may_renew(j->m->store, j->files);
 	}
-	if (e != NULL || (e = job_start(j)) != NULL)
+	if (e != NULL || (e = batch_new(i->client, &b)) != NULL)
 		return e;
-	log_audit("job %u (%s): %s asks for a certificate", j->id, j->lineage,
-	    j->who);
-	i->job = NULL;
-	client_follow(i->client, j);
-	job_run(j);
+	if ((e = batch_add(b, j)) == NULL)
+		i->job = NULL;
+	else
+		client_error(i->client, 1, e);
+	batch_go(b);
 	return NULL;
 }
 

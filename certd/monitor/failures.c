@@ -1,0 +1,116 @@
+/*
+ * failures.c - what went wrong before, so that one broken name does not become a
+ * storm.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Promise:  failures in a row are counted per CA and set of names, over restarts,
+ *           until one success.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor.h"
+
+/* Let's Encrypt's integration guide: 1 min, 10 min, 100 min, then daily. */
+#define BACKOFF_FIRST_SECS 60
+#define BACKOFF_MAX_SECS   86400
+
+static int
+bytewise(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The set of names as the ledger's key: sorted, separated by spaces. Heap. */
+static char *
+key_of(char *const *names, size_t n)
+{
+	char **sorted = calloc(n + 1, sizeof(*sorted)), *key = NULL, *p;
+	size_t i, bytes = 1;
+
+	if (sorted == NULL)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		sorted[i] = names[i];
+		bytes += strlen(names[i]) + 1;
+	}
+	qsort(sorted, n, sizeof(*sorted), bytewise);
+	if ((key = p = calloc(1, bytes)) != NULL)
+		for (i = 0; i < n; i++)
+			p += sprintf(p, "%s%s", i == 0 ? "" : " ", sorted[i]);
+	free(sorted);
+	return key;
+}
+
+static struct err *
+copy(void *arg, const struct ledger_failure *row)
+{
+	struct failure *f = arg;
+
+	f->count = row->count;
+	f->last = row->last;
+	f->retry_at = row->retry_at;
+	f->text = strdup(row->text);
+	return f->text == NULL ? err_sys("failure") : NULL;
+}
+
+struct err *
+failure_look(struct monitor *m, const char *server, char *const *names,
+    size_t n, struct failure *out)
+{
+	char *key = key_of(names, n);
+	struct err *e;
+
+	*out = (struct failure) { 0 };
+	if (key == NULL)
+		return err_sys("failure");
+	e = ledger_failure_get(m->ledger, server, key, copy, out);
+	free(key);
+	return e;
+}
+
+static time_t
+backoff_secs(uint32_t failures)
+{
+	time_t secs = BACKOFF_FIRST_SECS;
+
+	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
+		secs *= 10;
+	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
+}
+
+static struct err *
+put(const struct job *j, const char *key, uint32_t count)
+{
+	time_t now = time(NULL), first = now + backoff_secs(count),
+	    told = err_when(j->failure);
+	struct ledger_failure row = { .account = j->server, .names = key,
+		.count = count, .last = now,
+		.retry_at = told > first ? told : first,
+		.text = err_text(j->failure) };
+
+	return ledger_failure_put(j->m->ledger, &row);
+}
+
+struct err *
+failure_remember(const struct job *j)
+{
+	struct failure before;
+	struct err *e;
+	char *key;
+
+	if (j->dry_run)
+		return NULL;
+	if ((key = key_of(j->names, j->n_names)) == NULL)
+		return err_sys("failure");
+	if (j->failure == NULL) {
+		e = ledger_failure_clear(j->m->ledger, j->server, key);
+	} else if ((e = failure_look(j->m, j->server, j->names, j->n_names,
+	    &before)) == NULL) {
+		e = put(j, key, before.count + 1);
+		free(before.text);
+	}
+	free(key);
+	return e;
+}

@@ -1,0 +1,70 @@
+/*
+ * fs.h - files by directory descriptor and one component, as the store needs
+ * them: no link is ever followed here, what is written is forced to disk.
+ */
+#ifndef FS_H
+#define FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "identity.h"
+
+/* Mode and owner of a new file or directory; (gid_t)-1 leaves the group. */
+struct fs_owner {
+	mode_t mode;
+	gid_t gid;
+};
+
+/* One component: not empty, not "." or "..", no "/", at most 255 bytes. */
+bool		 fs_is_component(const char *name);
+
+/* Opens a directory. On error *fd is -1. */
+struct err	*fs_open_dir(int at, const char *name, int *fd);
+/* The same; where it is missing it is made (and the parent forced to disk). One
+ * that exists keeps its mode and owner. made may be NULL. */
+struct err	*fs_make_dir(int at, const char *name, struct fs_owner owner,
+		    int *fd, bool *made);
+/* Opens a regular file for reading. On error *fd is -1. */
+struct err	*fs_open_file(int at, const char *name, int *fd);
+/* Creates a file that must not exist, with this mode and owner whatever the
+ * umask says, for reading and writing. On error *fd is -1. */
+struct err	*fs_create(int at, const char *name, struct fs_owner owner,
+		    int *fd);
+/* Creates a file (removing one that is there) with these bytes, on disk. */
+struct err	*fs_write(int at, const char *name, struct fs_owner owner,
+		    const void *p, size_t n);
+/* Likewise with what the n descriptors hold, from their beginnings, one after
+ * the other. The bytes never enter this process. */
+struct err	*fs_copy(int at, const char *name, struct fs_owner owner,
+		    const int *from, size_t n);
+/* Forces a file or directory to disk. */
+struct err	*fs_sync(int fd, const char *name);
+/* Removes a file; none there is fine. */
+struct err	*fs_unlink(int at, const char *name);
+/* Removes a directory and the files in it; one with directories in it stays.
+ * None there is fine. */
+struct err	*fs_remove_dir(int at, const char *name);
+/* Reads a link. err_errno() is EINVAL where it is none, ENOENT where nothing is
+ * there. */
+struct err	*fs_read_link(int at, const char *name, char *out,
+		    size_t size);
+
+/* Whether path (relative to at, or absolute) is the directory dir. */
+bool		 fs_is_dir(int at, const char *path, int dir);
+/* Exists in any form, a dangling link included. */
+bool		 fs_exists(int at, const char *name);
+struct identity	 fs_identity(const struct stat *st);
+
+/* A growing list of heap texts; also struct store_names. */
+struct store_names;
+/* All entries of a directory but "." and "..", in bytewise order. Cleared on
+ * error. */
+struct err	*fs_list(int dir, struct store_names *out);
+/* Adds a copy of name. */
+struct err	*fs_names_add(struct store_names *names, const char *name);
+
+#endif

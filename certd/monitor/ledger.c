@@ -1,0 +1,295 @@
+/*
+ * ledger.c - the database behind the ledger: opening, schema, groups of writes.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    our own database, which a crash, a full disk or a newer certd may
+ *           have left in any state.
+ * Promise:  what a call has written survives a power loss; a broken ledger
+ *           never keeps certd from starting.
+ *
+ * Write-ahead log with synchronous=FULL: one fsync a commit. The lock is
+ * exclusive, so that there is no shared memory file, and all files are open
+ * once ledger_open() has returned.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger_priv.h"
+#include "log.h"
+
+/* schema[n] takes version n to n + 1; one transaction each. Never change one
+ * that was released: add another. */
+static const char *const schema[] = {
+	/* AUTOINCREMENT: the number of a job names its staged key, and must
+	 * never mean another job. */
+	"CREATE TABLE job (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" kind TEXT NOT NULL, lineage TEXT NOT NULL, names TEXT NOT NULL,"
+	" options TEXT NOT NULL, account TEXT NOT NULL, server TEXT NOT NULL,"
+	" phase INTEGER NOT NULL, order_url TEXT NOT NULL,"
+	" created INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" problem TEXT NOT NULL, retry_at INTEGER NOT NULL);"
+	"CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" job INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+	" zone TEXT NOT NULL, number TEXT NOT NULL,"
+	" created INTEGER NOT NULL);"
+	"CREATE TABLE certificate (lineage TEXT NOT NULL UNIQUE,"
+	" device INTEGER NOT NULL, inode INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL, mtime_nsecs INTEGER NOT NULL,"
+	" names TEXT NOT NULL, serial TEXT NOT NULL, issuer TEXT NOT NULL,"
+	" key_id TEXT NOT NULL, sha256 TEXT NOT NULL,"
+	" key_kind INTEGER NOT NULL, not_before INTEGER NOT NULL,"
+	" not_after INTEGER NOT NULL);"
+	"CREATE TABLE failure (account TEXT NOT NULL, names TEXT NOT NULL,"
+	" count INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" retry_at INTEGER NOT NULL, text TEXT NOT NULL,"
+	" UNIQUE (account, names));",
+};
+#define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
+
+/* exclusive comes first: without it the log would need a shared memory file.
+ * Reading user_version opens the log; temporary tables stay in memory. */
+static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+			       "PRAGMA journal_mode = WAL;"
+			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA temp_store = MEMORY;"
+			       "PRAGMA trusted_schema = OFF;"
+			       "BEGIN IMMEDIATE; COMMIT;";
+
+/* The files of a database: moved aside together. */
+static const char *const suffixes[] = { "", "-wal", "-journal" };
+
+struct err *
+ledger_err(struct ledger *l, const char *what)
+{
+	const int code = sqlite3_extended_errcode(l->db);
+
+	return err_new("ledger %s: %s: %s (%d)", l->path, what,
+	    sqlite3_errmsg(l->db), code);
+}
+
+/* What is wrong with the file itself, so that another one would do. */
+static bool
+is_damage(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_FORMAT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The first number that a query gives; -1 where it gives none. */
+static int
+query_number(struct ledger *l, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	int n = -1;
+
+	if (sqlite3_prepare_v2(l->db, sql, -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+static bool
+is_sound(struct ledger *l)
+{
+	sqlite3_stmt *st = NULL;
+	bool sound = false;
+
+	if (sqlite3_prepare_v2(l->db, "PRAGMA quick_check(1)", -1, &st, NULL) ==
+	    SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		sound = strcmp(column_text(st, 0), "ok") == 0;
+	sqlite3_finalize(st);
+	return sound;
+}
+
+static struct err *
+upgrade(struct ledger *l, int version)
+{
+	char sql[64];
+
+	for (; version < SCHEMA_VERSION; version++) {
+		(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d",
+		    version + 1);
+		if (sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
+		    SQLITE_OK ||
+		    sqlite3_exec(l->db, schema[version], NULL, NULL, NULL) !=
+			SQLITE_OK ||
+		    sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+		    sqlite3_exec(l->db, "COMMIT", NULL, NULL, NULL) !=
+			SQLITE_OK)
+			return ledger_err(l, "make tables");
+	}
+	return NULL;
+}
+
+/* *why is set, and no error returned, where the file must be moved aside. */
+static struct err *
+open_database(struct ledger *l, const char **why)
+{
+	int code, version;
+
+	*why = NULL;
+	code = sqlite3_open_v2(l->path, &l->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+	    NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(l->db, settings, NULL, NULL, NULL);
+	if ((code & 0xff) == SQLITE_BUSY)
+		return err_new("ledger %s: another certd has it open",
+		    l->path);
+	if (is_damage(code) || (code == SQLITE_OK && !is_sound(l)))
+		*why = "damaged";
+	else if (code != SQLITE_OK)
+		return ledger_err(l, "open");
+	if (*why != NULL)
+		return NULL;
+	if ((version = query_number(l, "PRAGMA user_version")) < 0)
+		return ledger_err(l, "read its version");
+	if (version > SCHEMA_VERSION)
+		*why = "of a newer certd";
+	return *why == NULL ? upgrade(l, version) : NULL;
+}
+
+static void
+close_database(struct ledger *l)
+{
+	int i;
+
+	for (i = 0; i < ST_N; i++) {
+		sqlite3_finalize(l->statements[i]);
+		l->statements[i] = NULL;
+	}
+	/* Brings the log back into the file, and removes it. */
+	sqlite3_close(l->db);
+	l->db = NULL;
+}
+
+static struct err *
+move_aside(struct ledger *l, const char *why)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	const long long now = (long long)time(NULL);
+	size_t i;
+
+	for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		(void)snprintf(from, sizeof(from), "%s%s", l->path,
+		    suffixes[i]);
+		(void)snprintf(to, sizeof(to), "%s.%lld%s", l->path, now,
+		    suffixes[i]);
+		if (rename(from, to) == -1 && errno != ENOENT)
+			return err_sys("move %s aside", from);
+	}
+	log_warn("the ledger %s is %s: moved to %s.%lld, and made anew from "
+		 "the store; unfinished jobs and back-off times are forgotten",
+	    l->path, why, l->path, now);
+	return NULL;
+}
+
+/* SQLite would give the file a mode that depends on the umask. */
+static struct err *
+make_file(const struct ledger *l)
+{
+	int fd = open(l->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct err *e = NULL;
+
+	if (fd == -1)
+		return err_sys("ledger %s", l->path);
+	if (fchmod(fd, 0600) == -1)
+		e = err_sys("ledger %s", l->path);
+	close(fd);
+	return e;
+}
+
+static struct err *
+open_or_replace(struct ledger *l)
+{
+	const char *why;
+	struct err *e;
+
+	if ((e = make_file(l)) != NULL ||
+	    (e = open_database(l, &why)) != NULL || why == NULL)
+		return e;
+	close_database(l);
+	if ((e = move_aside(l, why)) != NULL || (e = make_file(l)) != NULL ||
+	    (e = open_database(l, &why)) != NULL)
+		return e;
+	return why == NULL ? NULL : err_new("ledger %s: %s again", l->path, why);
+}
+
+struct err *
+ledger_open(const char *dir, struct ledger **out)
+{
+	struct ledger *l = calloc(1, sizeof(*l));
+	struct err *e;
+
+	*out = NULL;
+	if (l == NULL || asprintf(&l->path, "%s/ledger.db", dir) == -1) {
+		free(l);
+		return err_sys("open the ledger");
+	}
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+		e = err_sys("make directory %s", dir);
+	else
+		e = open_or_replace(l);
+	if (e == NULL)
+		*out = l;
+	else
+		ledger_close(l);
+	return e;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	close_database(l);
+	free(l->path);
+	free(l);
+}
+
+struct err *
+ledger_begin(struct ledger *l)
+{
+	sqlite3_stmt *st;
+	struct err *e;
+
+	if (l->in_group)
+		return err_new("ledger: a group of writes is open already");
+	if ((e = ledger_prepare(l, ST_begin, &st)) == NULL)
+		e = ledger_run(l, st);
+	l->in_group = e == NULL;
+	return e;
+}
+
+struct err *
+ledger_end(struct ledger *l, struct err *e)
+{
+	sqlite3_stmt *st;
+
+	if (!l->in_group)
+		return e;
+	l->in_group = false;
+	if (e == NULL && (e = ledger_prepare(l, ST_commit, &st)) == NULL &&
+	    (e = ledger_run(l, st)) == NULL)
+		return NULL;
+	/* Some errors have ended the transaction already. */
+	if (!sqlite3_get_autocommit(l->db) &&
+	    ledger_prepare(l, ST_rollback, &st) == NULL)
+		err_free(ledger_run(l, st));
+	return e;
+}

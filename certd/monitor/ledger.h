@@ -1,0 +1,137 @@
+/*
+ * ledger.h - what certd must remember between runs, in an SQLite database:
+ * jobs, challenge records in DNS, failures, and what is in the certificates.
+ *
+ * The store is the truth about certificates; a ledger that is lost or broken is
+ * made anew. Every call outside of a transaction is on disk when it returns.
+ * Texts of rows given to a callback live during the callback. A text may be
+ * NULL when writing (stored as ""), never when reading. Lists of names are one
+ * text, separated by single spaces.
+ */
+#ifndef LEDGER_H
+#define LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "err.h"
+#include "identity.h"
+
+struct ledger;
+
+/* Opens dir/ledger.db (0600), making dir (0700) and database where missing. A
+ * database that is damaged, or of a newer certd, is moved aside with a line in
+ * the log. An error where another process has it open. Opens every file that
+ * the ledger needs; *out is NULL on error. */
+struct err	*ledger_open(const char *dir, struct ledger **out);
+/* Writes everything back into one file. NULL is fine. */
+void		 ledger_close(struct ledger *l);
+
+/* Groups the writes that follow into one, all or nothing. No nesting. */
+struct err	*ledger_begin(struct ledger *l);
+/* Ends the group: commits where e is NULL; otherwise undoes all of it and gives
+ * e back. */
+struct err	*ledger_end(struct ledger *l, struct err *e);
+
+/* ---- jobs: from the administrator's request to its end ---- */
+struct ledger_job {
+	uint32_t id;	       /* never used again, as long as the file lives */
+	const char *kind;      /* "issue" ... */
+	const char *lineage;
+	const char *names;
+	const char *options;   /* the caller's text */
+	const char *account;   /* id, "" while unknown */
+	const char *server;
+	uint32_t phase;	       /* the caller's number */
+	const char *order_url; /* "" while there is none */
+	time_t created;
+	uint32_t state;	       /* the caller's number */
+	const char *problem;   /* the last one, or "" */
+	time_t retry_at;       /* 0: none */
+};
+/* Adds j; j->id is set. */
+struct err	*ledger_job_add(struct ledger *l, struct ledger_job *j);
+/* Writes all fields of the job j->id; an error where there is none. */
+struct err	*ledger_job_update(struct ledger *l,
+		    const struct ledger_job *j);
+/* Its records stay: they may stand in DNS. None with this id is fine. */
+struct err	*ledger_job_remove(struct ledger *l, uint32_t id);
+/* Calls fn for every job by id. An error of fn stops and is returned. fn may
+ * change other rows, and remove its own. */
+struct err	*ledger_job_each(struct ledger *l,
+		    struct err *(*fn)(void *arg, const struct ledger_job *j),
+		    void *arg);
+
+/* ---- records: what we put into DNS, or were about to ---- */
+struct ledger_record {
+	int64_t id;
+	uint32_t job;
+	const char *name;   /* "_acme-challenge.example.com" */
+	const char *value;
+	const char *zone;   /* the provider's, "" until completed */
+	const char *number; /* likewise */
+	time_t created;
+};
+/* To be called before the provider is asked; r->id is set. */
+struct err	*ledger_record_add(struct ledger *l, struct ledger_record *r);
+/* The provider has it under these numbers. An error where id is unknown. */
+struct err	*ledger_record_complete(struct ledger *l, int64_t id,
+		    const char *zone, const char *number);
+/* The provider no longer has it. None with this id is fine. */
+struct err	*ledger_record_remove(struct ledger *l, int64_t id);
+/* The records of job, or all where job is 0, by id; fn as above. */
+struct err	*ledger_record_each(struct ledger *l, uint32_t job,
+		    struct err *(*fn)(void *arg,
+		    const struct ledger_record *r), void *arg);
+
+/* ---- index: what is in the certificate of a lineage ---- */
+struct ledger_index {
+	const char *lineage;
+	struct identity file; /* when it was looked at */
+	const char *names;
+	const char *serial, *issuer, *key_id, *sha256;
+	uint32_t key_kind;
+	time_t not_before, not_after;
+};
+/* Calls fn with the row of lineage where it is about this very file. *found
+ * says whether there was one: otherwise the certificate has to be inspected. */
+struct err	*ledger_index_get(struct ledger *l, const char *lineage,
+		    const struct identity *file, bool *found,
+		    struct err *(*fn)(void *arg, const struct ledger_index *x),
+		    void *arg);
+/* Adds the row of x->lineage or replaces it. */
+struct err	*ledger_index_put(struct ledger *l,
+		    const struct ledger_index *x);
+struct err	*ledger_index_remove(struct ledger *l, const char *lineage);
+/* All rows, by lineage, current or not; fn as above. */
+struct err	*ledger_index_each(struct ledger *l,
+		    struct err *(*fn)(void *arg, const struct ledger_index *x),
+		    void *arg);
+
+/* ---- failures: per account and set of names ---- */
+struct ledger_failure {
+	const char *account; /* id, or the server's URL before there is one */
+	const char *names;   /* sorted, or whatever canonical text is the key */
+	uint32_t count;	     /* in a row */
+	time_t last;
+	time_t retry_at;     /* 0: none */
+	const char *text;    /* what went wrong the last time */
+};
+/* Calls fn with the failure of names at account; without one it does not. */
+struct err	*ledger_failure_get(struct ledger *l, const char *account,
+		    const char *names,
+		    struct err *(*fn)(void *arg,
+		    const struct ledger_failure *f), void *arg);
+/* Adds it or replaces it. */
+struct err	*ledger_failure_put(struct ledger *l,
+		    const struct ledger_failure *f);
+/* It has worked. */
+struct err	*ledger_failure_clear(struct ledger *l, const char *account,
+		    const char *names);
+/* All, by account and names; fn as above. */
+struct err	*ledger_failure_each(struct ledger *l,
+		    struct err *(*fn)(void *arg,
+		    const struct ledger_failure *f), void *arg);
+
+#endif

@@ -1,0 +1,48 @@
+/* ledger_priv.h - what the files of the ledger share. */
+#ifndef LEDGER_PRIV_H
+#define LEDGER_PRIV_H
+
+#include <sqlite3.h>
+
+#include "ledger.h"
+
+/* Every statement there is, prepared when it is first used and kept. */
+enum statement {
+#define STATEMENT(name, sql) ST_##name,
+#include "ledger.def"
+#undef STATEMENT
+	ST_N
+};
+
+struct ledger {
+	sqlite3 *db;
+	char *path;
+	bool in_group;
+	sqlite3_stmt *statements[ST_N];
+};
+
+/* An error with SQLite's words. */
+struct err	*ledger_err(struct ledger *l, const char *what);
+/* The statement, without values. */
+struct err	*ledger_prepare(struct ledger *l, enum statement which,
+		    sqlite3_stmt **out);
+/* Values by position from 1: a text (NULL: ""), a number. */
+void		 bind_text(sqlite3_stmt *st, int at, const char *text);
+void		 bind_number(sqlite3_stmt *st, int at, int64_t n);
+/* Runs a statement that has no rows, and frees it for the next use. */
+struct err	*ledger_run(struct ledger *l, sqlite3_stmt *st);
+/* Runs one that gives at most one row: calls fn with it. found may be NULL. */
+struct err	*ledger_row(struct ledger *l, sqlite3_stmt *st,
+		    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg,
+		    bool *found);
+/* Runs one that gives numbers, then get with each of them, as above. Rows that
+ * fn has removed meanwhile are passed over; an error of fn stops. */
+struct err	*ledger_each(struct ledger *l, sqlite3_stmt *ids,
+		    enum statement get,
+		    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg);
+/* A column, from 0; a text is never NULL. */
+const char	*column_text(sqlite3_stmt *st, int at);
+int64_t		 column_number(sqlite3_stmt *st, int at);
+uint32_t	 column_u32(sqlite3_stmt *st, int at);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * ledger_rows.c - statements and their values.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    texts from anywhere: they are values, never SQL.
+ * Promise:  a statement that was used is ready to be used again, whatever came
+ *           of it.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+
+#include "ledger_priv.h"
+
+static const char *const sql[ST_N] = {
+#define STATEMENT(name, text) [ST_##name] = text,
+#include "ledger.def"
+#undef STATEMENT
+};
+
+struct err *
+ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
+{
+	sqlite3_stmt **st = &l->statements[which];
+
+	if (*st == NULL &&
+	    sqlite3_prepare_v3(l->db, sql[which], -1,
+		SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)
+		return ledger_err(l, sql[which]);
+	/* A callback that asks the question that it answers. */
+	if (sqlite3_stmt_busy(*st))
+		return err_new("ledger: in use: %s", sql[which]);
+	*out = *st;
+	return NULL;
+}
+
+/* The text stays the caller's until the statement has run. */
+void
+bind_text(sqlite3_stmt *st, int at, const char *text)
+{
+	(void)sqlite3_bind_text(st, at, text == NULL ? "" : text, -1,
+	    SQLITE_STATIC);
+}
+
+void
+bind_number(sqlite3_stmt *st, int at, int64_t n)
+{
+	(void)sqlite3_bind_int64(st, at, n);
+}
+
+static void
+reset(sqlite3_stmt *st)
+{
+	(void)sqlite3_reset(st);
+	(void)sqlite3_clear_bindings(st);
+}
+
+struct err *
+ledger_run(struct ledger *l, sqlite3_stmt *st)
+{
+	struct err *e = NULL;
+
+	if (sqlite3_step(st) != SQLITE_DONE)
+		e = ledger_err(l, "write");
+	reset(st);
+	return e;
+}
+
+struct err *
+ledger_row(struct ledger *l, sqlite3_stmt *st,
+    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg, bool *found)
+{
+	const int code = sqlite3_step(st);
+	struct err *e = NULL;
+
+	if (found != NULL)
+		*found = code == SQLITE_ROW;
+	if (code == SQLITE_ROW)
+		e = fn(arg, st);
+	else if (code != SQLITE_DONE)
+		e = ledger_err(l, "read");
+	reset(st);
+	return e;
+}
+
+/* All numbers that a statement gives; *out is the caller's. */
+static struct err *
+read_ids(struct ledger *l, sqlite3_stmt *st, int64_t **out, size_t *n)
+{
+	struct err *e = NULL;
+	size_t room = 0;
+	int64_t *ids;
+	int code;
+
+	*out = NULL;
+	*n = 0;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		if (*n == room) {
+			room = room == 0 ? 64 : room * 2;
+			ids = reallocarray(*out, room, sizeof(*ids));
+			if (ids == NULL)
+				break;
+			*out = ids;
+		}
+		(*out)[(*n)++] = column_number(st, 0);
+	}
+	if (code == SQLITE_ROW)
+		e = err_sys("ledger: list");
+	else if (code != SQLITE_DONE)
+		e = ledger_err(l, "read");
+	reset(st);
+	return e;
+}
+
+struct err *
+ledger_each(struct ledger *l, sqlite3_stmt *ids, enum statement get,
+    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg)
+{
+	sqlite3_stmt *st;
+	int64_t *list;
+	struct err *e;
+	size_t i, n;
+
+	e = read_ids(l, ids, &list, &n);
+	for (i = 0; e == NULL && i < n; i++) {
+		if ((e = ledger_prepare(l, get, &st)) != NULL)
+			break;
+		bind_number(st, 1, list[i]);
+		e = ledger_row(l, st, fn, arg, NULL);
+	}
+	free(list);
+	return e;
+}
+
+const char *
+column_text(sqlite3_stmt *st, int at)
+{
+	const unsigned char *text = sqlite3_column_text(st, at);
+
+	return text == NULL ? "" : (const char *)text;
+}
+
+int64_t
+column_number(sqlite3_stmt *st, int at)
+{
+	return sqlite3_column_int64(st, at);
+}
+
+uint32_t
+column_u32(sqlite3_stmt *st, int at)
+{
+	return (uint32_t)sqlite3_column_int64(st, at);
+}

@@ -1,0 +1,209 @@
+/*
+ * renew.c - everything that is due, renewed as it was issued.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    the store; options from certctl.
+ * Promise:  a broken or failing lineage stops no other, and one that failed a
+ *           short while ago is left alone until its time has come.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "monitor.h"
+#include "names.h"
+
+/* A request to renew, while the catalogue is read. */
+struct renew {
+	struct client *client;
+	struct request *request;
+	struct batch *batch;
+	const char *cert_name; /* NULL: all */
+	bool force;
+};
+
+static void
+keep(struct renew *r, const struct entry *x, const char *reason)
+{
+	struct msg m = { .type = MSG_kept };
+
+	m.kept.lineage = str_of(x->lineage);
+	m.kept.reason = str_of(reason);
+	client_send(r->client, &m);
+}
+
+/* A lineage that cannot even be tried. */
+static void
+fail(struct renew *r, const char *lineage, struct err *e)
+{
+	struct msg m = { .type = MSG_result };
+
+	log_error("renew %s: %s", lineage, err_text(e));
+	m.result.lineage = str_of(lineage);
+	m.result.ok = false;
+	m.result.text = str_of(err_text(e));
+	m.result.advice = str_of(err_advice(e));
+	client_send(r->client, &m);
+	err_free(e);
+}
+
+/* Has it failed so recently that trying again would only make it worse? Then
+ * the client is told. */
+static bool
+is_backed_off(struct renew *r, const struct entry *x)
+{
+	char reason[512], last[TEXT_TIME_SIZE], next[TEXT_TIME_SIZE];
+	struct failure f;
+	bool wait;
+
+	log_err(LOG_LEVEL_WARN, failure_look(client_monitor(r->client),
+	    x->files->server, x->names, x->n_names, &f));
+	wait = f.count > 0 && f.retry_at > time(NULL);
+	if (wait) {
+		(void)snprintf(reason, sizeof(reason), "failed %u times in a "
+		    "row, last %s (%.200s); tried again after %s, at once with "
+		    "--force-renewal", f.count, text_time(last, f.last),
+		    f.text, text_time(next, f.retry_at));
+		keep(r, x, reason);
+	}
+	free(f.text);
+	return wait;
+}
+
+/* Is it to be renewed now? Otherwise the client is told why not. */
+static bool
+is_wanted(struct renew *r, const struct entry *x)
+{
+	char reason[128], when[TEXT_TIME_SIZE];
+
+	if (r->force)
+		return true;
+	if (!x->files->autorenew) {
+		keep(r, x, "autorenew is switched off in its renewal file");
+		return false;
+	}
+	if (time(NULL) < entry_renew_after(x)) {
+		(void)snprintf(reason, sizeof(reason), "not due for renewal "
+		    "before %s", text_time(when, entry_renew_after(x)));
+		keep(r, x, reason);
+		return false;
+	}
+	return !is_backed_off(r, x);
+}
+
+/* Why certd cannot renew it at all. */
+static struct err *
+unrenewable(const struct entry *x)
+{
+	if (x->problem != NULL)
+		return err_advise(err_new("broken: %s", x->problem),
+		    "certctl show %s tells more", x->lineage);
+	if (strcmp(x->files->authenticator, "dns-cloudflare") != 0)
+		return err_advise(err_new("its authenticator is \"%s\"; only "
+		    "dns-cloudflare is served", x->files->authenticator),
+		    "issue it again: certctl issue --cert-name %s "
+		    "--force-renewal -d ...", x->lineage);
+	return NULL;
+}
+
+/* The job that renews x as its renewal file says; its files move into it. */
+static struct err *
+make_job(struct renew *r, struct entry *x, struct job **out)
+{
+	struct monitor *m = client_monitor(r->client);
+	struct str names[NAMES_MAX];
+	struct job *j;
+	struct err *e;
+	size_t i;
+
+	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)
+		names[i] = str_of(x->names[i]);
+	j = job_new(m, x->lineage, (struct strs) { names, i });
+	if (j == NULL)
+		return err_sys("renew");
+	j->files = x->files;
+	x->files = NULL;
+	j->key_kind = j->files->key_kind != 0 ? j->files->key_kind :
+	    KEY_RSA_2048; /* certbot: a file without key_type is ancient */
+	j->preferred_chain = strdup(j->files->preferred_chain);
+	e = j->preferred_chain == NULL ? err_sys("renew") :
+	    request_server(r->request, j, *j->files->server != '\0' ?
+	    j->files->server : m->cfg->server);
+	if (e == NULL)
+		e = request_fill(r->request, j, r->client);
+	if (e == NULL)
+		e = store_may_renew(m->store, j->files);
+	if (e == NULL) {
+		*out = j;
+		return NULL;
+	}
+	job_discard(j);
+	return e;
+}
+
+static void
+consider(struct renew *r, struct entry *x)
+{
+	struct job *j = NULL, *other;
+	struct err *e = unrenewable(x);
+
+	if (e != NULL) {
+		fail(r, x->lineage, e);
+		return;
+	}
+	if ((other = job_of_lineage(client_monitor(r->client),
+	    x->lineage)) != NULL) {
+		client_follow(r->client, other); /* joined */
+		return;
+	}
+	if (!is_wanted(r, x))
+		return;
+	if ((e = make_job(r, x, &j)) != NULL ||
+	    (e = batch_add(r->batch, j)) != NULL) {
+		job_discard(j);
+		fail(r, x->lineage, e);
+	}
+}
+
+static void
+on_catalog(void *arg, struct catalog *catalog, struct err *e)
+{
+	struct renew *r = arg;
+	struct client *c = r->client;
+	size_t i;
+
+	if (e == NULL && r->cert_name != NULL && catalog->n == 0)
+		e = err_advise(err_new("there is no certificate named %s",
+		    r->cert_name), "certctl list shows what there is");
+	if (e == NULL)
+		e = batch_new(c, &r->batch);
+	if (e != NULL) {
+		client_refuse(c, 1, e);
+	} else {
+		for (i = 0; i < catalog->n; i++)
+			consider(r, &catalog->entries[i]);
+		batch_go(r->batch);
+	}
+	catalog_free(catalog);
+	free(r);
+	client_release(c);
+}
+
+void
+request_renew(struct client *c, struct request *request)
+{
+	struct renew *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		client_refuse(c, 1, err_sys("renew"));
+		return;
+	}
+	r->client = c;
+	r->request = request;
+	r->cert_name = request_option(request, OPTION_cert_name);
+	r->force = request_option(request, OPTION_force_renewal) != NULL ||
+	    request_option(request, OPTION_dry_run) != NULL;
+	client_hold(c);
+	catalog_read(client_monitor(c), r->cert_name, on_catalog, r);
+}

@@ -1,0 +1,184 @@
+/*
+ * store.h - certbot's tree of certificates: read, staged into, installed into.
+ *
+ * Everything blocks (fsync) and happens at once. Functions that change live/,
+ * archive/ or renewal/ need the lock; those that only read or stage do not.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "err.h"
+#include "identity.h"
+
+struct ini;
+struct store;
+
+enum pem_kind { PEM_CERT, PEM_PRIVKEY, PEM_CHAIN, PEM_FULLCHAIN, PEM_N };
+/* "cert", "privkey", "chain", "fullchain": as in file names. */
+extern const char *const pem_kind_words[PEM_N];
+
+/* ---- the store as a whole ---- */
+
+/* Opens cfg->config_dir and makes what is missing in it. What exists keeps its
+ * mode and owner. gid: the group of a new live/ and archive/ (0710) and of new
+ * private keys (0640); (gid_t)-1: root only (0700, 0600). All descriptors that
+ * the store needs for its directories are opened here. *out is NULL on error. */
+struct err	*store_open(const struct config *cfg, gid_t gid,
+		    struct store **out);
+/* Gives the lock back too. NULL is fine. */
+void		 store_close(struct store *s);
+/* The configuration directory as configured, without a slash at the end. */
+const char	*store_path(const struct store *s);
+
+/* Takes certbot's lock (.certbot.lock) without waiting. Where somebody else has
+ * it, the error names that process and err_errno() is EAGAIN: try again on a
+ * timer. Taking it twice is an error. It is meant to be held for as long as one
+ * change takes, not for a whole job: certbot fails at once where it meets it. */
+struct err	*store_lock(struct store *s);
+/* Gives it back and removes the file, as certbot does. Without lock nothing. */
+void		 store_unlock(struct store *s);
+
+/* Finishes what a crash interrupted, and removes leftovers (*.new). An
+ * installation that was decided (its journal is on disk) is finished, and told
+ * through done, as is one that was finished but not followed by
+ * store_unstage(): the job's certificate is in the store. The caller notes that
+ * and calls store_unstage(). One lineage that cannot be repaired is logged and
+ * stops nothing else. Needs the lock. To be called before the first job. */
+typedef void store_installed(void *arg, uint32_t job, const char *lineage,
+    unsigned version);
+struct err	*store_recover(struct store *s, store_installed *done,
+		    void *arg);
+
+/* ---- lineages ---- */
+
+/* A list of heap texts. */
+struct store_names {
+	char **v;
+	size_t n;
+};
+/* The names that renewal/ holds a NAME.conf for, in bytewise order, as certbot
+ * lists them (names that begin with a dot are none). Cleared on error. */
+struct err	*store_lineages(struct store *s, struct store_names *out);
+void		 store_names_clear(struct store_names *names);
+
+/* A certificate with its history. Texts are "" where nothing is known. */
+struct lineage {
+	char *name;
+	char *problem;	     /* NULL: whole. Otherwise what is broken, where; the
+			      * rest is what could be found out nevertheless */
+	char *archive;	     /* the component below archive/ */
+	char *paths[PEM_N];  /* absolute, in live/: for people and hooks */
+	unsigned current;    /* the version that live/ shows; 0 unknown */
+	unsigned newest;     /* the newest of which all four files exist */
+	unsigned highest;    /* the highest number of any file */
+	struct identity identity; /* of the current certificate's file */
+
+	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
+	const char *server;  /* these borrow from conf; certbot's "None" is "" */
+	const char *account;
+	const char *authenticator;
+	const char *credentials;
+	const char *preferred_chain;
+	const char *pre_hook, *post_hook, *deploy_hook; /* renew_hook */
+	enum key_kind key_kind; /* as configured; 0 unknown */
+	bool reuse_key;
+	bool autorenew;	     /* true unless switched off */
+	uint32_t propagation_secs; /* 0 not set */
+};
+
+/* Reads one. An error (and *out NULL) only where there is no such
+ * renewal/NAME.conf, the name cannot be a file's, or memory ran out; what else
+ * is wrong becomes l->problem. */
+struct err	*lineage_load(struct store *s, const char *name,
+		    struct lineage **out);
+/* NULL is fine. */
+void		 lineage_free(struct lineage *l);
+/* Open the current version for reading, for the signer to look at: never
+ * through a link that leaves the lineage's own archive directory, never
+ * anything but a regular file. certbot's old privkeyN -> privkeyN-1 links are
+ * followed. On error *fd is -1. */
+struct err	*lineage_open_cert(struct store *s, const struct lineage *l,
+		    int *fd);
+struct err	*lineage_open_chain(struct store *s, const struct lineage *l,
+		    int *fd);
+struct err	*lineage_open_key(struct store *s, const struct lineage *l,
+		    int *fd);
+
+/* ---- before an order ---- */
+
+/* May a lineage of this name be made now: is the name sound, are renewal/,
+ * live/ and archive/ free of it, can the store be written, is there space? The
+ * error says what is in the way and what to do. Changes nothing. */
+struct err	*store_may_create(struct store *s, const char *name);
+/* The same for another version of l. */
+struct err	*store_may_renew(struct store *s, const struct lineage *l);
+/* certbot's name for a new lineage: first without "*.", or with -0001, -0002
+ * ... behind it where numbered is set and that is taken. Free with free(). An
+ * error where it is taken and numbered is not set. */
+struct err	*store_new_name(struct store *s, const char *first,
+		    bool numbered, char **out);
+
+/* ---- staging: a key that has no certificate yet ---- */
+
+/* Creates .certd/JOB/privkey.pem, 0600, empty, for reading and writing, for the
+ * signer to write the key into. It must not exist. On error *fd is -1. */
+struct err	*store_stage_key(struct store *s, uint32_t job, int *fd);
+/* Opens the staged key of a resumed job for reading. err_errno() is ENOENT
+ * where none was staged, or the file is still empty. */
+struct err	*store_stage_reopen(struct store *s, uint32_t job, int *fd);
+/* Forces the key that the signer has written to the disk: after key_ready,
+ * before the order is placed. */
+struct err	*store_stage_sync(struct store *s, uint32_t job);
+/* Removes all that is staged for job, because it is in the store or because
+ * the job has failed; failures are logged. Nothing there is fine. */
+void		 store_unstage(struct store *s, uint32_t job);
+/* Removes the staging of every job of which alive() says false. After
+ * store_recover(). */
+struct err	*store_stage_sweep(struct store *s,
+		    bool (*alive)(void *arg, uint32_t job), void *arg);
+
+/* ---- installing ---- */
+
+/* What renewal/NAME.conf is to say. NULL or "" where not set: the key is
+ * removed, unless it says otherwise. */
+struct renewal {
+	const char *server;
+	const char *account;	   /* certbot's account id */
+	const char *authenticator; /* "dns-cloudflare" */
+	const char *credentials;   /* absolute */
+	uint32_t propagation_secs; /* 0: not set */
+	enum key_kind key_kind;
+	bool reuse_key;
+	const char *preferred_chain;
+	const char *pre_hook, *post_hook, *deploy_hook;
+};
+
+struct store_install {
+	uint32_t job;	     /* its staged key goes with the certificate */
+	const char *lineage;
+	bool is_new;
+	const char *cert;    /* PEM, the signer's encoding */
+	size_t cert_bytes;
+	const char *chain;   /* PEM of the others */
+	size_t chain_bytes;
+	const struct renewal *renewal;
+};
+
+/* Makes the next version of a lineage and switches live/NAME to it: journal,
+ * archive files, live directory, renewal file, in this order, each forced to
+ * disk before the next. At every instant live/NAME is one matching set. On
+ * success *version is the new version; the staging stays, as the note that it
+ * is done, until the caller has written that down and calls store_unstage(). On
+ * error the old version stays and the staged key too, so that the same call can
+ * be repeated. Should the process die in between, store_recover() finishes it.
+ * Needs the lock. */
+struct err	*store_install(struct store *s, const struct store_install *in,
+		    unsigned *version);
+
+#endif

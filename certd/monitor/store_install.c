@@ -1,0 +1,184 @@
+/*
+ * store_install.c - a new version of a certificate: decided, then carried out.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    a chain that the signer has checked and encoded, a key that only
+ *           the signer has read, and a tree that others write too.
+ * Promise:  live/NAME is one matching set at every instant; a failure leaves
+ *           what was there.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "ini.h"
+#include "log.h"
+#include "store_priv.h"
+
+#define CONF_MAX_BYTES (1024 * 1024)
+#define KEY_MODE_MASK  074 /* what certbot takes over from the old key */
+
+static const struct fs_owner secret = { 0600, (gid_t)-1 };
+
+/* Mode and group of the new key: those of the old one, as certbot does. */
+static struct err *
+key_owner(struct store *s, const struct lineage *l, struct fs_owner *out)
+{
+	struct stat st;
+	struct err *e;
+	int fd;
+
+	if ((e = lineage_open_key(s, l, &fd)) != NULL)
+		return e;
+	if (fstat(fd, &st) == -1)
+		e = err_sys("the old key");
+	out->mode = 0600 | (st.st_mode & KEY_MODE_MASK);
+	out->gid = st.st_gid;
+	close(fd);
+	return e;
+}
+
+/* The mode that renewal/NAME.conf has. */
+static mode_t
+conf_mode(struct store *s, const char *name)
+{
+	char conf[COMPONENT_SIZE];
+	struct stat st;
+	struct err *e = component(conf, "%s.conf", name);
+
+	if (e == NULL &&
+	    fstatat(s->renewal, conf, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return st.st_mode & 07777;
+	err_free(e);
+	return 0644;
+}
+
+/* What the journal is to say about a lineage that exists. l must be whole. */
+static struct err *
+decide_next(struct store *s, const struct lineage *l, struct journal *j)
+{
+	struct err *e;
+
+	if ((e = store_may_renew(s, l)) != NULL ||
+	    (e = component(j->archive, "%s", l->archive)) != NULL ||
+	    (e = key_owner(s, l, &j->key)) != NULL)
+		return e;
+	j->version = l->highest + 1;
+	j->conf_mode = conf_mode(s, l->name);
+	return NULL;
+}
+
+/* The same about one that does not. */
+static struct err *
+decide_first(struct store *s, const char *name, struct journal *j)
+{
+	struct err *e;
+
+	if ((e = store_may_create(s, name)) != NULL ||
+	    (e = component(j->archive, "%s", name)) != NULL)
+		return e;
+	j->is_new = true;
+	j->version = 1;
+	j->key.mode = s->gid == (gid_t)-1 ? 0600 : 0640;
+	j->key.gid = s->gid;
+	j->conf_mode = 0644;
+	return NULL;
+}
+
+/* renewal/NAME.conf as it shall be. conf is what there is, or NULL. */
+static struct err *
+stage_conf(struct store *s, const struct store_install *in,
+    const struct journal *j, struct ini *conf)
+{
+	struct buf *text = buf_new(CONF_MAX_BYTES);
+	struct err *e;
+
+	if (text == NULL)
+		return err_sys("renewal file");
+	if ((e = conf_render(s, j->lineage, j->archive, conf, in->renewal,
+		 text)) == NULL)
+		e = fs_write(j->stage, JOURNAL_CONF, secret, buf_data(text),
+		    buf_len(text));
+	buf_free(text);
+	return err_wrap(e, "renewal/%s.conf", j->lineage);
+}
+
+/* Everything that the installation needs, on disk, and the journal last. */
+static struct err *
+decide(struct store *s, const struct store_install *in, struct journal *j)
+{
+	struct lineage *l = NULL;
+	struct err *e;
+
+	if (in->is_new)
+		e = decide_first(s, in->lineage, j);
+	else if ((e = lineage_load(s, in->lineage, &l)) == NULL)
+		e = decide_next(s, l, j);
+	if (e == NULL &&
+	    (e = fs_write(j->stage, "cert.pem", secret, in->cert,
+		 in->cert_bytes)) == NULL &&
+	    (e = fs_write(j->stage, "chain.pem", secret, in->chain,
+		 in->chain_bytes)) == NULL &&
+	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf)) == NULL)
+		e = journal_write(j);
+	lineage_free(l);
+	return e;
+}
+
+/* Undoes what an earlier try at the same job left half-done. */
+static struct err *
+undo_earlier(struct store *s, uint32_t job)
+{
+	struct journal j;
+	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
+
+	if (err_errno(e) == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	if (e == NULL)
+		e = commit_undo(s, &j);
+	journal_close(&j);
+	return e;
+}
+
+static struct err *
+install(struct store *s, const struct store_install *in, struct journal *j)
+{
+	struct err *e, *undo;
+	int key;
+
+	if (s->lock == -1)
+		return err_new("the store is not locked");
+	if (in->cert_bytes == 0 || in->chain_bytes == 0)
+		return err_new("a certificate or its chain is missing");
+	if ((e = component(j->lineage, "%s", in->lineage)) != NULL ||
+	    (e = store_stage_reopen(s, in->job, &key)) != NULL)
+		return e;
+	close(key);
+	if ((e = store_stage_sync(s, in->job)) != NULL ||
+	    (e = undo_earlier(s, in->job)) != NULL ||
+	    (e = stage_open(s, in->job, &j->stage)) != NULL ||
+	    (e = decide(s, in, j)) != NULL)
+		return e;
+	if ((e = commit(s, j)) != NULL &&
+	    (undo = commit_undo(s, j)) != NULL)
+		log_err(LOG_LEVEL_ERROR, err_wrap(undo, "undo"));
+	return e;
+}
+
+struct err *
+store_install(struct store *s, const struct store_install *in,
+    unsigned *version)
+{
+	struct journal j = { .job = in->job, .stage = -1 };
+	struct err *e = install(s, in, &j);
+
+	*version = e == NULL ? j.version : 0;
+	journal_close(&j);
+	return err_wrap(e, "store certificate %s", in->lineage);
+}

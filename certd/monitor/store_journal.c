@@ -1,0 +1,142 @@
+/*
+ * store_journal.c - the note that says: this installation happens.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    our own files, as a crash may have left them.
+ * Promise:  the note is on disk whole or not at all, and after everything that
+ *           it speaks of.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "ini.h"
+#include "store_priv.h"
+#include "text.h"
+
+#define JOURNAL_NEW	  "install.new"
+#define JOURNAL_MAX_BYTES 4096
+
+/* The numbers of a journal, by key. */
+enum { J_VERSION, J_NEW, J_KEY_MODE, J_KEY_GID, J_CONF_MODE, J_N };
+static const struct {
+	const char *key;
+	uint64_t max;
+} numbers[J_N] = {
+	[J_VERSION] = { "version", 999999999 },
+	[J_NEW] = { "new", 1 },
+	[J_KEY_MODE] = { "key_mode", 07777 },
+	[J_KEY_GID] = { "key_gid", UINT32_MAX },
+	[J_CONF_MODE] = { "conf_mode", 07777 },
+};
+
+static struct err *
+render(const struct journal *j, struct ini *ini, struct buf *text)
+{
+	const uint64_t values[J_N] = { j->version, j->is_new, j->key.mode,
+		j->key.gid, j->conf_mode };
+	char number[24];
+	struct err *e;
+	int i;
+
+	if ((e = ini_set(ini, "", "lineage", j->lineage)) == NULL)
+		e = ini_set(ini, "", "archive", j->archive);
+	for (i = 0; e == NULL && i < J_N; i++) {
+		(void)snprintf(number, sizeof(number), "%llu",
+		    (unsigned long long)values[i]);
+		e = ini_set(ini, "", numbers[i].key, number);
+	}
+	return e == NULL ? ini_write(ini, text) : e;
+}
+
+struct err *
+journal_write(const struct journal *j)
+{
+	const struct fs_owner owner = { 0600, (gid_t)-1 };
+	struct buf *text = buf_new(JOURNAL_MAX_BYTES);
+	struct ini *ini = ini_new();
+	struct err *e;
+
+	if (text == NULL || ini == NULL)
+		e = err_sys("journal");
+	else if ((e = render(j, ini, text)) == NULL &&
+	    (e = fs_write(j->stage, JOURNAL_NEW, owner, buf_data(text),
+		 buf_len(text))) == NULL &&
+	    renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
+		e = err_sys("journal");
+	/* Also brings to disk the names of the files that lie beside it. */
+	if (e == NULL)
+		e = fs_sync(j->stage, "journal");
+	ini_free(ini);
+	buf_free(text);
+	return err_wrap(e, ".certd/%u", j->job);
+}
+
+static struct err *
+parse(const struct ini *ini, struct journal *j)
+{
+	const char *lineage = ini_get(ini, "", "lineage");
+	const char *archive = ini_get(ini, "", "archive"), *text;
+	uint64_t values[J_N];
+	struct err *e;
+	int i;
+
+	if (lineage == NULL || !fs_is_component(lineage) || archive == NULL ||
+	    !fs_is_component(archive))
+		return err_new("names no certificate");
+	if ((e = component(j->lineage, "%s", lineage)) != NULL ||
+	    (e = component(j->archive, "%s", archive)) != NULL)
+		return e;
+	for (i = 0; i < J_N; i++)
+		if ((text = ini_get(ini, "", numbers[i].key)) == NULL ||
+		    !text_number(text, 0, numbers[i].max, &values[i]))
+			return err_new("no number %s", numbers[i].key);
+	j->version = (unsigned)values[J_VERSION];
+	j->is_new = values[J_NEW] != 0;
+	j->key.mode = (mode_t)values[J_KEY_MODE];
+	j->key.gid = (gid_t)values[J_KEY_GID];
+	j->conf_mode = (mode_t)values[J_CONF_MODE];
+	return NULL;
+}
+
+struct err *
+journal_read(struct store *s, uint32_t job, const char *file,
+    struct journal *j)
+{
+	struct ini *ini = NULL;
+	struct err *e;
+	int fd = -1;
+
+	*j = (struct journal){ .job = job, .stage = -1 };
+	if ((e = stage_open(s, job, &j->stage)) != NULL)
+		return e;
+	if ((e = fs_open_file(j->stage, file, &fd)) == NULL &&
+	    (e = ini_read(file, fd, &ini)) == NULL)
+		e = err_wrap(parse(ini, j), "%s", file);
+	ini_free(ini);
+	if (fd != -1)
+		close(fd);
+	if (e != NULL)
+		journal_close(j);
+	return err_wrap(e, "%s/.certd/%u", s->path, job);
+}
+
+struct err *
+journal_done(const struct journal *j)
+{
+	if (renameat(j->stage, JOURNAL_FILE, j->stage, JOURNAL_DONE) == -1)
+		return err_sys(".certd/%u", j->job);
+	return fs_sync(j->stage, "journal");
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j->stage != -1)
+		close(j->stage);
+	j->stage = -1;
+}

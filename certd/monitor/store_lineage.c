@@ -1,0 +1,315 @@
+/*
+ * store_lineage.c - reading one certificate of the store, however broken.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    renewal/NAME.conf and live/NAME, which people edit, copy and
+ *           restore by hand.
+ * Promise:  what is broken is said with its path; a path in a renewal file
+ *           never leads anywhere but into live/ and archive/.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ini.h"
+#include "store_priv.h"
+
+/* A lineage must not pass for whole because there was no memory to say what is
+ * broken. */
+static char no_memory[] = "broken (out of memory)";
+
+/* Notes what is broken; the first finding stays. */
+static void broken(struct lineage *l, const char *fmt, ...) ERR_PRINTF(2, 3);
+
+static void
+broken(struct lineage *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (l->problem != NULL)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&l->problem, fmt, ap) == -1)
+		l->problem = no_memory;
+	va_end(ap);
+}
+
+/* The same with an error, which is freed. */
+static void
+broken_err(struct lineage *l, const char *where, struct err *e)
+{
+	if (e != NULL)
+		broken(l, "%s: %s", where, err_text(e));
+	err_free(e);
+}
+
+/* Whether path is DIR/last, with DIR the open directory dir. */
+static bool
+is_in(const char *path, int dir, const char *last)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+
+	if (*path != '/' || strcmp(slash + 1, last) != 0 ||
+	    (size_t)(slash - path) >= sizeof(parent))
+		return false;
+	(void)snprintf(parent, sizeof(parent), "%.*s/", (int)(slash - path),
+	    path);
+	return fs_is_dir(AT_FDCWD, parent, dir);
+}
+
+/* archive_dir: one component below archive/, perhaps not the lineage's name. */
+static void
+read_archive_dir(struct store *s, struct lineage *l)
+{
+	const char *value = ini_get(l->conf, "", "archive_dir"), *last;
+	char path[PATH_MAX], *name;
+	size_t n;
+
+	if (value == NULL)
+		return; /* certbot's default: the name of the lineage */
+	(void)snprintf(path, sizeof(path), "%s", value);
+	for (n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+		path[n - 1] = '\0';
+	last = strrchr(path, '/');
+	last = last == NULL ? "" : last + 1;
+	if (!fs_is_component(last) || !is_in(path, s->archive, last) ||
+	    (name = strdup(last)) == NULL) {
+		broken(l, "renewal/%s.conf: archive_dir = %s is not in "
+			  "%s/archive",
+		    l->name, value, s->path);
+		return;
+	}
+	free(l->archive);
+	l->archive = name;
+}
+
+/* The four paths in the file: they must be those of live/NAME. */
+static void
+check_paths(struct lineage *l, int live)
+{
+	char last[32];
+	const char *path;
+	int kind;
+
+	for (kind = 0; kind < PEM_N; kind++) {
+		path = ini_get(l->conf, "", pem_kind_words[kind]);
+		(void)snprintf(last, sizeof(last), "%s.pem",
+		    pem_kind_words[kind]);
+		if (path == NULL)
+			broken(l, "renewal/%s.conf has no line \"%s = ...\"",
+			    l->name, pem_kind_words[kind]);
+		else if (!is_in(path, live, last))
+			broken(l, "renewal/%s.conf: %s = %s is not %s",
+			    l->name, pem_kind_words[kind], path,
+			    l->paths[kind]);
+	}
+}
+
+/* A file of the current version: there, and not empty. */
+static void
+check_file(struct lineage *l, int archive, enum pem_kind kind)
+{
+	struct stat st;
+	struct err *e;
+	int fd;
+
+	if ((e = version_open(archive, kind, l->current, &fd)) != NULL) {
+		broken(l, "archive/%s/%s", l->archive, err_text(e));
+		err_free(e);
+		return;
+	}
+	if (fstat(fd, &st) == -1 || st.st_size == 0)
+		broken(l, "archive/%s/%s%u.pem is empty", l->archive,
+		    pem_kind_words[kind], l->current);
+	else if (kind == PEM_CERT)
+		l->identity = fs_identity(&st);
+	close(fd);
+}
+
+/* live/NAME: four links to one version. */
+static void
+check_links(struct lineage *l, int live, int archive)
+{
+	unsigned version[PEM_N];
+	struct err *e;
+	int kind;
+
+	for (kind = 0; kind < PEM_N; kind++)
+		if ((e = link_version(live, archive, (enum pem_kind)kind,
+			 &version[kind])) != NULL) {
+			broken(l, "live/%s/%s", l->name, err_text(e));
+			err_free(e);
+			return;
+		}
+	l->current = version[PEM_CERT];
+	for (kind = 0; kind < PEM_N; kind++)
+		if (version[kind] != l->current)
+			broken(l, "live/%s shows a mixture: cert.pem is "
+				  "version %u, %s.pem is version %u",
+			    l->name, l->current, pem_kind_words[kind],
+			    version[kind]);
+	for (kind = 0; kind < PEM_N; kind++)
+		check_file(l, archive, (enum pem_kind)kind);
+}
+
+/* What is on disk besides the renewal file. */
+static void
+read_files(struct store *s, struct lineage *l)
+{
+	char where[COMPONENT_SIZE + 16];
+	struct err *e;
+	int live = -1, archive = -1;
+
+	(void)snprintf(where, sizeof(where), "live/%s", l->name);
+	if ((e = fs_open_dir(s->live, l->name, &live)) != NULL)
+		broken_err(l, where, e);
+	(void)snprintf(where, sizeof(where), "archive/%s", l->archive);
+	if ((e = fs_open_dir(s->archive, l->archive, &archive)) != NULL ||
+	    (e = versions_read(archive, &l->newest, &l->highest)) != NULL)
+		broken_err(l, where, e);
+	if (live != -1 && l->conf != NULL)
+		check_paths(l, live);
+	if (live != -1 && archive != -1)
+		check_links(l, live, archive);
+	if (live != -1)
+		close(live);
+	if (archive != -1)
+		close(archive);
+}
+
+/* renewal/NAME.conf. An error only where there is none. */
+static struct err *
+read_conf(struct store *s, struct lineage *l)
+{
+	char file[COMPONENT_SIZE], shown[COMPONENT_SIZE + 16];
+	struct stat st;
+	struct err *e;
+	int fd;
+
+	if ((e = component(file, "%s.conf", l->name)) != NULL)
+		return e;
+	(void)snprintf(shown, sizeof(shown), "renewal/%s", file);
+	if ((e = fs_open_file(s->renewal, file, &fd)) != NULL) {
+		if (err_errno(e) == ENOENT)
+			return e;
+		broken_err(l, shown, e);
+		return NULL;
+	}
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		broken(l, "%s is empty", shown);
+	else if ((e = ini_read(shown, fd, &l->conf)) != NULL) {
+		broken(l, "%s", err_text(e));
+		err_free(e);
+	}
+	close(fd);
+	return NULL;
+}
+
+/* A lineage of which nothing but the name is known. */
+static struct lineage *
+blank(const struct store *s, const char *name)
+{
+	struct lineage *l = calloc(1, sizeof(*l));
+	int kind;
+
+	if (l == NULL || (l->name = strdup(name)) == NULL ||
+	    (l->archive = strdup(name)) == NULL)
+		goto fail;
+	for (kind = 0; kind < PEM_N; kind++)
+		if (asprintf(&l->paths[kind], "%s/live/%s/%s.pem", s->path,
+			name, pem_kind_words[kind]) == -1) {
+			l->paths[kind] = NULL;
+			goto fail;
+		}
+	return l;
+fail:
+	lineage_free(l);
+	return NULL;
+}
+
+struct err *
+lineage_load(struct store *s, const char *name, struct lineage **out)
+{
+	struct lineage *l;
+	struct err *e;
+
+	*out = NULL;
+	if (!fs_is_component(name))
+		return err_new("%s cannot be the name of a certificate", name);
+	if ((l = blank(s, name)) == NULL)
+		return err_sys("certificate %s", name);
+	if ((e = read_conf(s, l)) != NULL) {
+		lineage_free(l);
+		return err_wrap(e, "no certificate %s in %s", name, s->path);
+	}
+	if (l->conf != NULL)
+		read_archive_dir(s, l);
+	conf_read(l);
+	read_files(s, l);
+	if (l->conf != NULL && ini_get(l->conf, "renewalparams",
+	    "authenticator") == NULL)
+		broken(l, "renewal/%s.conf names no authenticator in a "
+			  "section [renewalparams]",
+		    name);
+	*out = l;
+	return NULL;
+}
+
+void
+lineage_free(struct lineage *l)
+{
+	int kind;
+
+	if (l == NULL)
+		return;
+	for (kind = 0; kind < PEM_N; kind++)
+		free(l->paths[kind]);
+	free(l->name);
+	free(l->archive);
+	if (l->problem != no_memory)
+		free(l->problem);
+	ini_free(l->conf);
+	free(l);
+}
+
+static struct err *
+open_current(struct store *s, const struct lineage *l, enum pem_kind kind,
+    int *fd)
+{
+	struct err *e;
+	int archive;
+
+	*fd = -1;
+	if (l->current == 0)
+		return err_new("%s", l->problem == NULL ? "no version known" :
+							  l->problem);
+	if ((e = fs_open_dir(s->archive, l->archive, &archive)) == NULL) {
+		e = version_open(archive, kind, l->current, fd);
+		close(archive);
+	}
+	return err_wrap(e, "archive/%s", l->archive);
+}
+
+struct err *
+lineage_open_cert(struct store *s, const struct lineage *l, int *fd)
+{
+	return open_current(s, l, PEM_CERT, fd);
+}
+
+struct err *
+lineage_open_chain(struct store *s, const struct lineage *l, int *fd)
+{
+	return open_current(s, l, PEM_CHAIN, fd);
+}
+
+struct err *
+lineage_open_key(struct store *s, const struct lineage *l, int *fd)
+{
+	return open_current(s, l, PEM_PRIVKEY, fd);
+}

@@ -1,0 +1,104 @@
+/* store_priv.h - what the files of the store share; nobody else includes it. */
+#ifndef STORE_PRIV_H
+#define STORE_PRIV_H
+
+#include <limits.h>
+
+#include "fs.h"
+#include "store.h"
+
+struct buf;
+
+struct store {
+	char *path; /* of the configuration directory */
+	gid_t gid;  /* of new live/, archive/ and keys; (gid_t)-1: root only */
+	/* Directories, open for as long as the store is. */
+	int config, live, archive, renewal, accounts, stage;
+	int lock; /* .certbot.lock while we have it, else -1 */
+};
+
+#define PEM_MAX_BYTES (256 * 1024) /* of one file: a chain and more */
+#define COMPONENT_SIZE (NAME_MAX + 1)
+/* A component from fmt; an error where it is too long for one. */
+struct err	*component(char out[COMPONENT_SIZE], const char *fmt, ...)
+		    ERR_PRINTF(2, 3);
+
+/* ---- store_version.c: numbers in archive/ and live/ ---- */
+
+/* Whether name is KINDn.pem, as certbot matches it. */
+bool		 version_parse(const char *name, enum pem_kind kind,
+		    unsigned *version);
+/* The newest complete and the highest number in an archive directory. */
+struct err	*versions_read(int archive, unsigned *newest,
+		    unsigned *highest);
+/* Opens a file of a version for reading, through certbot's links between keys
+ * of this directory. */
+struct err	*version_open(int archive, enum pem_kind kind, unsigned version,
+		    int *fd);
+/* The version that live, the lineage's directory, shows for kind. The error
+ * says what is wrong with that link. */
+struct err	*link_version(int live, int archive, enum pem_kind kind,
+		    unsigned *version);
+/* Removes the versions older than current by more than certbot's five, except
+ * keys that a kept link needs. */
+struct err	*versions_prune(int archive, unsigned current);
+
+/* ---- store_conf.c: renewal/NAME.conf ---- */
+/* The text of the file as it shall be, from the one that is there (old, or
+ * NULL), into out. */
+struct err	*conf_render(const struct store *s, const char *name,
+		    const char *archive, struct ini *old,
+		    const struct renewal *r, struct buf *out);
+/* Fills the lineage's fields from l->conf. */
+void		 conf_read(struct lineage *l);
+
+/* ---- store_live.c: live/NAME ---- */
+/* Builds live/.NAME.new, showing version of archive/ARCHIVE, with what else is
+ * in live/NAME. */
+struct err	*live_build(struct store *s, const char *name,
+		    const char *archive, unsigned version);
+/* Puts live/.NAME.new in the place of live/NAME. */
+struct err	*live_switch(struct store *s, const char *name,
+		    const char *archive, unsigned version);
+/* Removes live/.NAME.new, saving to live/NAME what a crash left only there. */
+struct err	*live_clean(struct store *s, const char *name);
+/* The explanation that lies in live/, where there is none. */
+struct err	*live_readme(struct store *s);
+
+/* ---- store_stage.c: .certd/JOB ---- */
+/* The directory of a job. On error *fd is -1. */
+struct err	*stage_open(struct store *s, uint32_t job, int *fd);
+/* The jobs that have one. */
+struct err	*stage_jobs(struct store *s, uint32_t **jobs, size_t *n);
+
+/* ---- store_journal.c: an installation that was decided ---- */
+struct journal {
+	uint32_t job;
+	char lineage[COMPONENT_SIZE];
+	char archive[COMPONENT_SIZE]; /* the component below archive/ */
+	unsigned version;
+	bool is_new;
+	struct fs_owner key;	      /* of the new private key */
+	mode_t conf_mode;
+	int stage;		      /* .certd/JOB, or -1 */
+};
+#define JOURNAL_FILE "install"
+#define JOURNAL_DONE "installed"
+#define JOURNAL_CONF "renewal.conf"
+/* Writes it into j->stage. From then on the installation happens. */
+struct err	*journal_write(const struct journal *j);
+/* Opens the stage of job and reads file from it. err_errno() is ENOENT where
+ * there is none. On success j->stage is open. */
+struct err	*journal_read(struct store *s, uint32_t job, const char *file,
+		    struct journal *j);
+/* Notes that it has happened. */
+struct err	*journal_done(const struct journal *j);
+void		 journal_close(struct journal *j);
+
+/* ---- store_commit.c: carrying it out, more than once where needed ---- */
+/* An error means that live/NAME still is what it was. */
+struct err	*commit(struct store *s, const struct journal *j);
+/* Undoes what commit() did before it failed, and the journal. */
+struct err	*commit_undo(struct store *s, const struct journal *j);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * store_recover.c - after a crash: finish what was decided, remove the rest.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    a tree in which we, or a power loss, stopped anywhere; others may
+ *           have written to it since.
+ * Promise:  only files with names that we alone give are removed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "store_priv.h"
+
+/* Finishes a journal, or undoes it where certbot took our number since. */
+static struct err *
+finish(struct store *s, const struct journal *j, bool *is_done)
+{
+	struct err *e = commit(s, j);
+
+	*is_done = e == NULL;
+	if (e == NULL)
+		log_info("version %u of certificate %s is in place: finished "
+			 "what was interrupted",
+		    j->version, j->lineage);
+	if (err_errno(e) != EEXIST)
+		return e;
+	log_err(LOG_LEVEL_WARN, err_wrap(e, "certificate %s", j->lineage));
+	return commit_undo(s, j);
+}
+
+/* One job's journal, if it has one. */
+static void
+recover_job(struct store *s, uint32_t job, store_installed *done, void *arg)
+{
+	bool is_done = true;
+	struct journal j;
+	struct err *e;
+
+	e = journal_read(s, job, JOURNAL_DONE, &j);
+	if (err_errno(e) == ENOENT) {
+		err_free(e);
+		e = journal_read(s, job, JOURNAL_FILE, &j);
+		if (err_errno(e) == ENOENT) {
+			err_free(e);
+			return; /* a key that waits for its certificate */
+		}
+		if (e == NULL)
+			e = finish(s, &j, &is_done);
+	}
+	if (e == NULL && is_done && done != NULL)
+		done(arg, job, j.lineage, j.version);
+	journal_close(&j);
+	log_err(LOG_LEVEL_ERROR,
+	    err_wrap(e, "interrupted installation of job %u", job));
+}
+
+/* What stands between prefix and suffix in entry; false where nothing does. */
+static bool
+between(const char *entry, const char *prefix, const char *suffix,
+    char out[COMPONENT_SIZE])
+{
+	const size_t n = strlen(entry), p = strlen(prefix), q = strlen(suffix);
+
+	if (n <= p + q || n >= COMPONENT_SIZE ||
+	    strncmp(entry, prefix, p) != 0 ||
+	    strcmp(entry + n - q, suffix) != 0)
+		return false;
+	memcpy(out, entry + p, n - p - q);
+	out[n - p - q] = '\0';
+	return true;
+}
+
+/* live/.NAME.new */
+static struct err *
+clean_live(struct store *s, int dir, const char *entry)
+{
+	char name[COMPONENT_SIZE];
+
+	(void)dir;
+	return between(entry, ".", ".new", name) ? live_clean(s, name) : NULL;
+}
+
+/* renewal/NAME.conf.new */
+static struct err *
+clean_renewal(struct store *s, int dir, const char *entry)
+{
+	char name[COMPONENT_SIZE];
+
+	(void)s;
+	return between(entry, "", ".conf.new", name) ? fs_unlink(dir, entry) :
+						       NULL;
+}
+
+/* archive/NAME/.certN.pem.new */
+static struct err *
+clean_version(struct store *s, int dir, const char *entry)
+{
+	char name[COMPONENT_SIZE];
+	unsigned version;
+	int kind;
+
+	(void)s;
+	if (!between(entry, ".", ".new", name))
+		return NULL;
+	for (kind = 0; kind < PEM_N; kind++)
+		if (version_parse(name, (enum pem_kind)kind, &version))
+			return fs_unlink(dir, entry);
+	return NULL;
+}
+
+/* Calls clean for every entry of dir; problems are logged. */
+static void
+clean_dir(struct store *s, int dir, const char *where,
+    struct err *(*clean)(struct store *s, int dir, const char *entry))
+{
+	struct store_names names;
+	struct err *e;
+	size_t i;
+
+	if ((e = fs_list(dir, &names)) != NULL)
+		log_err(LOG_LEVEL_WARN, err_wrap(e, "%s", where));
+	for (i = 0; i < names.n; i++)
+		log_err(LOG_LEVEL_WARN,
+		    err_wrap(clean(s, dir, names.v[i]), "%s", where));
+	store_names_clear(&names);
+}
+
+/* archive/NAME/ */
+static struct err *
+clean_archive(struct store *s, int dir, const char *entry)
+{
+	struct err *e;
+	int fd;
+
+	if ((e = fs_open_dir(dir, entry, &fd)) != NULL) {
+		err_free(e); /* no directory: none of ours */
+		return NULL;
+	}
+	clean_dir(s, fd, entry, clean_version);
+	close(fd);
+	return NULL;
+}
+
+struct err *
+store_recover(struct store *s, store_installed *done, void *arg)
+{
+	uint32_t *jobs;
+	struct err *e;
+	size_t i, n;
+
+	if (s->lock == -1)
+		return err_new("the store is not locked");
+	if ((e = stage_jobs(s, &jobs, &n)) != NULL)
+		return e;
+	for (i = 0; i < n; i++)
+		recover_job(s, jobs[i], done, arg);
+	free(jobs);
+	/* What lies around without a journal: from before it was decided, or
+	 * from after it was done. */
+	clean_dir(s, s->live, "live", clean_live);
+	clean_dir(s, s->renewal, "renewal", clean_renewal);
+	clean_dir(s, s->archive, "archive", clean_archive);
+	return NULL;
+}

@@ -1,0 +1,153 @@
+/*
+ * store_stage.c - .certd/JOB: keys that have no certificate yet, and what an
+ * installation needs to be repeated.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    our own files, as a crash may have left them.
+ * Promise:  a key is never readable by anybody but root, never written twice,
+ *           and never lost while its job lives.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "store_priv.h"
+#include "text.h"
+
+#define KEY_FILE "privkey.pem"
+
+static const struct fs_owner secret = { 0600, (gid_t)-1 };
+
+struct err *
+stage_open(struct store *s, uint32_t job, int *fd)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", job);
+	return err_wrap(fs_open_dir(s->stage, name, fd), "%s/.certd", s->path);
+}
+
+struct err *
+stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
+{
+	struct store_names names;
+	struct err *e;
+	uint64_t job;
+	size_t i;
+
+	*jobs = NULL;
+	*n = 0;
+	if ((e = fs_list(s->stage, &names)) != NULL)
+		return err_wrap(e, "%s/.certd", s->path);
+	if (names.n > 0 &&
+	    (*jobs = calloc(names.n, sizeof(**jobs))) == NULL)
+		e = err_sys("staged jobs");
+	for (i = 0; e == NULL && i < names.n; i++)
+		if (text_number(names.v[i], 0, UINT32_MAX, &job))
+			(*jobs)[(*n)++] = (uint32_t)job;
+		else
+			log_warn("%s/.certd/%s is none of ours", s->path,
+			    names.v[i]);
+	store_names_clear(&names);
+	return e;
+}
+
+struct err *
+store_stage_key(struct store *s, uint32_t job, int *fd)
+{
+	const struct fs_owner dir_owner = { 0700, (gid_t)-1 };
+	char name[16];
+	struct err *e;
+	int dir = -1;
+
+	*fd = -1;
+	(void)snprintf(name, sizeof(name), "%u", job);
+	if ((e = fs_make_dir(s->stage, name, dir_owner, &dir, NULL)) == NULL)
+		e = fs_create(dir, KEY_FILE, secret, fd);
+	if (dir != -1)
+		close(dir);
+	return err_wrap(e, "%s/.certd", s->path);
+}
+
+struct err *
+store_stage_reopen(struct store *s, uint32_t job, int *fd)
+{
+	struct stat st;
+	struct err *e;
+	int dir;
+
+	*fd = -1;
+	if ((e = stage_open(s, job, &dir)) != NULL)
+		return e;
+	if ((e = fs_open_file(dir, KEY_FILE, fd)) == NULL &&
+	    (fstat(*fd, &st) == -1 || st.st_size == 0)) {
+		errno = ENOENT;
+		e = err_sys("the staged key of job %u is empty", job);
+		close(*fd);
+		*fd = -1;
+	}
+	close(dir);
+	return e;
+}
+
+struct err *
+store_stage_sync(struct store *s, uint32_t job)
+{
+	struct err *e;
+	int dir, fd = -1;
+
+	if ((e = stage_open(s, job, &dir)) != NULL)
+		return e;
+	if ((e = fs_open_file(dir, KEY_FILE, &fd)) == NULL &&
+	    (e = fs_sync(fd, KEY_FILE)) == NULL)
+		e = fs_sync(dir, ".");
+	if (fd != -1)
+		close(fd);
+	close(dir);
+	return e;
+}
+
+void
+store_unstage(struct store *s, uint32_t job)
+{
+	struct journal j;
+	char name[16];
+	struct err *e;
+
+	e = journal_read(s, job, JOURNAL_FILE, &j);
+	if (e == NULL) {
+		/* The job has failed, and so did undoing its installation. */
+		e = s->lock != -1 ? commit_undo(s, &j) :
+		    err_new("an installation is unfinished");
+		journal_close(&j);
+	} else if (err_errno(e) == ENOENT) {
+		err_free(e);
+		e = NULL;
+	}
+	(void)snprintf(name, sizeof(name), "%u", job);
+	if (e == NULL)
+		e = fs_remove_dir(s->stage, name);
+	log_err(LOG_LEVEL_WARN,
+	    err_wrap(e, "%s/.certd/%s stays", s->path, name));
+}
+
+struct err *
+store_stage_sweep(struct store *s, bool (*alive)(void *arg, uint32_t job),
+    void *arg)
+{
+	uint32_t *jobs;
+	struct err *e;
+	size_t i, n;
+
+	if ((e = stage_jobs(s, &jobs, &n)) == NULL)
+		for (i = 0; i < n; i++)
+			if (!alive(arg, jobs[i]))
+				store_unstage(s, jobs[i]);
+	free(jobs);
+	return e;
+}
