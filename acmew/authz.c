@@ -1,0 +1,338 @@
+/*
+ * authz.c - the proof that the names are ours: authorizations, records,
+ * challenges, many at a time.
+ *
+ * Runs in:  acmew (network; no keys, no exec, no files).
+ * Input:    authorizations of a CA; published records from certd.
+ * Promise:  records are asked for only for names of the job; a challenge is
+ *           answered only when all name servers show the records.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "acmew.h"
+#include "log.h"
+
+#define ANSWERS_MAX 3 /* of one challenge, where the CA did not hear us */
+
+static bool
+needs_record(const struct authorization *a)
+{
+	return a->status == PROOF_PENDING && !a->is_answered;
+}
+
+static size_t
+count_pending(const struct job *job, bool unanswered)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_authorizations; i++) {
+		const struct authorization *a = &job->authorizations[i];
+
+		n += unanswered ? needs_record(a) :
+				  a->status == PROOF_PENDING;
+	}
+	return n;
+}
+
+/* ---- reading ---- */
+
+static struct err *
+failed_proof(const struct authorization *a, const struct proof *p)
+{
+	char word[64];
+	struct err *e;
+
+	if (p->error != NULL)
+		return err_wrap(problem_err(p->error, NULL), "%s: %.*s", a->url,
+		    (int)a->name->n, a->name->p);
+	text_escape(word, sizeof(word), p->word, strlen(p->word));
+	e = err_new("%s: the authorization of %.*s is %s", a->url,
+	    (int)a->name->n, a->name->p, word);
+	return err_advise(e, "try again: the next order gets a new one");
+}
+
+/* Two authorizations for one name would have us prove it twice and another
+ * never. */
+static struct err *
+take_name(struct authorization *a, size_t which)
+{
+	const struct str *name = &a->job->names.v[which];
+
+	for (size_t i = 0; i < a->job->n_authorizations; i++) {
+		const struct authorization *other = &a->job->authorizations[i];
+
+		if (other != a && other->name == name)
+			return err_new("%s: a second authorization of %.*s",
+			    a->url, (int)name->n, name->p);
+	}
+	if (a->name != NULL && a->name != name)
+		return err_new("%s: it was for another name before", a->url);
+	a->name = name;
+	return NULL;
+}
+
+static struct err *
+take_proof(struct authorization *a, const struct proof *p)
+{
+	struct err *e;
+
+	if ((e = take_name(a, p->name)) != NULL)
+		return e;
+	if (p->status == PROOF_FAILED)
+		return failed_proof(a, p);
+	a->status = p->status;
+	if (p->status == PROOF_VALID)
+		return NULL;
+	if (a->token != NULL && strcmp(a->token, p->token) != 0)
+		return err_new("%s: its token has changed", a->url);
+	/* Most CAs call a challenge pending while they are at work on it:
+	 * only where our answer may be lost it is given again. */
+	a->is_answered = p->answer != PROOF_PENDING ||
+	    (a->is_answered &&
+		!(a->is_unsure && a->answers < ANSWERS_MAX));
+	if ((e = text_replace(&a->challenge, p->challenge)) == NULL)
+		e = text_replace(&a->token, p->token);
+	return e;
+}
+
+/* No authorization says why the order is invalid. */
+static struct err *
+order_failure(struct job *job)
+{
+	struct err *e = job->order_error;
+
+	job->order_error = NULL;
+	if (e == NULL)
+		e = err_advise(err_new("the CA made the order invalid and does "
+				       "not say why"),
+		    "try again");
+	return err_wrap(e, "%s", job->order);
+}
+
+/* All are read: what now? */
+static void
+all_read(struct job *job)
+{
+	enum job_event event = JE_CHALLENGED;
+
+	if (job->state == JS_BLAME) {
+		job_fail(job, order_failure(job));
+		return;
+	}
+	if (count_pending(job, false) == 0)
+		event = JE_AUTHORIZED;
+	else if (job->state == JS_RECHECK && count_pending(job, true) > 0)
+		event = JE_UNANSWERED;
+	job_step(job, event);
+}
+
+static void
+on_authorization(void *arg, struct answer *a)
+{
+	struct authorization *authorization = arg;
+	struct job *job = authorization->job;
+	struct proof p = { .root = NULL };
+	struct err *e = a->e;
+
+	if (e == NULL) {
+		e = proof_parse(a->response->body, a->response->body_bytes,
+		    &job->names, &p);
+		e = e != NULL ? answer_wrap(e, a->response) :
+				take_proof(authorization, &p);
+		proof_clear(&p);
+	}
+	if (e != NULL)
+		job_fail(job, e);
+	else if (--job->n_open == 0)
+		all_read(job);
+}
+
+struct err *
+read_authorizations(struct job *job)
+{
+	struct err *e;
+
+	job->n_open = 0;
+	for (size_t i = 0; i < job->n_authorizations; i++) {
+		struct authorization *a = &job->authorizations[i];
+
+		if (a->name != NULL && a->status == PROOF_VALID)
+			continue;
+		e = request_start(job, VERB_GET, a->url, CA_JSON_MAX_BYTES,
+		    on_authorization, a);
+		if (e != NULL)
+			return e;
+		job->n_open++;
+	}
+	return job->n_open == 0 ? order_failure(job) : NULL;
+}
+
+/* ---- records ---- */
+
+static struct err *
+take_record(struct authorization *a, const struct msg_published *m)
+{
+	a->record = str_dup(m->record);
+	a->value = str_dup(m->value);
+	a->servers = calloc(m->servers.n + 1, sizeof(*a->servers));
+	if (a->record == NULL || a->value == NULL || a->servers == NULL)
+		return err_sys("record");
+	for (; a->n_servers < m->servers.n; a->n_servers++) {
+		a->servers[a->n_servers] = str_dup(m->servers.v[a->n_servers]);
+		if (a->servers[a->n_servers] == NULL)
+			return err_sys("record");
+	}
+	return NULL;
+}
+
+struct err *
+on_published(struct job *job, const struct msg *m)
+{
+	struct authorization *a = NULL;
+	struct err *e;
+
+	for (size_t i = 0; i < job->n_authorizations && a == NULL; i++)
+		if (job->authorizations[i].publish_id != 0 &&
+		    job->authorizations[i].publish_id == m->id)
+			a = &job->authorizations[i];
+	if (a == NULL)
+		return err_new("a record that was not asked for");
+	a->publish_id = 0;
+	if ((e = take_record(a, &m->published)) != NULL)
+		job_fail(job, e);
+	else if (--job->n_open == 0)
+		job_step(job, JE_PUBLISHED);
+	return NULL;
+}
+
+struct err *
+publish_records(struct job *job)
+{
+	struct msg m = { .type = MSG_publish };
+	char text[64];
+	struct err *e;
+
+	job->n_open = 0;
+	for (size_t i = 0; i < job->n_authorizations; i++) {
+		struct authorization *a = &job->authorizations[i];
+
+		if (a->status != PROOF_PENDING)
+			continue;
+		m.publish.name = *a->name;
+		m.publish.token = str_of(a->token);
+		if ((e = job_ask(job, &m, &a->publish_id)) != NULL)
+			return e;
+		job->n_open++;
+	}
+	snprintf(text, sizeof(text), "%zu of %zu names", job->n_open,
+	    job->names.n);
+	job_progress(job, text);
+	return NULL;
+}
+
+/* ---- name servers ---- */
+
+static void
+on_watched(void *arg, struct err *e)
+{
+	struct job *job = arg;
+
+	watch_free(job->watch);
+	job->watch = NULL;
+	if (e != NULL)
+		job_fail(job, e);
+	else
+		job_step(job, JE_PROPAGATED);
+}
+
+static void
+on_watch_progress(void *arg, const char *text)
+{
+	job_progress(arg, text);
+}
+
+struct err *
+watch_servers(struct job *job)
+{
+	static const struct watch_ops ops = { on_watched, on_watch_progress };
+	const struct watch_terms terms = { job->timeout_secs, job->settle_secs,
+		job->least_secs };
+	struct watch_record records[NAMES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_authorizations; i++) {
+		const struct authorization *a = &job->authorizations[i];
+
+		if (a->status == PROOF_PENDING)
+			records[n++] = (struct watch_record){ a->record,
+				a->value, a->servers, a->n_servers };
+	}
+	return watch_start(job->worker, &terms, records, n, &ops, job,
+	    &job->watch);
+}
+
+/* ---- challenges ---- */
+
+/* Some CAs validate at once and say so. */
+static enum job_event
+after_answers(const struct job *job)
+{
+	return count_pending(job, false) == 0 ? JE_AUTHORIZED : JE_ANSWERED;
+}
+
+static void
+on_answered(void *arg, struct answer *a)
+{
+	struct authorization *authorization = arg;
+	struct job *job = authorization->job;
+	enum proof_status status = PROOF_PENDING;
+	struct err *e = a->e;
+
+	if (e == NULL) {
+		e = answer_wrap(challenge_parse(a->response->body,
+				    a->response->body_bytes, &status),
+		    a->response);
+		job->retry_after_secs =
+		    https_retry_after(a->response, RETRY_AFTER_MAX_SECS);
+	} else if (a->unsure || authorization->answers > 1) {
+		/* Perhaps it was heard: the order and the authorization will
+		 * tell. */
+		log_info("job %u: %s", job->number, err_text(e));
+		err_free(e);
+		e = NULL;
+		authorization->is_unsure = true;
+	}
+	if (status == PROOF_VALID)
+		authorization->status = PROOF_VALID;
+	if (e != NULL)
+		job_fail(job, e);
+	else if (--job->n_open == 0)
+		job_step(job, after_answers(job));
+}
+
+struct err *
+answer_challenges(struct job *job)
+{
+	struct err *e;
+
+	job->n_open = 0;
+	job->polls = 0;
+	for (size_t i = 0; i < job->n_authorizations; i++) {
+		struct authorization *a = &job->authorizations[i];
+
+		if (!needs_record(a))
+			continue;
+		a->is_answered = true;
+		a->is_unsure = false;
+		a->answers++;
+		e = request_start(job, VERB_ANSWER, a->challenge,
+		    CA_JSON_MAX_BYTES, on_answered, a);
+		if (e != NULL)
+			return e;
+		job->n_open++;
+	}
+	if (job->n_open == 0)
+		job->raised = JE_ANSWERED;
+	return NULL;
+}

@@ -1,0 +1,162 @@
+/*
+ * issue.c - from valid authorizations to the stored certificate.
+ *
+ * Runs in:  acmew (network; no keys, no exec, no files).
+ * Input:    orders and certificates of a CA.
+ * Promise:  finalize is sent again only after the order has said that it is
+ *           still ready; the chain is passed on as it came: certd checks it.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "acmew.h"
+
+#define FINALIZES_MAX	4
+#define DOUBT_POLLS	8	/* then the authorizations are looked at, too:
+				 * some CAs update the order only by then */
+#define UNSURE_POLLS	3	/* the same, where an answer may be lost */
+#define CHAIN_MAX_BYTES 65536	/* the bound of the message */
+#define PEM_TYPE	"application/pem-certificate-chain"
+
+/* ---- looking at the order ---- */
+
+struct err *
+poll_later(struct job *job)
+{
+	unsigned msecs = answer_poll_msecs(job->polls++, job->retry_after_secs);
+
+	job->retry_after_secs = -1;
+	return job_wake(job, msecs);
+}
+
+/* Whether it is time to look at more than the order. */
+static bool
+has_doubt(const struct job *job)
+{
+	unsigned every = DOUBT_POLLS;
+
+	for (size_t i = 0; i < job->n_authorizations; i++)
+		if (job->authorizations[i].is_unsure)
+			every = UNSURE_POLLS;
+	return job->polls % every == 0;
+}
+
+static void
+on_order(void *arg, struct answer *a)
+{
+	struct job *job = arg;
+	enum job_event event = JE_NONE;
+	struct err *e = a->e;
+
+	if (e == NULL)
+		e = job_take_order(job, a->response, &event);
+	if (event == JE_PENDING && job->state == JS_VALIDATE && has_doubt(job))
+		event = JE_DOUBT;
+	if (e != NULL)
+		job_fail(job, e);
+	else
+		job_step(job, event);
+}
+
+struct err *
+poll_order(struct job *job)
+{
+	return request_start(job, VERB_GET, job->order, CA_JSON_MAX_BYTES,
+	    on_order, job);
+}
+
+/* ---- finalize ---- */
+
+static void
+on_finalized(void *arg, struct answer *a)
+{
+	struct job *job = arg;
+	enum job_event event = JE_NONE;
+	struct err *e = a->e;
+
+	if (e == NULL) {
+		e = job_take_order(job, a->response, &event);
+	} else if (a->unsure || a->problem == PROBLEM_NOT_READY) {
+		event = a->unsure ? JE_UNSURE : JE_NOT_READY;
+		job_progress(job, err_text(e));
+		err_free(e);
+		e = NULL;
+	}
+	if (e != NULL)
+		job_fail(job, e);
+	else
+		job_step(job, event);
+}
+
+struct err *
+finalize_order(struct job *job)
+{
+	job->polls = 0;
+	job->retry_after_secs = -1;
+	if (++job->finalizes > FINALIZES_MAX)
+		return err_advise(err_new("%s: finalized %d times, and the "
+					  "order is where it was",
+				      job->finalize, FINALIZES_MAX),
+		    "the CA has trouble; try again later");
+	return request_start(job, VERB_FINALIZE, job->finalize,
+	    CA_JSON_MAX_BYTES, on_finalized, job);
+}
+
+/* ---- the certificate ---- */
+
+static struct err *
+check_chain(const struct https_response *r)
+{
+	const char *type = https_header(r, "content-type");
+
+	if (type == NULL ||
+	    strncasecmp(type, PEM_TYPE, strlen(PEM_TYPE)) != 0 ||
+	    strstr(r->body, "-----BEGIN CERTIFICATE-----") == NULL)
+		return answer_wrap(err_new("no certificate chain in PEM"), r);
+	return NULL;
+}
+
+static void
+on_chain(void *arg, struct answer *a)
+{
+	struct job *job = arg;
+	struct err *e = a->e;
+
+	if (e == NULL)
+		e = check_chain(a->response);
+	if (e != NULL) {
+		job_fail(job, e);
+		return;
+	}
+	job->chain = (struct str){ a->response->body, a->response->body_bytes };
+	job_step(job, JE_CHAIN);
+}
+
+struct err *
+download_chain(struct job *job)
+{
+	return request_start(job, VERB_GET, job->certificate, CHAIN_MAX_BYTES,
+	    on_chain, job);
+}
+
+struct err *
+hand_chain_over(struct job *job)
+{
+	struct msg m = { .type = MSG_chain };
+
+	m.chain.pem = job->chain;
+	job->chain = (struct str){ "", 0 };
+	if (*job->preferred_chain != '\0')
+		job_progress(job, "this version takes the CA's default chain; "
+				  "preferred-chain is not looked at");
+	return job_ask(job, &m, &job->asked);
+}
+
+struct err *
+on_stored(struct job *job, const struct msg *m)
+{
+	if (m->id != job->asked || job->state != JS_STORE)
+		return err_new("a certificate that was not handed over");
+	job_step(job, JE_STORED);
+	return NULL;
+}

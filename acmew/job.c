@@ -1,0 +1,253 @@
+/*
+ * job.c - a job: what belongs to it, and what it tells certd.
+ *
+ * Runs in:  acmew (network; no keys, no exec, no files).
+ * Input:    job_issue messages of certd.
+ * Promise:  freeing a job cancels everything that could still call back for it;
+ *           every text that leaves is bounded and printable.
+ */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acmew.h"
+#include "log.h"
+
+#define FAILED_TEXT_MAX	  4096 /* the bounds of messages.def */
+#define FAILED_ADVICE_MAX 1024
+#define PROGRESS_TEXT_MAX 1024
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	job_step(arg, JE_POLL);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	job_step(arg, JE_LATE);
+}
+
+/* The names in one block: the list, and the texts behind it. */
+static struct err *
+copy_names(struct strs *to, const struct strs *from)
+{
+	struct str *list;
+	size_t bytes = from->n * sizeof(*list);
+	char *text;
+
+	for (size_t i = 0; i < from->n; i++)
+		bytes += from->v[i].n;
+	if ((list = malloc(bytes)) == NULL)
+		return err_sys("names");
+	text = (char *)(list + from->n);
+	for (size_t i = 0; i < from->n; i++) {
+		list[i] = (struct str){ text, from->v[i].n };
+		memcpy(text, from->v[i].p, from->v[i].n);
+		text += from->v[i].n;
+	}
+	*to = (struct strs){ list, from->n };
+	return NULL;
+}
+
+static struct err *
+fill_job(struct job *job, const struct msg_job_issue *m)
+{
+	struct err *e;
+
+	job->number = m->job;
+	job->timeout_secs = m->propagation_timeout_secs;
+	job->settle_secs = m->propagation_settle_secs;
+	job->least_secs = m->propagation_least_secs;
+	job->preferred_chain = str_dup(m->preferred_chain);
+	job->timer = evtimer_new(job->worker->base, on_timer, job);
+	job->deadline = evtimer_new(job->worker->base, on_deadline, job);
+	if (job->preferred_chain == NULL || job->timer == NULL ||
+	    job->deadline == NULL)
+		return err_new("out of memory");
+	if ((e = copy_names(&job->names, &m->names)) != NULL)
+		return e;
+	return ca_find(job->worker, m->directory, &job->ca);
+}
+
+struct err *
+job_new(struct worker *w, const struct msg_job_issue *m, struct job **out)
+{
+	struct timeval limit = {
+		.tv_sec = job_states[JS_DIRECTORY].limit_secs };
+	struct job *job = calloc(1, sizeof(*job));
+	struct err *e;
+
+	if (job == NULL)
+		return err_sys("job");
+	job->worker = w;
+	job->retry_after_secs = -1;
+	LIST_INIT(&job->requests);
+	LIST_INSERT_HEAD(&w->jobs, job, of_worker);
+	w->n_jobs++;
+	if ((e = fill_job(job, m)) != NULL) {
+		job_free(job);
+		return e;
+	}
+	event_add(job->deadline, &limit);
+	*out = job;
+	return NULL;
+}
+
+static void
+clear_authorization(struct authorization *a)
+{
+	free(a->url);
+	free(a->challenge);
+	free(a->token);
+	free(a->record);
+	free(a->value);
+	for (size_t i = 0; i < a->n_servers; i++)
+		free(a->servers[i]);
+	free(a->servers);
+}
+
+void
+job_free(struct job *job)
+{
+	struct request *r;
+
+	if (job == NULL)
+		return;
+	LIST_REMOVE(job, of_worker);
+	job->worker->n_jobs--;
+	if (job->ca != NULL)
+		ca_leave(job->ca, job);
+	while ((r = LIST_FIRST(&job->requests)) != NULL)
+		request_free(r);
+	watch_free(job->watch);
+	for (size_t i = 0; i < job->n_authorizations; i++)
+		clear_authorization(&job->authorizations[i]);
+	free(job->authorizations);
+	if (job->timer != NULL)
+		event_free(job->timer);
+	if (job->deadline != NULL)
+		event_free(job->deadline);
+	err_free(job->failure);
+	err_free(job->order_error);
+	free((void *)(uintptr_t)job->names.v);
+	free(job->preferred_chain);
+	free(job->order);
+	free(job->finalize);
+	free(job->certificate);
+	free(job);
+}
+
+struct err *
+text_replace(char **to, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return err_sys("text");
+	free(*to);
+	*to = copy;
+	return NULL;
+}
+
+struct err *
+job_wake(struct job *job, unsigned msecs)
+{
+	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
+
+	return event_add(job->timer, &tv) == -1 ?
+	    err_new("cannot set a timer") :
+	    NULL;
+}
+
+/* ---- what certd hears ---- */
+
+struct err *
+job_ask(struct job *job, struct msg *m, uint32_t *id)
+{
+	struct channel *c = job->worker->channel;
+
+	if (c == NULL)
+		return err_new("certd is gone");
+	m->id = channel_next_id(c);
+	/* Every message of a job begins with its number. */
+	m->sign.job = job->number;
+	if (id != NULL)
+		*id = m->id;
+	return channel_send(c, m, -1);
+}
+
+/* What cannot even be said is logged; the job's end does not depend on it. */
+static void
+tell(struct job *job, struct msg *m)
+{
+	log_err(LOG_LEVEL_WARN, err_wrap(job_ask(job, m, NULL), "job %u",
+				    job->number));
+}
+
+void
+job_progress(struct job *job, const char *text)
+{
+	char shown[PROGRESS_TEXT_MAX];
+	struct msg m = { .type = MSG_progress };
+
+	text_escape(shown, sizeof(shown), text, strlen(text));
+	m.progress.stage = job_states[job->state].stage;
+	m.progress.text = str_of(shown);
+	tell(job, &m);
+}
+
+struct err *
+report_failure(struct job *job)
+{
+	char text[FAILED_TEXT_MAX], advice[FAILED_ADVICE_MAX];
+	const char *why = err_text(job->failure);
+	const char *hint = err_advice(job->failure);
+	time_t when = err_when(job->failure);
+	struct msg m = { .type = MSG_failed };
+
+	text_escape(text, sizeof(text), why, strlen(why));
+	text_escape(advice, sizeof(advice), hint, strlen(hint));
+	m.failed.stage = job_states[job->state].stage;
+	m.failed.text = str_of(text);
+	m.failed.advice = str_of(advice);
+	m.failed.retry_at = when > 0 ? (uint64_t)when : 0;
+	log_info("job %u: failed while %s: %s", job->number,
+	    stage_label(job_states[job->state].stage), text);
+	tell(job, &m);
+	return NULL;
+}
+
+struct err *
+report_late(struct job *job)
+{
+	const char *url = job->order == NULL ? job->ca->url : job->order;
+
+	err_free(job->failure);
+	job->failure = err_advise(
+	    err_new("%s: not done after %u s", url,
+		job_states[job->state].limit_secs),
+	    "the CA, or certd, is slow; try again later");
+	return report_failure(job);
+}
+
+struct err *
+report_done(struct job *job)
+{
+	struct msg m = { .type = MSG_done };
+
+	tell(job, &m);
+	return NULL;
+}
+
+struct err *
+forget_job(struct job *job)
+{
+	log_info("job %u: ended by certd", job->number);
+	return NULL;
+}

@@ -1,0 +1,189 @@
+/*
+ * order.c - one issuance as a state machine.
+ *
+ * Runs in:  acmew (network; no keys, no exec, no files).
+ * Input:    events, into which callbacks have translated what happened.
+ * Promise:  what may follow what stands in one table; every state can fail, and
+ *           every stage has a deadline.
+ */
+#include <event2/event.h>
+
+#include "acmew.h"
+#include "log.h"
+
+/* The state, the event, what is done, and the state that follows. The action
+ * runs in the new state and may raise the next event. */
+const struct job_row job_rows[] = {
+	{ JS_DIRECTORY, JE_START, want_directory, JS_DIRECTORY },
+	{ JS_DIRECTORY, JE_DIRECTORY, ask_account, JS_ACCOUNT },
+	{ JS_ACCOUNT, JE_ACCOUNT, place_order, JS_ORDER },
+	{ JS_ACCOUNT, JE_NO_ACCOUNT, make_account, JS_REGISTER },
+	{ JS_REGISTER, JE_REGISTERED, place_order, JS_ORDER },
+
+	{ JS_ORDER, JE_PENDING, read_authorizations, JS_AUTHORIZE },
+	{ JS_ORDER, JE_READY, finalize_order, JS_FINALIZE },
+	{ JS_ORDER, JE_INVALID, read_authorizations, JS_BLAME },
+	{ JS_AUTHORIZE, JE_CHALLENGED, publish_records, JS_PUBLISH },
+	{ JS_AUTHORIZE, JE_AUTHORIZED, finalize_order, JS_FINALIZE },
+	{ JS_PUBLISH, JE_PUBLISHED, watch_servers, JS_PROPAGATE },
+	{ JS_PROPAGATE, JE_PROPAGATED, answer_challenges, JS_ANSWER },
+
+	{ JS_ANSWER, JE_ANSWERED, poll_later, JS_VALIDATE },
+	{ JS_ANSWER, JE_AUTHORIZED, finalize_order, JS_FINALIZE },
+	{ JS_VALIDATE, JE_POLL, poll_order, JS_VALIDATE },
+	{ JS_VALIDATE, JE_PENDING, poll_later, JS_VALIDATE },
+	{ JS_VALIDATE, JE_DOUBT, read_authorizations, JS_RECHECK },
+	{ JS_VALIDATE, JE_READY, finalize_order, JS_FINALIZE },
+	{ JS_VALIDATE, JE_PROCESSING, poll_later, JS_ISSUE },
+	{ JS_VALIDATE, JE_VALID, download_chain, JS_DOWNLOAD },
+	{ JS_VALIDATE, JE_INVALID, read_authorizations, JS_BLAME },
+	{ JS_RECHECK, JE_CHALLENGED, poll_later, JS_VALIDATE },
+	{ JS_RECHECK, JE_UNANSWERED, answer_challenges, JS_ANSWER },
+	{ JS_RECHECK, JE_AUTHORIZED, finalize_order, JS_FINALIZE },
+
+	{ JS_FINALIZE, JE_PROCESSING, poll_later, JS_ISSUE },
+	{ JS_FINALIZE, JE_READY, poll_later, JS_ISSUE },
+	{ JS_FINALIZE, JE_UNSURE, poll_later, JS_ISSUE },
+	{ JS_FINALIZE, JE_NOT_READY, poll_later, JS_VALIDATE },
+	{ JS_FINALIZE, JE_VALID, download_chain, JS_DOWNLOAD },
+	{ JS_FINALIZE, JE_INVALID, read_authorizations, JS_BLAME },
+	{ JS_ISSUE, JE_POLL, poll_order, JS_ISSUE },
+	{ JS_ISSUE, JE_PROCESSING, poll_later, JS_ISSUE },
+	{ JS_ISSUE, JE_READY, finalize_order, JS_FINALIZE },
+	{ JS_ISSUE, JE_VALID, download_chain, JS_DOWNLOAD },
+	{ JS_ISSUE, JE_INVALID, read_authorizations, JS_BLAME },
+	{ JS_DOWNLOAD, JE_CHAIN, hand_chain_over, JS_STORE },
+	{ JS_STORE, JE_STORED, report_done, JS_OVER },
+
+	{ JS_ANY, JE_FAILED, report_failure, JS_OVER },
+	{ JS_ANY, JE_LATE, report_late, JS_OVER },
+	{ JS_ANY, JE_REFUSED, forget_job, JS_OVER },
+	{ JS_ANY, JE_DROPPED, report_done, JS_OVER },
+};
+const size_t job_rows_n = sizeof(job_rows) / sizeof(job_rows[0]);
+
+/* The limits are above what the attempts of one request can take (request.c:
+ * 4 waits of a minute). Accounts: another job may be making it first. */
+const struct job_state_row job_states[JS_N] = {
+	[JS_DIRECTORY] = { "directory", STAGE_directory, 300 },
+	[JS_ACCOUNT] = { "account", STAGE_account, 900 },
+	[JS_REGISTER] = { "register", STAGE_account, 900 },
+	[JS_ORDER] = { "order", STAGE_order, 600 },
+	[JS_AUTHORIZE] = { "authorize", STAGE_order, 600 },
+	[JS_PUBLISH] = { "publish", STAGE_publish, 900 },
+	[JS_PROPAGATE] = { "propagate", STAGE_propagate, 0 },
+	[JS_ANSWER] = { "answer", STAGE_challenge, 300 },
+	[JS_VALIDATE] = { "validate", STAGE_challenge, 300 },
+	[JS_RECHECK] = { "recheck", STAGE_challenge, 300 },
+	[JS_BLAME] = { "blame", STAGE_challenge, 300 },
+	[JS_FINALIZE] = { "finalize", STAGE_finalize, 300 },
+	[JS_ISSUE] = { "issue", STAGE_finalize, 300 },
+	[JS_DOWNLOAD] = { "download", STAGE_download, 300 },
+	[JS_STORE] = { "store", STAGE_store, 300 },
+	[JS_OVER] = { "over", STAGE_done, 0 },
+};
+
+static const char *const event_words[JE_N] = {
+	[JE_NONE] = "none",
+	[JE_START] = "start",
+	[JE_DIRECTORY] = "directory",
+	[JE_ACCOUNT] = "account",
+	[JE_NO_ACCOUNT] = "no account",
+	[JE_REGISTERED] = "registered",
+	[JE_PENDING] = "pending",
+	[JE_READY] = "ready",
+	[JE_PROCESSING] = "processing",
+	[JE_VALID] = "valid",
+	[JE_INVALID] = "invalid",
+	[JE_CHALLENGED] = "challenged",
+	[JE_UNANSWERED] = "unanswered",
+	[JE_AUTHORIZED] = "authorized",
+	[JE_PUBLISHED] = "published",
+	[JE_PROPAGATED] = "propagated",
+	[JE_ANSWERED] = "answered",
+	[JE_POLL] = "poll",
+	[JE_DOUBT] = "doubt",
+	[JE_UNSURE] = "unsure",
+	[JE_NOT_READY] = "not ready",
+	[JE_CHAIN] = "chain",
+	[JE_STORED] = "stored",
+	[JE_FAILED] = "failed",
+	[JE_LATE] = "late",
+	[JE_REFUSED] = "refused",
+	[JE_DROPPED] = "dropped",
+};
+
+static const struct job_row *
+find_row(enum job_state state, enum job_event event)
+{
+	for (size_t i = 0; i < job_rows_n; i++)
+		if (job_rows[i].event == event &&
+		    (job_rows[i].state == state || job_rows[i].state == JS_ANY))
+			return &job_rows[i];
+	return NULL;
+}
+
+/* The deadline belongs to the stage: moving about within one wins no time. */
+static void
+enter_state(struct job *job, enum job_state next)
+{
+	const struct job_state_row *old = &job_states[job->state];
+	const struct job_state_row *new = &job_states[next];
+	struct timeval limit = { .tv_sec = new->limit_secs };
+
+	job->state = next;
+	if (old->stage == new->stage || next == JS_OVER)
+		return;
+	event_del(job->deadline);
+	if (new->limit_secs != 0)
+		event_add(job->deadline, &limit);
+	job_progress(job, "");
+}
+
+/* One event; returns the next one, raised by the action or by its failure. */
+static enum job_event
+step_once(struct job *job, enum job_event event)
+{
+	const struct job_row *row = find_row(job->state, event);
+	enum job_event raised;
+	struct err *e;
+
+	if (row == NULL) {
+		job->failure = err_new("the CA's answer (%s) does not fit "
+				       "where the order stands (%s)",
+		    event_words[event], job_states[job->state].word);
+		return JE_FAILED;
+	}
+	log_debug("job %u: %s -> %s (%s)", job->number,
+	    job_states[job->state].word, job_states[row->next].word,
+	    event_words[event]);
+	/* A failure is reported for the stage in which it happened. */
+	if (row->next != JS_OVER)
+		enter_state(job, row->next);
+	e = row->action(job);
+	job->state = row->next;
+	raised = job->raised;
+	job->raised = JE_NONE;
+	if (e == NULL)
+		return raised;
+	err_free(job->failure);
+	job->failure = e;
+	return JE_FAILED;
+}
+
+void
+job_step(struct job *job, enum job_event event)
+{
+	while (event != JE_NONE && job->state != JS_OVER)
+		event = step_once(job, event);
+	if (job->state == JS_OVER)
+		job_free(job);
+}
+
+void
+job_fail(struct job *job, struct err *e)
+{
+	err_free(job->failure);
+	job->failure = e;
+	job_step(job, JE_FAILED);
+}
