@@ -1,0 +1,135 @@
+/*
+ * commands.c - the commands, and what can be said about them.
+ *
+ * Runs in:  certctl (the caller).
+ * Promise:  usage, help and what a command accepts come from this one table.
+ */
+#include <string.h>
+
+#include "certctl.h"
+
+static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
+	OPTION_key_type, OPTION_elliptic_curve, OPTION_rsa_key_size,
+	OPTION_server, OPTION_staging, OPTION_force_renewal, OPTION_keep,
+	OPTION_preferred_chain, OPTION_email, OPTION_agree_tos, OPTION_pre_hook,
+	OPTION_post_hook, OPTION_deploy_hook, OPTION_dry_run, OPT_detach, 0 };
+static const unsigned renew_options[] = { OPTION_cert_name,
+	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
+	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
+	OPTION_deploy_hook, OPT_no_sleep, 0 };
+static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
+static const unsigned no_options[] = { 0 };
+
+const struct command commands[] = {
+	{ "issue", "certonly", NULL, "get a certificate, or renew it",
+	    issue_options, cmd_issue },
+	{ "renew", NULL, NULL, "renew what is due", renew_options, cmd_renew },
+	{ "list", "certificates", NULL, "list the certificates", list_options,
+	    cmd_list },
+	{ "show", NULL, "NAME", "tell all about one certificate", no_options,
+	    cmd_show },
+	{ "status", NULL, NULL, "how certd is, and what it is doing",
+	    no_options, cmd_status },
+	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,
+	    cmd_watch },
+	{ "cancel", NULL, "JOB", "end a job", no_options, cmd_cancel },
+	{ "help", NULL, "[COMMAND]", "explain a command", no_options,
+	    cmd_help },
+	{ "version", NULL, NULL, "print the version", no_options, cmd_version },
+};
+const size_t commands_n = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *
+command_find(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < commands_n; i++)
+		if (strcmp(commands[i].word, word) == 0 ||
+		    (commands[i].alias != NULL &&
+			strcmp(commands[i].alias, word) == 0))
+			return &commands[i];
+	return NULL;
+}
+
+bool
+command_takes(const struct command *c, unsigned option)
+{
+	const struct cli_option *row = option_by_id(option);
+	const unsigned *id;
+
+	if (row != NULL && row->everywhere)
+		return true;
+	for (id = c->options; *id != 0; id++)
+		if (*id == option)
+			return true;
+	return false;
+}
+
+static void
+print_option(FILE *out, const struct cli_option *o)
+{
+	char text[80];
+
+	if (o->letter != '\0')
+		(void)snprintf(text, sizeof(text), "-%c, ", o->letter);
+	else
+		(void)snprintf(text, sizeof(text), "    ");
+	fprintf(out, "  %s--%s%s%s", text, o->word,
+	    o->argument == NULL ? "" : " ",
+	    o->argument == NULL ? "" : o->argument);
+	fprintf(out, "\n          %s", o->help);
+	if (o->alias != NULL)
+		fprintf(out, " (also --%s)", o->alias);
+	fputc('\n', out);
+}
+
+static void
+print_options_everywhere(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "\nOptions of every command:\n");
+	for (i = 0; i < cli_options_n; i++)
+		if (cli_options[i].everywhere)
+			print_option(out, &cli_options[i]);
+}
+
+void
+usage_print(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "usage: certctl [OPTION...] COMMAND [OPTION...]\n\n");
+	for (i = 0; i < commands_n; i++) {
+		const struct command *c = &commands[i];
+
+		fprintf(out, "  %-8s %-10s %s", c->word,
+		    c->argument == NULL ? "" : c->argument, c->help);
+		if (c->alias != NULL)
+			fprintf(out, " (also %s)", c->alias);
+		fputc('\n', out);
+	}
+	print_options_everywhere(out);
+	fprintf(
+	    out, "\ncertctl help COMMAND lists the options of a command.\n");
+}
+
+void
+usage_print_command(FILE *out, const struct command *c)
+{
+	const unsigned *id;
+
+	fprintf(out, "usage: certctl %s%s%s%s\n\n  %s\n", c->word,
+	    c->argument == NULL ? "" : " ",
+	    c->argument == NULL ? "" : c->argument,
+	    *c->options == 0 ? "" : " [OPTION...]", c->help);
+	if (c->alias != NULL)
+		fprintf(
+		    out, "  certbot's word for it, %s, works too.\n", c->alias);
+	if (*c->options != 0)
+		fprintf(out, "\nOptions:\n");
+	for (id = c->options; *id != 0; id++)
+		print_option(out, option_by_id(*id));
+	print_options_everywhere(out);
+}
