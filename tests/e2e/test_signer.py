@@ -1,0 +1,362 @@
+"""certd-sign alone, at the end of a socket as the monitor holds it."""
+
+import array
+import base64
+import datetime
+import hashlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgpack
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from cryptography.x509.oid import NameOID
+
+BUILD = os.environ.get('STAGE_BUILD', 'build')
+PROGRAM = os.path.join(BUILD, 'libexec', 'certd', 'certd-sign')
+KILL = ['--jail-kill'] if os.environ.get('STAGE_JAIL') == 'kill' else []
+
+# proto/messages.def
+HELLO, KEY_MAKE, KEY_LOAD, ACCOUNT_MAKE, ACCOUNT_LOAD, KEY_DROP = (
+    1, 90, 91, 92, 93, 94)
+REGR_LOAD, REGR_SAVE, META_SAVE = 95, 96, 97
+NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE = 100, 101, 102, 103, 104
+KEY_AUTH, CHAIN_CHECK, INSPECT = 105, 106, 107
+KEY_READY, REGR, SAVED, JWS, DIGEST, CHAIN_GOOD, CERT_INFO, FAILED = range(
+    120, 128)
+P256, P384, RSA2048, RSA3072, RSA4096 = range(1, 6)
+
+KID = 'https://ca.test/acct/1'
+URL = 'https://ca.test/order'
+NONCE = 'abc-_1'
+NAMES = ['example.com', '*.example.com']
+
+
+class Signer:
+    """The process, and messages to and from it."""
+
+    def __init__(self, *wrapper):
+        self.sock, other = socket.socketpair()
+        self.sock.settimeout(60)
+        self.last = 0
+        # As the monitor does: descriptor 3, an empty environment.
+        start = (f'exec 3<&{other.fileno()}; exec "$@"')
+        keep = {k: v for k, v in os.environ.items() if k.endswith('_OPTIONS')}
+        self.process = subprocess.Popen(
+            ['/bin/bash', '-c', start, 'sh', *wrapper, PROGRAM, *KILL],
+            pass_fds=[other.fileno()], stderr=subprocess.PIPE, text=True,
+            env={'PATH': '/usr/bin:/bin', **keep})
+        other.close()
+        assert self.receive()[::2] == [HELLO, 1]
+        self.send(HELLO, 0, 1)
+
+    def send(self, kind, number, *fields, fd=None):
+        body = msgpack.packb([kind, number, *fields])
+        frame = struct.pack('>I', len(body)) + body
+        aux = [] if fd is None else [
+            (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))]
+        sent = self.sock.sendmsg([frame], aux)
+        self.sock.sendall(frame[sent:])
+
+    def exactly(self, n):
+        data = b''
+        while len(data) < n:
+            part = self.sock.recv(n - len(data))
+            if not part:
+                raise EOFError('certd-sign is gone: '
+                               + self.process.stderr.read())
+            data += part
+        return data
+
+    def receive(self):
+        size, = struct.unpack('>I', self.exactly(4))
+        return msgpack.unpackb(self.exactly(size))
+
+    def ask(self, kind, *fields, fd=None):
+        self.last += 1
+        self.send(kind, self.last, *fields, fd=fd)
+        answer = self.receive()
+        assert answer[1] == self.last
+        return answer[0], answer[2:]
+
+    def good(self, kind, *fields, fd=None):
+        got, values = self.ask(kind, *fields, fd=fd)
+        assert got != FAILED, values
+        return values
+
+    def bad(self, kind, *fields, fd=None):
+        got, values = self.ask(kind, *fields, fd=fd)
+        assert got == FAILED
+        return values[0]
+
+    def into(self, kind, *fields):
+        """A request with an empty file; the answer, and what is in it."""
+        with tempfile.TemporaryFile() as f:
+            values = self.good(kind, *fields, fd=f.fileno())
+            f.seek(0)
+            return values, f.read()
+
+    def of(self, kind, *fields, data):
+        """A request with a file that holds data: the message's type and
+        fields."""
+        with tempfile.TemporaryFile() as f:
+            f.write(data)
+            f.seek(0)
+            return self.ask(kind, *fields, fd=f.fileno())
+
+    def end(self):
+        self.sock.close()
+        status = self.process.wait(60)
+        return status, self.process.stderr.read()
+
+
+@pytest.fixture(name='signer')
+def fixture_signer():
+    s = Signer()
+    yield s
+    status, text = s.end()
+    assert (status, text) == (0, '')
+
+
+def b64u(text):
+    return base64.urlsafe_b64decode(text + '=' * (-len(text) % 4))
+
+
+def key_of_jwk(jwk):
+    number = {k: int.from_bytes(b64u(v), 'big') for k, v in jwk.items()
+              if k not in ('kty', 'crv')}
+    curve = {'P-256': ec.SECP256R1(), 'P-384': ec.SECP384R1()}[jwk['crv']]
+    return ec.EllipticCurvePublicNumbers(
+        number['x'], number['y'], curve).public_key()
+
+
+def opened(body, key):
+    """Header and payload of a JWS, whose signature is verified."""
+    jws = json.loads(body)
+    assert set(jws) == {'protected', 'payload', 'signature'}
+    signed = f'{jws["protected"]}.{jws["payload"]}'.encode()
+    sig = b64u(jws['signature'])
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        half = len(sig) // 2
+        der = utils.encode_dss_signature(int.from_bytes(sig[:half], 'big'),
+                                         int.from_bytes(sig[half:], 'big'))
+        key.verify(der, signed, ec.ECDSA(hashes.SHA256()))
+    else:
+        key.verify(sig, signed, padding.PKCS1v15(), hashes.SHA256())
+    return json.loads(b64u(jws['protected'])), b64u(jws['payload'])
+
+
+def certbot_id(public):
+    pem = public.public_bytes(
+        serialization.Encoding.PEM,
+        serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.md5(pem).hexdigest()
+
+
+def load_jwk(text):
+    josepy = pytest.importorskip('josepy')
+    return josepy.JWK.json_loads(text)
+
+
+def chain_for(public, names, days=90):
+    """A leaf for this key and its CA, PEM."""
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, 'CA')])
+    now = datetime.datetime.utcnow() - datetime.timedelta(minutes=1)
+
+    def cert(subject, key, is_ca):
+        b = x509.CertificateBuilder(
+            issuer_name=ca, subject_name=subject, public_key=key,
+            serial_number=0x1234, not_valid_before=now,
+            not_valid_after=now + datetime.timedelta(days=days)
+        ).add_extension(x509.BasicConstraints(is_ca, None), True)
+        if not is_ca:
+            b = b.add_extension(x509.SubjectAlternativeName(
+                [x509.DNSName(n) for n in names]), True)
+        return b.sign(ca_key, hashes.SHA256()).public_bytes(
+            serialization.Encoding.PEM)
+
+    return (cert(x509.Name([]), public, False)
+            + cert(ca, ca_key.public_key(), True))
+
+
+def test_issuance_as_the_monitor_does_it(signer):
+    (kind, name, thumb), jwk = signer.into(ACCOUNT_MAKE, 1)
+    public = key_of_jwk(json.loads(jwk))
+    assert kind == P256 and name == certbot_id(public)
+    josepy_key = load_jwk(jwk.decode())
+    assert b64u(thumb) == josepy_key.thumbprint()
+
+    header, payload = opened(signer.good(
+        NEW_ACCOUNT, 1, URL, NONCE, ['mailto:a@example.com'], True)[0], public)
+    assert header == {'alg': 'ES256', 'url': URL, 'nonce': NONCE,
+                      'jwk': {k: v for k, v in json.loads(jwk).items()
+                              if k != 'd'}}
+    assert json.loads(payload) == {'termsOfServiceAgreed': True,
+                                   'contact': ['mailto:a@example.com']}
+
+    (kind, _, _), pem = signer.into(KEY_MAKE, 2, P384)
+    assert kind == P384
+    key = serialization.load_pem_private_key(pem, None)
+    place = 1, KID, URL, NONCE
+    header, payload = opened(signer.good(NEW_ORDER, *place, NAMES)[0], public)
+    assert header == {'alg': 'ES256', 'url': URL, 'nonce': NONCE, 'kid': KID}
+    assert json.loads(payload) == {'identifiers': [
+        {'type': 'dns', 'value': n} for n in NAMES]}
+    assert opened(signer.good(GET, *place)[0], public)[1] == b''
+    assert opened(signer.good(ANSWER, *place)[0], public)[1] == b'{}'
+
+    token = 'evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA'
+    digest, = signer.good(KEY_AUTH, 1, token)
+    assert b64u(digest) == hashlib.sha256(f'{token}.{thumb}'.encode()).digest()
+
+    _, payload = opened(signer.good(FINALIZE, *place, 2, NAMES)[0], public)
+    csr = x509.load_der_x509_csr(b64u(json.loads(payload)['csr']))
+    assert csr.is_signature_valid
+    assert csr.public_key().public_numbers() == key.public_key().public_numbers()
+    assert isinstance(csr.signature_hash_algorithm, hashes.SHA384)
+
+    chain = chain_for(key.public_key(), NAMES)
+    leaf, rest, serial, *_ = signer.good(CHAIN_CHECK, 2, NAMES, chain)
+    assert leaf + rest == chain and serial == '1234'
+    assert 'missing' in signer.bad(CHAIN_CHECK, 2, NAMES + ['a.test'], chain)
+
+    got, info = signer.of(INSPECT, data=leaf + rest)
+    assert got == CERT_INFO
+    assert info[:4] == [NAMES, '1234', 'CN=CA', P384]
+    assert info[4] == certbot_id(key.public_key())
+
+
+def test_account_files_are_read_by_certbot(signer):
+    certbot_account = pytest.importorskip('certbot._internal.account')
+    messages = pytest.importorskip('acme.messages')
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    _, regr = signer.into(REGR_SAVE, KID)
+    _, meta = signer.into(META_SAVE, 1800000000, 'host.test')
+    account = certbot_account.Account(
+        messages.RegistrationResource.json_loads(regr),
+        load_jwk(jwk.decode()),
+        certbot_account.Account.Meta.json_loads(meta))
+    assert account.regr.uri == KID
+    assert account.meta.creation_host == 'host.test'
+    got, (kind, name, _) = signer.of(ACCOUNT_LOAD, 2, data=jwk)
+    assert (got, kind, name) == (KEY_READY, P256, account.id)
+    assert signer.of(REGR_LOAD, data=regr) == (REGR, [KID])
+
+
+def test_account_of_certbot_is_loaded(signer):
+    josepy = pytest.importorskip('josepy')
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    key = rsa.generate_private_key(65537, 2048)
+    text = josepy.JWKRSA(key=key).json_dumps().encode()
+    got, (kind, name, thumb) = signer.of(ACCOUNT_LOAD, 9, data=text)
+    assert (got, kind, name) == (KEY_READY, RSA2048,
+                                 certbot_id(key.public_key()))
+    header, _ = opened(signer.good(GET, 9, KID, URL, NONCE)[0],
+                       key.public_key())
+    assert header['alg'] == 'RS256'
+    assert b64u(thumb) == josepy.JWKRSA(key=key).thumbprint()
+
+
+@pytest.mark.parametrize('kind', [P256, P384, RSA2048, RSA3072, RSA4096])
+def test_key_is_made_and_loaded(signer, kind):
+    (made, name, _), pem = signer.into(KEY_MAKE, 1, kind)
+    key = serialization.load_pem_private_key(pem, None)
+    assert (made, name) == (kind, certbot_id(key.public_key()))
+    assert pem.startswith(b'-----BEGIN PRIVATE KEY-----\n')
+    got, (loaded, again, _) = signer.of(KEY_LOAD, 2, data=pem)
+    assert (got, loaded, again) == (KEY_READY, kind, name)
+
+
+def test_failures_are_answers(signer):
+    signer.into(KEY_MAKE, 1, P256)
+    signer.into(ACCOUNT_MAKE, 2)
+    with tempfile.TemporaryFile() as f:
+        assert 'exists already' in signer.bad(KEY_MAKE, 1, P256, fd=f.fileno())
+        assert 'no key is made' in signer.bad(KEY_MAKE, 3, 6, fd=f.fileno())
+        assert f.seek(0, 2) == 0
+    with open('/dev/null', 'rb') as f:
+        assert 'regular' in signer.bad(KEY_LOAD, 3, fd=f.fileno())
+        assert 'Bad file' in signer.bad(ACCOUNT_MAKE, 3, fd=f.fileno())
+    assert 'no account key' in signer.bad(GET, 1, KID, URL, NONCE)
+    assert 'an account key' in signer.bad(FINALIZE, 2, KID, URL, NONCE, 2,
+                                          NAMES)
+    assert 'no key 7' in signer.bad(KEY_AUTH, 7, 'token')
+    for request, number in (KEY_LOAD, [3]), (ACCOUNT_LOAD, [3]), (
+            REGR_LOAD, []), (INSPECT, []):
+        for data in b'', b'\x1b[31m\n{"', b'x' * 200000:
+            assert signer.of(request, *number, data=data)[0] == FAILED
+    signer.send(KEY_DROP, 77, 1)
+    assert 'no key 1' in signer.bad(CHAIN_CHECK, 1, NAMES, b'')
+
+
+def test_many_requests_at_once(signer):
+    """Nothing assumes that the monitor waits for an answer."""
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    public = key_of_jwk(json.loads(jwk))
+    for number in range(1000, 1400):
+        signer.send(GET, number, 1, KID, f'{URL}/{number}', NONCE)
+    for number in range(1000, 1400):
+        kind, got, body = signer.receive()
+        assert (kind, got) == (JWS, number)
+        assert opened(body, public)[0]['url'] == f'{URL}/{number}'
+
+
+def test_sigterm_ends_it():
+    s = Signer()
+    s.into(KEY_MAKE, 1, P256)
+    s.process.send_signal(signal.SIGTERM)
+    assert s.process.wait(30) == 0
+    assert s.end() == (0, '')
+
+
+def test_foreign_message_ends_it():
+    s = Signer()
+    s.send(JWS, 5, b'x')
+    assert s.end()[0] == 1
+
+
+def test_without_descriptor_says_why():
+    done = subprocess.run([PROGRAM], close_fds=True, capture_output=True,
+                          text=True, env={}, check=False)
+    assert done.returncode == 1 and 'descriptor 3' in done.stderr
+    version = subprocess.run([PROGRAM, '--version'], capture_output=True,
+                             text=True, check=True).stdout
+    assert version.startswith('certd-sign ')
+
+
+def measure():
+    """Run by hand: time of a request, peak of memory."""
+    s = Signer()
+    s.into(ACCOUNT_MAKE, 1)
+    start = time.perf_counter()
+    for _ in range(2000):
+        s.good(GET, 1, KID, URL, NONCE)
+    each = (time.perf_counter() - start) / 2000
+    for kind in P256, P384, RSA2048, RSA3072, RSA4096:
+        start = time.perf_counter()
+        _, pem = s.into(KEY_MAKE, 10 + kind, kind)
+        made = time.perf_counter() - start
+        start = time.perf_counter()
+        s.of(KEY_LOAD, 20 + kind, data=pem)
+        loaded = time.perf_counter() - start
+        print(f'key kind {kind}: made in {made * 1e3:.1f} ms, '
+              f'loaded in {loaded * 1e3:.1f} ms')
+    with open(f'/proc/{s.process.pid}/status', encoding='ascii') as f:
+        memory = [line.strip() for line in f
+                  if line.startswith(('VmHWM', 'VmLck', 'VmData'))]
+    print(f'ES256 JWS: {each * 1e6:.0f} us', *memory)
+    print(s.end())
+
+
+if __name__ == '__main__':
+    sys.exit(measure())

@@ -1,0 +1,183 @@
+"""One certd with a store, a state and sockets of its own."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+from . import process
+
+# What must not stand in the log of a healthy certd.
+SICK = re.compile(
+    r'AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior|'
+    r'SIGSYS|Bad system call|signal 31|SIGSEGV|SIGABRT|'
+    r'signal 11\b|signal 6\b|assertion', re.IGNORECASE)
+SANITIZER = {name: value for name, value in os.environ.items()
+             if name in ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS')}
+
+
+class Result:
+    """How a program ended and what it said."""
+
+    def __init__(self, done, seconds):
+        self.code, self.seconds = done.returncode, seconds
+        self.out, self.err = done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def text(self):
+        return self.out + self.err
+
+    def __repr__(self):
+        return (f'exit {self.code} after {self.seconds:.2f} s\n'
+                f'--- stdout\n{self.out}--- stderr\n{self.err}---')
+
+
+def run(argv, timeout=120, **more):
+    start = time.monotonic()
+    done = subprocess.run(
+        argv, stdin=more.pop('stdin', subprocess.DEVNULL), timeout=timeout,
+        capture_output=True, text=True, errors='replace', **more)
+    return Result(done, time.monotonic() - start)
+
+
+class Certd:
+    """settings: {section: {key: value}} over the usual ones; None takes a key
+    away. As a context manager it is started, and at the end stopped and
+    looked at: exit status 0, nothing left running, nothing sick in the log."""
+
+    def __init__(self, stage, zone=None, label='certd', settings=None,
+                 server=None, folder=None):
+        self.stage, self.zone = stage, zone
+        self.folder = folder or stage.folder_for(label)
+        self.programs = stage.world['programs']
+        self.store = os.path.join(self.folder, 'le')
+        self.state = os.path.join(self.folder, 'state')
+        self.runtime = os.path.join(self.folder, 'run')
+        self.config = os.path.join(self.folder, 'certd.conf')
+        self.credentials = os.path.join(self.folder, 'cloudflare.ini')
+        self.log_file = os.path.join(self.folder, 'certd.log')
+        self.process, self.deaths_expected = None, False
+        self.write_config(server, settings or {})
+        if zone and not os.path.exists(self.credentials):
+            zone.credentials(self.credentials)
+
+    def write_config(self, server=None, settings=()):
+        world = self.stage.world
+        config = {
+            'certd': {'config-dir': self.store, 'state-dir': self.state,
+                      'runtime-dir': self.runtime},
+            'acme': {'server': server or world['ca']['url'],
+                     'ca-certificates': world['ca_file'],
+                     'agree-tos': 'true'},
+            'dns': {'credentials': self.credentials,
+                    'api-url': world['api_url'],
+                    'ca-certificates': world['ca_file'],
+                    'resolver': world['resolver'],
+                    'propagation-timeout': '30s',
+                    'propagation-settle': '0s'},
+        }
+        if os.environ.get('STAGE_JAIL'):
+            config['certd']['jail'] = os.environ['STAGE_JAIL']
+        for section, keys in dict(settings).items():
+            config.setdefault(section, {}).update(keys)
+        with open(self.config, 'w', encoding='utf-8') as f:
+            for section, keys in config.items():
+                f.write(f'[{section}]\n')
+                f.writelines(f'{key} = {value}\n'
+                             for key, value in keys.items()
+                             if value is not None)
+        os.chmod(self.config, 0o644)
+
+    def program(self, name):
+        for part in ('bin', 'sbin', 'libexec/certd'):
+            path = os.path.join(self.programs, part, name)
+            if os.path.exists(path):
+                return path
+        raise FileNotFoundError(f'{name} was not built')
+
+    # ---- life ----
+
+    def argv(self):
+        return [self.program('certd'), '--config', self.config,
+                '--foreground', '--spawn']
+
+    def start(self, keep=False):
+        self.process = process.spawn(
+            self.argv(), self.log_file, keep,
+            {'PATH': os.defpath, **SANITIZER})
+        process.wait_until(
+            lambda: self.ctl('status', '--json').code == 0, self.process,
+            self.log_file, 'certd')
+        return self
+
+    def stop(self):
+        """Ends it as an administrator would; returns its exit status."""
+        started = process.children(self.process.pid)
+        status = process.stop(self.process)
+        left = process.survivors(started)
+        assert not left, f'still running after certd ended: {left}'
+        return status
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        running = self.process.poll() is None
+        status = self.stop()
+        if kind is not None:
+            print(f'--- {self.log_file}\n{self.log()}')
+            return
+        if not self.deaths_expected:
+            assert running, f'certd ended by itself ({status}):\n{self.log()}'
+            assert status == 0, f'exit status {status}:\n{self.log()}'
+            self.check_log()
+
+    def log(self):
+        with open(self.log_file, encoding='utf-8', errors='replace') as f:
+            return f.read()
+
+    def check_log(self):
+        sick = [line for line in self.log().splitlines() if SICK.search(line)]
+        assert not sick, '\n'.join(sick)
+
+    def pids(self):
+        """{program: pid} of this certd's processes."""
+        found = {process.name(p): p for p in process.children(self.process.pid)}
+        found['certd'] = self.process.pid
+        return found
+
+    def usage(self):
+        """{program: (CPU seconds, peak KiB)} so far."""
+        found, tick = {}, os.sysconf('SC_CLK_TCK')
+        for name, pid in self.pids().items():
+            fields = process.stat(pid)
+            with open(f'/proc/{pid}/status', encoding='utf-8') as f:
+                peak = re.search(r'VmHWM:\s+(\d+)', f.read())
+            found[name] = ((int(fields[11]) + int(fields[12])) / tick,
+                           int(peak.group(1)))
+        return found
+
+    # ---- use ----
+
+    def ctl(self, *arguments, timeout=120, **more):
+        """Runs certctl. more: arguments of subprocess.run()."""
+        more.setdefault('env', {'PATH': os.defpath, 'LC_ALL': 'C.UTF-8',
+                                **SANITIZER})
+        return run([self.program('certctl'), '--socket',
+                    os.path.join(self.runtime, 'control.sock'), *arguments],
+                   timeout, **more)
+
+    def issue(self, *names, options=(), **more):
+        domains = [a for n in names for a in ('-d', n)]
+        return self.ctl('issue', *domains, *options, **more)
+
+    def path(self, *parts):
+        return os.path.join(self.store, *parts)
+
+    def live(self, lineage, kind='fullchain'):
+        return self.path('live', lineage, kind + '.pem')
