@@ -1,0 +1,288 @@
+/*
+ * cf_zone.c - finds the zone that holds a name, from the name upwards.
+ *
+ * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
+ * Input:    lists of zones (read by cf_reply.c).
+ * Promise:  the longest zone that the token sees wins; many who look for the
+ *           same name share one request; nothing is looked up in DNS, where
+ *           a resolver could lie about zone cuts.
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cf_priv.h"
+#include "log.h"
+
+#define ENTRIES_MAX   1024
+#define ZONE_SECS     (4 * 60 * 60)
+#define NO_ZONE_SECS  (5 * 60) /* the user may be adding it right now */
+#define PENDING_SECS  (5 * 60)
+
+/* What is known of a name: a zone, or none. */
+struct cf_entry {
+	TAILQ_ENTRY(cf_entry) entry;
+	struct cloudflare *cf;
+	bool asking; /* nothing is known yet */
+	bool found;
+	time_t until;
+	char name[CF_NAME_SIZE];
+	struct cf_zone zone;
+};
+
+/* Somebody on the way from a name to its zone. */
+struct cf_walk {
+	TAILQ_ENTRY(cf_walk) entry;
+	struct cloudflare *cf;
+	char base[CF_NAME_SIZE];
+	const char *at; /* in base; the candidate that is looked up */
+	cf_zone_done *done;
+	void *arg;
+};
+
+static void
+entry_free(struct cf_entry *en)
+{
+	TAILQ_REMOVE(&en->cf->entries, en, entry);
+	en->cf->n_entries--;
+	free(en);
+}
+
+static void
+walk_free(struct cf_walk *w)
+{
+	TAILQ_REMOVE(&w->cf->walks, w, entry);
+	free(w);
+}
+
+void
+cf_zones_free(struct cloudflare *cf)
+{
+	while (!TAILQ_EMPTY(&cf->walks))
+		walk_free(TAILQ_FIRST(&cf->walks));
+	while (!TAILQ_EMPTY(&cf->entries))
+		entry_free(TAILQ_FIRST(&cf->entries));
+}
+
+/* Forgets what is known of names; id NULL: of all of them. What is being asked
+ * right now stays. */
+static void
+forget(struct cloudflare *cf, const char *id)
+{
+	struct cf_entry *en, *next;
+
+	for (en = TAILQ_FIRST(&cf->entries); en != NULL; en = next) {
+		next = TAILQ_NEXT(en, entry);
+		if (!en->asking && (id == NULL || !en->found ||
+				    strcmp(en->zone.id, id) == 0))
+			entry_free(en);
+	}
+}
+
+void
+cf_zone_forget(struct cloudflare *cf, const char *id)
+{
+	forget(cf, id);
+}
+
+void
+cf_zone_forget_all(struct cloudflare *cf)
+{
+	forget(cf, NULL);
+}
+
+static struct cf_entry *
+entry_of(struct cloudflare *cf, const char *name)
+{
+	struct cf_entry *en;
+
+	TAILQ_FOREACH(en, &cf->entries, entry)
+		if (strcmp(en->name, name) == 0)
+			return en;
+	return NULL;
+}
+
+static struct cf_entry *
+entry_new(struct cloudflare *cf, const char *name)
+{
+	struct cf_entry *en;
+
+	TAILQ_FOREACH(en, &cf->entries, entry) {
+		if (cf->n_entries < ENTRIES_MAX)
+			break;
+		if (!en->asking) {
+			entry_free(en);
+			break;
+		}
+	}
+	if ((en = calloc(1, sizeof(*en))) == NULL)
+		return NULL;
+	TAILQ_INSERT_TAIL(&cf->entries, en, entry);
+	cf->n_entries++;
+	en->cf = cf;
+	(void)strcpy(en->name, name);
+	return en;
+}
+
+static void
+walk_end(struct cf_walk *w, const struct cf_zone *z, struct err *e)
+{
+	cf_zone_done *done = w->done;
+	void *arg = w->arg;
+
+	walk_free(w);
+	done(arg, z, e);
+}
+
+static struct err *
+no_zone(const struct cf_walk *w)
+{
+	return err_advise(err_new("Cloudflare shows no zone that holds %s: "
+				  "neither a zone of that name nor one above "
+				  "it",
+			      w->base),
+	    "is the domain in this Cloudflare account, and does the token have "
+	    "Zone:DNS:Edit (and Zone:Zone:Read) for it?");
+}
+
+static void on_zones(void *arg, const struct cf_reply *reply, struct err *e);
+
+static void
+ask(struct cf_walk *w, struct cf_entry *en)
+{
+	char path[CF_NAME_SIZE + 64];
+	struct err *e;
+
+	(void)snprintf(path, sizeof(path), "/zones?name=%s&per_page=50",
+	    en->name);
+	en->asking = true;
+	if ((e = cf_call_start(w->cf, "GET", path, NULL, 0, on_zones, en)) !=
+	    NULL) {
+		entry_free(en);
+		walk_end(w, NULL, e);
+	}
+}
+
+/* Goes up as far as is known; then asks, or waits for who asks already. */
+static void
+walk_on(struct cf_walk *w)
+{
+	struct cf_entry *en;
+	const char *dot;
+
+	for (;;) {
+		if ((en = entry_of(w->cf, w->at)) != NULL && en->asking)
+			return;
+		if (en != NULL && en->until <= cf_now_secs()) {
+			entry_free(en);
+			en = NULL;
+		}
+		if (en == NULL) {
+			if ((en = entry_new(w->cf, w->at)) == NULL)
+				walk_end(w, NULL, err_sys("zone"));
+			else
+				ask(w, en);
+			return;
+		}
+		if (en->found) {
+			struct cf_zone zone = en->zone; /* en may be freed */
+
+			walk_end(w, &zone, NULL);
+			return;
+		}
+		/* a top-level domain is nobody's zone */
+		if ((dot = strchr(w->at, '.')) == NULL ||
+		    strchr(dot + 1, '.') == NULL) {
+			walk_end(w, NULL, no_zone(w));
+			return;
+		}
+		w->at = dot + 1;
+	}
+}
+
+static struct err *
+copy_of(const struct err *e)
+{
+	struct err *copy = err_new("%s", err_text(e));
+
+	if (*err_advice(e) != '\0')
+		(void)err_advise(copy, "%s", err_advice(e));
+	return err_retry_at(err_mark(copy, err_errno(e)), err_when(e));
+}
+
+/* Everybody who waits for this name goes on, or ends with a copy of why. */
+static void
+wake(struct cloudflare *cf, const char *name, const struct err *why)
+{
+	TAILQ_HEAD(, cf_walk) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct cf_walk *w, *next;
+
+	for (w = TAILQ_FIRST(&cf->walks); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, entry);
+		if (strcmp(w->at, name) != 0)
+			continue;
+		TAILQ_REMOVE(&cf->walks, w, entry);
+		TAILQ_INSERT_TAIL(&waiting, w, entry);
+	}
+	while ((w = TAILQ_FIRST(&waiting)) != NULL) {
+		TAILQ_REMOVE(&waiting, w, entry);
+		TAILQ_INSERT_TAIL(&cf->walks, w, entry);
+		if (why == NULL)
+			walk_on(w);
+		else
+			walk_end(w, NULL, copy_of(why));
+	}
+}
+
+static void
+on_zones(void *arg, const struct cf_reply *reply, struct err *e)
+{
+	struct cf_entry *en = arg;
+	struct cloudflare *cf = en->cf;
+	char name[CF_NAME_SIZE];
+	bool active;
+
+	(void)strcpy(name, en->name);
+	if (e == NULL && !reply->ok)
+		e = cf_reply_error(reply);
+	if (e == NULL)
+		e = cf_zone_read(reply, name, &en->zone, &en->found);
+	if (e != NULL) {
+		e = err_wrap(e, "looking up the zone %s", name);
+		entry_free(en);
+		wake(cf, name, e);
+		err_free(e);
+		return;
+	}
+	active = strcmp(en->zone.status, "active") == 0;
+	if (en->found && !active)
+		log_warn("the zone %s is \"%s\" at Cloudflare: its records are "
+			 "not served until its name servers are those of "
+			 "Cloudflare",
+		    name, en->zone.status);
+	en->asking = false;
+	en->until = cf_now_secs() +
+	    (!en->found ? NO_ZONE_SECS : active ? ZONE_SECS : PENDING_SECS);
+	wake(cf, name, NULL);
+}
+
+void
+cf_zone_find(struct cloudflare *cf, const char *base, cf_zone_done *done,
+    void *arg)
+{
+	struct cf_walk *w = calloc(1, sizeof(*w));
+
+	if (w == NULL || strlen(base) >= sizeof(w->base)) {
+		free(w);
+		done(arg, NULL, err_new("no zone can be looked up for %s", base));
+		return;
+	}
+	TAILQ_INSERT_TAIL(&cf->walks, w, entry);
+	w->cf = cf;
+	(void)strcpy(w->base, base);
+	w->at = w->base;
+	w->done = done;
+	w->arg = arg;
+	walk_on(w);
+}

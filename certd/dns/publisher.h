@@ -1,0 +1,102 @@
+/*
+ * publisher.h - everything that certd-dns can do: TXT records below
+ * "_acme-challenge." made and removed through Cloudflare's API.
+ */
+#ifndef PUBLISHER_H
+#define PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "https.h"
+#include "proto.h"
+#include "sandbox.h"
+
+struct event_base;
+struct cloudflare;
+
+/* ---- credentials.c ---- */
+
+/* What proves who we are, as headers. */
+struct credentials {
+	struct https_header headers[2];
+	size_t n_headers;
+	struct buf *values[2]; /* of the headers; wiped */
+};
+
+/* Reads certbot's credentials file from fd. A file that others can read is
+ * refused. */
+struct err	*credentials_read(int fd, struct credentials *out);
+/* As credentials_read(), from text. */
+struct err	*credentials_parse(const char *text, size_t n,
+		    struct credentials *out);
+/* Wipes. */
+void		 credentials_clear(struct credentials *c);
+
+/* ---- cloudflare.c, and cf_*.c ---- */
+
+#define CF_ID_SIZE     65 /* 64 hex digits at most: the bound of the message */
+#define CF_NAME_SIZE   254
+#define CF_SERVERS_MAX 16
+
+/* A zone as Cloudflare has it. */
+struct cf_zone {
+	char name[CF_NAME_SIZE], id[CF_ID_SIZE];
+	char status[24]; /* "active" where its records are served */
+	char servers[CF_SERVERS_MAX][CF_NAME_SIZE];
+	size_t n_servers;
+};
+
+/* Where the record stands now; lives during the callback. */
+struct cf_place {
+	const struct cf_zone *zone;
+	const char *number;
+};
+
+/* The end of a request: e (owned by the callee) is NULL when all is well. place
+ * is set where a record was published. */
+typedef void cf_done(void *arg, const struct cf_place *place, struct err *e);
+
+/* api_url: "https://api.cloudflare.com/client/v4". h and base must outlive it. */
+struct err	*cloudflare_new(struct event_base *base, struct https *h,
+		    const char *api_url, struct cloudflare **out);
+/* No callback comes any more. NULL is fine. */
+void		 cloudflare_free(struct cloudflare *cf);
+/* From now on requests are made with these (taken). */
+void		 cloudflare_identify(struct cloudflare *cf,
+		    struct credentials *c);
+
+/* All three: the record must be a challenge name; on error no callback comes.
+ * The callback may come before the function has returned. */
+
+/* Makes a TXT record, or adopts the same one. */
+struct err	*cloudflare_publish(struct cloudflare *cf, struct str record,
+		    struct str value, cf_done *done, void *arg);
+/* Deletes a record by its number; that it is gone is fine, that it is another
+ * record is not. */
+struct err	*cloudflare_remove(struct cloudflare *cf, struct str record,
+		    struct str zone, struct str number, cf_done *done,
+		    void *arg);
+/* Deletes the TXT records of this name and value. */
+struct err	*cloudflare_find_remove(struct cloudflare *cf,
+		    struct str record, struct str value, cf_done *done,
+		    void *arg);
+
+/* ---- requests.c ---- */
+
+struct publisher {
+	struct event_base *base;
+	struct channel *monitor;
+	struct cloudflare *cloudflare;
+	int status; /* to leave with */
+};
+
+/* A message of the monitor; fd is closed. */
+struct err	*publisher_request(struct publisher *p, const struct msg *m,
+		    int fd);
+
+/* ---- jail.c ---- */
+extern const struct sandbox publisher_jail;
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * requests.c - what the monitor asks for, and the answers.
+ *
+ * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
+ * Input:    decoded messages of the monitor, and one descriptor.
+ * Promise:  every request gets exactly one answer, with its number.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "log.h"
+#include "publisher.h"
+#include "text.h"
+
+/* A request that is under way. */
+struct request {
+	struct publisher *p;
+	uint32_t id;
+	enum msg_type answer; /* when all is well */
+};
+
+static void
+send_answer(struct publisher *p, struct msg *m, uint32_t id)
+{
+	struct err *e;
+
+	m->id = id;
+	if ((e = channel_send(p->monitor, m, -1)) == NULL)
+		return;
+	/* An answer that cannot be sent would leave the monitor waiting. */
+	log_err(LOG_LEVEL_ERROR, err_wrap(e, "answer to certd"));
+	p->status = 1;
+	channel_finish(p->monitor);
+}
+
+/* Takes e. */
+static void
+answer_failure(struct publisher *p, uint32_t id, struct err *e)
+{
+	char text[4096], advice[1024];
+	struct msg m = { .type = MSG_dns_failed };
+	time_t when = err_when(e);
+
+	(void)text_escape(text, sizeof(text), err_text(e),
+	    strlen(err_text(e)));
+	(void)text_escape(advice, sizeof(advice), err_advice(e),
+	    strlen(err_advice(e)));
+	m.dns_failed.text = str_of(text);
+	m.dns_failed.advice = str_of(advice);
+	m.dns_failed.retry_at = when > 0 ? (uint64_t)when : 0;
+	send_answer(p, &m, id);
+	err_free(e);
+}
+
+static void
+fill_published(struct msg_dns_published *f, const struct cf_place *place,
+    struct str servers[CF_SERVERS_MAX])
+{
+	for (size_t i = 0; i < place->zone->n_servers; i++)
+		servers[i] = str_of(place->zone->servers[i]);
+	f->zone = str_of(place->zone->id);
+	f->number = str_of(place->number);
+	f->servers = (struct strs){ servers, place->zone->n_servers };
+}
+
+static void
+on_done(void *arg, const struct cf_place *place, struct err *e)
+{
+	struct request *r = arg;
+	struct str servers[CF_SERVERS_MAX];
+	struct msg m = { .type = r->answer };
+
+	if (e != NULL) {
+		answer_failure(r->p, r->id, e);
+	} else {
+		if (r->answer == MSG_dns_published)
+			fill_published(&m.dns_published, place, servers);
+		send_answer(r->p, &m, r->id);
+	}
+	free(r);
+}
+
+static struct request *
+request_new(struct publisher *p, const struct msg *m, enum msg_type answer)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->p = p;
+	r->id = m->id;
+	r->answer = answer;
+	return r;
+}
+
+static struct err *
+on_dns_publish(struct request *r, const struct msg *m)
+{
+	return cloudflare_publish(r->p->cloudflare, m->dns_publish.record,
+	    m->dns_publish.value, on_done, r);
+}
+
+static struct err *
+on_dns_remove(struct request *r, const struct msg *m)
+{
+	return cloudflare_remove(r->p->cloudflare, m->dns_remove.record,
+	    m->dns_remove.zone, m->dns_remove.number, on_done, r);
+}
+
+static struct err *
+on_dns_find_remove(struct request *r, const struct msg *m)
+{
+	return cloudflare_find_remove(r->p->cloudflare,
+	    m->dns_find_remove.record, m->dns_find_remove.value, on_done, r);
+}
+
+static const struct row {
+	enum msg_type request, answer;
+	struct err *(*start)(struct request *r, const struct msg *m);
+} rows[] = {
+	{ MSG_dns_publish, MSG_dns_published, on_dns_publish },
+	{ MSG_dns_remove, MSG_dns_removed, on_dns_remove },
+	{ MSG_dns_find_remove, MSG_dns_removed, on_dns_find_remove },
+};
+
+static void
+on_credentials(struct publisher *p, uint32_t id, int fd)
+{
+	struct msg m = { .type = MSG_dns_ready };
+	struct credentials c;
+	struct err *e;
+
+	if ((e = credentials_read(fd, &c)) != NULL) {
+		answer_failure(p, id, e);
+		return;
+	}
+	cloudflare_identify(p->cloudflare, &c);
+	send_answer(p, &m, id);
+}
+
+struct err *
+publisher_request(struct publisher *p, const struct msg *m, int fd)
+{
+	struct request *r;
+	struct err *e;
+
+	if (m->type == MSG_credentials) {
+		on_credentials(p, m->id, fd);
+		if (fd != -1)
+			(void)close(fd);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (rows[i].request != m->type)
+			continue;
+		if ((r = request_new(p, m, rows[i].answer)) == NULL)
+			return err_sys("request");
+		if ((e = rows[i].start(r, m)) != NULL) {
+			answer_failure(p, m->id, e);
+			free(r);
+		}
+		return NULL;
+	}
+	return err_new("a message that certd-dns does not know");
+}
