@@ -66,18 +66,19 @@ normalise(char *typed, char **out)
 	bool wildcard = strncmp(typed, "*.", 2) == 0;
 	char *name = NULL;
 	const char *why;
-	struct err *e;
+	struct err *e = NULL;
 	size_t n;
 
 	if (is_ascii(typed))
 		lower(typed);
-	if (is_international(typed)) {
-		if ((e = to_a_labels(typed + (wildcard ? 2 : 0), &name)) !=
-		    NULL)
-			return e;
-	} else if ((name = strdup(typed + (wildcard ? 2 : 0))) == NULL) {
-		return err_sys("name");
-	}
+	if (wildcard)
+		typed += 2;
+	if (is_international(typed))
+		e = to_a_labels(typed, &name);
+	else
+		name = strdup(typed);
+	if (name == NULL)
+		return e != NULL ? e : err_sys("name");
 	n = strlen(name);
 	if (n > 1 && name[n - 1] == '.')
 		name[--n] = '\0';
@@ -138,7 +139,7 @@ add_typed(struct names *names, const char *p, size_t n)
 		return err_sys("names");
 	e = normalise(typed, &name);
 	free(typed);
-	if (e != NULL)
+	if (name == NULL)
 		return err_wrap(e, "\"%.*s\"", (int)n, p);
 	return add(names, name);
 }

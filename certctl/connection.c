@@ -133,6 +133,18 @@ check_hello(struct session *s, const struct msg *m)
 	return NULL;
 }
 
+/* What certd has to say may be waiting even where it listens no more. */
+static struct err *
+send_unless_closed(struct session *s, const struct msg *m)
+{
+	struct err *e = msg_send(s->fd, m);
+
+	if (err_errno(e) != EPIPE && err_errno(e) != ECONNRESET)
+		return e;
+	err_free(e);
+	return NULL;
+}
+
 static struct err *
 say_hello(struct session *s)
 {
@@ -146,7 +158,7 @@ say_hello(struct session *s)
 	if ((e = connect_to(s, path == NULL ? SOCKET_DEFAULT : path)) != NULL)
 		return e;
 	hello.hello.version = PROTO_VERSION;
-	if ((e = msg_send(s->fd, &hello)) != NULL)
+	if ((e = send_unless_closed(s, &hello)) != NULL)
 		return lost(s, e);
 	if ((e = receive(s, HELLO_MSECS, &m, &timed_out)) != NULL)
 		return e;
@@ -161,18 +173,6 @@ say_hello(struct session *s)
 }
 
 /* ---- a request ---- */
-
-/* What certd has to say may be waiting even where it listens no more. */
-static struct err *
-send_unless_closed(struct session *s, const struct msg *m)
-{
-	struct err *e = msg_send(s->fd, m);
-
-	if (err_errno(e) != EPIPE && err_errno(e) != ECONNRESET)
-		return e;
-	err_free(e);
-	return NULL;
-}
 
 static struct err *
 send_options(struct session *s)

@@ -78,7 +78,7 @@ int
 main(int argc, char *argv[])
 {
 	FILE *null = fopen("/dev/null", "we");
-	struct invocation inv;
+	struct invocation inv = { .command = NULL };
 	struct session s;
 	struct err *e;
 	int status;

@@ -79,7 +79,7 @@ give(struct parser *p, const struct cli_option *o, const char *value)
 /* The argument behind an option that stands alone. One that looks like an
  * option is more likely a value that was forgotten. */
 static struct err *
-next_value(struct parser *p, const struct cli_option *o, const char **value)
+give_next(struct parser *p, const struct cli_option *o)
 {
 	const char *next = p->next < p->argc ? p->argv[p->next] : NULL;
 
@@ -92,9 +92,8 @@ next_value(struct parser *p, const struct cli_option *o, const char **value)
 		    "a value that begins with \"-\" is "
 		    "written --%s=VALUE",
 		    o->word);
-	*value = next;
 	p->next++;
-	return NULL;
+	return give(p, o, next);
 }
 
 /* "--word", "--word=value" or "--word value". */
@@ -104,7 +103,6 @@ parse_long(struct parser *p, const char *text)
 	size_t n = strcspn(text, "=");
 	const struct cli_option *o = option_by_word(text, n);
 	const char *value = text[n] == '=' ? text + n + 1 : NULL;
-	struct err *e;
 
 	if (o == NULL)
 		return unknown_option("--", text, n);
@@ -113,9 +111,7 @@ parse_long(struct parser *p, const char *text)
 			return err_new("--%s takes no value", o->word);
 		return give(p, o, "");
 	}
-	if (value == NULL && (e = next_value(p, o, &value)) != NULL)
-		return e;
-	return give(p, o, value);
+	return value == NULL ? give_next(p, o) : give(p, o, value);
 }
 
 /* "-qn", "-dNAME", "-d NAME". */
@@ -123,19 +119,14 @@ static struct err *
 parse_letters(struct parser *p, const char *text)
 {
 	const struct cli_option *o;
-	const char *value;
 	struct err *e;
 
 	for (; *text != '\0'; text++) {
 		if ((o = option_by_letter(*text)) == NULL)
 			return unknown_option("-", text, 1);
-		if (o->argument != NULL) {
-			value = text + 1;
-			if (*value == '\0' &&
-			    (e = next_value(p, o, &value)) != NULL)
-				return e;
-			return give(p, o, value);
-		}
+		if (o->argument != NULL)
+			return text[1] == '\0' ? give_next(p, o)
+					       : give(p, o, text + 1);
 		if ((e = give(p, o, "")) != NULL)
 			return e;
 	}

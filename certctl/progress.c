@@ -41,7 +41,7 @@ struct progress {
 	bool color;
 	unsigned rows;
 	time_t (*now)(void);
-	TAILQ_HEAD(, line) lines;
+	TAILQ_HEAD(line_list, line) lines;
 	unsigned drawn; /* lines above the cursor that are ours */
 };
 
@@ -74,8 +74,8 @@ find(struct progress *p, uint32_t job)
 	struct line *l;
 
 	TAILQ_FOREACH(l, &p->lines, link)
-	if (l->job == job)
-		return l;
+		if (l->job == job)
+			return l;
 	return NULL;
 }
 
@@ -112,8 +112,8 @@ name_width(const struct progress *p)
 	size_t width = 0, n;
 
 	TAILQ_FOREACH(l, &p->lines, link)
-	if ((n = strlen(l->name)) > width && n <= NAME_WIDTH_MAX)
-		width = n;
+		if ((n = strlen(l->name)) > width && n <= NAME_WIDTH_MAX)
+			width = n;
 	return (int)width;
 }
 
@@ -153,8 +153,7 @@ progress_draw(struct progress *p)
 		return;
 	width = name_width(p);
 	go_up(p);
-	TAILQ_FOREACH(l, &p->lines, link)
-	{
+	TAILQ_FOREACH(l, &p->lines, link) {
 		if (p->drawn + 2 >= p->rows) { /* keep a line for the rest */
 			hidden++;
 			continue;

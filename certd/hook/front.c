@@ -21,20 +21,22 @@
 #include "hook.h"
 #include "log.h"
 
-#define RUNNING_MAX 8	 /* at a time; the others wait for their turn */
+#define RUNNING_MAX 8    /* at a time; the others wait for their turn */
 #define HOOKS_MAX   1024 /* that run or wait */
 /* What all that may run print, as lines of one letter, escaped. */
-#define QUEUE_MAX_BYTES (32u * 1024 * 1024)
+#define QUEUE_MAX_BYTES    (32u * 1024 * 1024)
 #define STATUS_NOT_STARTED 126 /* the shell's, where it cannot execute */
 
 static const struct timeval drain_time = { 1, 0 };
+
+TAILQ_HEAD(hook_list, hook);
 
 struct hook {
 	TAILQ_ENTRY(hook) link;
 	struct front *f;
 	uint32_t id;
 	struct hook_request *request; /* until it is sent */
-	int fd;			      /* its output; -1: none (any more) */
+	int fd;                       /* its output; -1: none (any more) */
 	struct event *readable, *drained;
 	struct output output;
 	struct hook_report end; /* event is 0 until it has ended */
@@ -45,7 +47,7 @@ struct front {
 	struct channel *monitor;
 	int launcher;
 	struct event *report;
-	TAILQ_HEAD(, hook) waiting, running;
+	struct hook_list waiting, running;
 	size_t n, n_running;
 	int status;
 };
@@ -82,12 +84,14 @@ answer_exit(struct hook *h)
 	char why[256];
 
 	if (h->end.error != 0) {
-		(void)snprintf(why, sizeof(why), "the hook cannot be "
-		    "started: %s", strerror(h->end.error));
+		(void)snprintf(why, sizeof(why),
+		    "the hook cannot be "
+		    "started: %s",
+		    strerror(h->end.error));
 		answer_line(h, str_of(why));
 	}
-	m.hook_exit.status = h->end.error != 0 ? STATUS_NOT_STARTED :
-						 h->end.status & 255;
+	m.hook_exit.status =
+	    h->end.error != 0 ? STATUS_NOT_STARTED : h->end.status & 255;
 	m.hook_exit.timed_out = h->end.timed_out != 0;
 	answer(h->f, &m);
 }
@@ -162,11 +166,11 @@ on_output(evutil_socket_t fd, short what, void *arg)
 /* ---- reports ---- */
 
 static struct hook *
-find(struct front *f, uint32_t id)
+find(const struct hook_list *hooks, uint32_t id)
 {
 	struct hook *h;
 
-	TAILQ_FOREACH(h, &f->running, link)
+	TAILQ_FOREACH(h, hooks, link)
 		if (h->id == id)
 			return h;
 	return NULL;
@@ -181,8 +185,8 @@ on_started(struct front *f, struct hook *h, int fd)
 		return;
 	}
 	h->fd = fd;
-	h->readable = event_new(f->base, fd, EV_READ | EV_PERSIST, on_output,
-	    h);
+	h->readable =
+	    event_new(f->base, fd, EV_READ | EV_PERSIST, on_output, h);
 	if (h->readable != NULL && event_add(h->readable, NULL) == 0)
 		return;
 	log_error("the output of a hook cannot be read: out of memory");
@@ -210,7 +214,8 @@ receive(struct front *f, struct hook_report *r, int *fd, bool *gone)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { r, sizeof(*r) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c;
@@ -230,7 +235,7 @@ static void
 on_report(evutil_socket_t sock, short what, void *arg)
 {
 	struct front *f = arg;
-	struct hook_report r;
+	struct hook_report r = { .event = 0 };
 	bool gone;
 	int fd;
 
@@ -238,9 +243,9 @@ on_report(evutil_socket_t sock, short what, void *arg)
 	(void)what;
 	while (receive(f, &r, &fd, &gone)) {
 		if (r.event == HOOK_STARTED)
-			on_started(f, find(f, r.id), fd);
+			on_started(f, find(&f->running, r.id), fd);
 		else if (r.event == HOOK_ENDED)
-			on_ended(find(f, r.id), &r);
+			on_ended(find(&f->running, r.id), &r);
 	}
 	if (!gone)
 		return;
@@ -263,9 +268,9 @@ hook_new(struct front *f, const struct msg *m)
 {
 	struct hook *h = calloc(1, sizeof(*h));
 
-	if (h == NULL || (h->request = calloc(1, sizeof(*h->request))) ==
-	    NULL || (h->drained = evtimer_new(f->base, on_drained, h)) ==
-	    NULL) {
+	if (h == NULL ||
+	    (h->request = calloc(1, sizeof(*h->request))) == NULL ||
+	    (h->drained = evtimer_new(f->base, on_drained, h)) == NULL) {
 		if (h != NULL)
 			free(h->request);
 		free(h);
@@ -293,12 +298,12 @@ start_waiting(struct front *f)
 	struct hook *h;
 
 	while (f->n_running < RUNNING_MAX &&
-	    (h = TAILQ_FIRST(&f->waiting)) != NULL) {
+	       (h = TAILQ_FIRST(&f->waiting)) != NULL) {
 		TAILQ_REMOVE(&f->waiting, h, link);
 		TAILQ_INSERT_TAIL(&f->running, h, link);
 		f->n_running++;
-		(void)send(f->launcher, h->request, sizeof(*h->request),
-		    MSG_NOSIGNAL);
+		(void)send(
+		    f->launcher, h->request, sizeof(*h->request), MSG_NOSIGNAL);
 		free(h->request);
 		h->request = NULL;
 	}
@@ -307,15 +312,12 @@ start_waiting(struct front *f)
 static struct err *
 on_hook_run(struct front *f, const struct msg *m)
 {
-	struct hook *h;
 	struct err *e;
 
 	if (f->n == HOOKS_MAX)
 		return err_new("more than %d hooks", HOOKS_MAX);
-	TAILQ_FOREACH(h, &f->waiting, link)
-		if (h->id == m->id)
-			break;
-	if (h != NULL || find(f, m->id) != NULL)
+	if (find(&f->waiting, m->id) != NULL ||
+	    find(&f->running, m->id) != NULL)
 		return err_new("hook %u twice", m->id);
 	if ((e = hook_new(f, m)) == NULL)
 		start_waiting(f);
@@ -362,8 +364,8 @@ front_new(struct event_base *base, int monitor_fd, int launcher_fd,
 	TAILQ_INIT(&f->waiting);
 	TAILQ_INIT(&f->running);
 	*out = f;
-	f->report = event_new(base, launcher_fd, EV_READ | EV_PERSIST,
-	    on_report, f);
+	f->report =
+	    event_new(base, launcher_fd, EV_READ | EV_PERSIST, on_report, f);
 	if (f->report == NULL || event_add(f->report, NULL) == -1) {
 		close(monitor_fd);
 		return err_new("front: out of memory");

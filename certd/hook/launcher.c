@@ -20,7 +20,7 @@
 
 #include "hook.h"
 
-#define FRONT_FD     3	/* in place of the monitor's socket */
+#define FRONT_FD     3  /* in place of the monitor's socket */
 #define WATCHERS_MAX 64 /* the front asks for fewer at a time */
 
 struct launcher {
@@ -74,9 +74,9 @@ reap(struct launcher *l)
 			continue;
 		l->watchers[i].pid = 0;
 		r.id = l->watchers[i].id;
-		r.status = WIFSIGNALED(status) ?
-		    128 + (uint32_t)WTERMSIG(status) :
-		    (uint32_t)WEXITSTATUS(status);
+		r.status = WIFSIGNALED(status)
+			       ? 128 + (uint32_t)WTERMSIG(status)
+			       : (uint32_t)WEXITSTATUS(status);
 		if (r.status != 0)
 			report_send(FRONT_FD, &r, -1);
 	}
@@ -112,11 +112,12 @@ launch(struct launcher *l)
 static bool
 is_request(const struct hook_request *q, ssize_t n)
 {
-	return n == (ssize_t)sizeof(*q) && q->timeout_secs <= TIMEOUT_MAX_SECS &&
-	    memchr(q->command, '\0', sizeof(q->command)) != NULL &&
-	    memchr(q->lineage, '\0', sizeof(q->lineage)) != NULL &&
-	    memchr(q->renewed, '\0', sizeof(q->renewed)) != NULL &&
-	    memchr(q->failed, '\0', sizeof(q->failed)) != NULL;
+	return n == (ssize_t)sizeof(*q) &&
+	       q->timeout_secs <= TIMEOUT_MAX_SECS &&
+	       memchr(q->command, '\0', sizeof(q->command)) != NULL &&
+	       memchr(q->lineage, '\0', sizeof(q->lineage)) != NULL &&
+	       memchr(q->renewed, '\0', sizeof(q->renewed)) != NULL &&
+	       memchr(q->failed, '\0', sizeof(q->failed)) != NULL;
 }
 
 static void

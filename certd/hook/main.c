@@ -47,7 +47,8 @@ prepare(struct process *p, int *launcher)
 		return e;
 	if ((p->base = event_base_new()) == NULL ||
 	    (p->sigterm = evsignal_new(p->base, SIGTERM, on_sigterm, p)) ==
-	    NULL || event_add(p->sigterm, NULL) == -1)
+		NULL ||
+	    event_add(p->sigterm, NULL) == -1)
 		return err_new("event loop");
 	/* A terminal's Ctrl-C comes to all; the monitor answers it. */
 	(void)signal(SIGINT, SIG_IGN);
@@ -58,14 +59,14 @@ static struct err *
 run(struct process *p, bool kill)
 {
 	struct err *e;
-	int launcher;
+	int launcher = -1;
 
 	if ((e = prepare(p, &launcher)) != NULL ||
 	    (e = sandbox_enter(&hook_jail, NULL, kill)) != NULL ||
 	    (e = front_new(p->base, MONITOR_FD, launcher, &p->front)) != NULL)
 		return e;
-	return event_base_dispatch(p->base) == -1 ? err_new("event loop") :
-						    NULL;
+	return event_base_dispatch(p->base) == -1 ? err_new("event loop")
+						  : NULL;
 }
 
 static void

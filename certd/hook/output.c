@@ -41,7 +41,7 @@ emit_escaped(struct output *o, const char *p, size_t n)
 	rest.n = text_escape(escaped, sizeof(escaped), p, n);
 	while (rest.n > 0) {
 		part = whole_chars(rest, LINE_MAX_BYTES);
-		o->emit(o->arg, (struct str) { rest.p, part });
+		o->emit(o->arg, (struct str){ rest.p, part });
 		rest.p += part;
 		rest.n -= part;
 	}
@@ -64,8 +64,8 @@ add_part(struct output *o, const char *p, size_t n)
 	o->n += n;
 	o->taken += n;
 	if (o->n == sizeof(o->line)) /* keep what may be half a character */
-		flush(o, whole_chars((struct str) { o->line, o->n },
-		    sizeof(o->line) - 3));
+		flush(o, whole_chars((struct str){ o->line, o->n },
+			     sizeof(o->line) - 3));
 }
 
 void
@@ -103,8 +103,8 @@ output_end(struct output *o)
 	flush(o, o->n);
 	if (o->dropped == 0)
 		return;
-	n = snprintf(text, sizeof(text), "(and %" PRIu64 " more bytes)",
-	    o->dropped);
-	o->emit(o->arg, (struct str) { text, (size_t)n });
+	n = snprintf(
+	    text, sizeof(text), "(and %" PRIu64 " more bytes)", o->dropped);
+	o->emit(o->arg, (struct str){ text, (size_t)n });
 	o->dropped = 0;
 }

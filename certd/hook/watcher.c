@@ -32,7 +32,7 @@
 struct watch {
 	pid_t hook;
 	int front, sigchld;
-	int output;	   /* our copy of the end that the front reads from */
+	int output;    /* our copy of the end that the front reads from */
 	int64_t until; /* when to signal next */
 	uint32_t timed_out;
 };
@@ -97,8 +97,8 @@ static void
 become(const struct hook_request *q, int output, pid_t watcher)
 {
 	char shell[] = "sh", option[] = "-c", *env[8];
-	char *const argv[] = { shell, option,
-		(char *)(uintptr_t)q->command, NULL };
+	char *const argv[] = { shell, option, (char *)(uintptr_t)q->command,
+		NULL };
 	int null = open("/dev/null", O_RDONLY);
 
 	reset_signals();
@@ -147,7 +147,8 @@ has_ended(pid_t pid)
 	siginfo_t info = { .si_pid = 0 };
 
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
-	    -1 || info.si_pid == pid;
+		   -1 ||
+	       info.si_pid == pid;
 }
 
 static void
@@ -210,7 +211,9 @@ wait_for_end(struct watch *w)
 void
 watch_hook(const struct hook_request *q, int front, int sigchld)
 {
-	struct watch w = { .front = front, .sigchld = sigchld, .output = -1,
+	struct watch w = { .front = front,
+		.sigchld = sigchld,
+		.output = -1,
 		.until = now_msecs() + (int64_t)q->timeout_secs * 1000 };
 	struct hook_report r = { .event = HOOK_ENDED, .id = q->id };
 	int status = 0;
@@ -222,8 +225,8 @@ watch_hook(const struct hook_request *q, int front, int sigchld)
 			(void)kill(-w.hook, SIGKILL);
 		(void)waitpid(w.hook, &status, 0);
 	}
-	r.status = WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status) :
-					 (uint32_t)WEXITSTATUS(status);
+	r.status = WIFSIGNALED(status) ? 128 + (uint32_t)WTERMSIG(status)
+				       : (uint32_t)WEXITSTATUS(status);
 	r.timed_out = w.timed_out;
 	report_send(w.front, &r, -1);
 }

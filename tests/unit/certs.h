@@ -9,16 +9,16 @@
 #include "sign_test.h"
 
 #define TEST_NOW 1800000000 /* 2027-01-15T08:00:00Z */
-#define DAY	 86400
+#define DAY      86400
 
 struct cert_spec {
-	const char *cn;	   /* of the subject, NULL: empty subject */
+	const char *cn;    /* of the subject, NULL: empty subject */
 	const char *san;   /* as in openssl.cnf, or NULL */
 	const char *basic; /* basic constraints, or NULL */
 	const char *usage; /* key usage, or NULL */
 	const char *limit; /* name constraints, or NULL */
 	const char *digest;
-	long from, to;	   /* seconds from TEST_NOW */
+	long from, to; /* seconds from TEST_NOW */
 	EVP_PKEY *key;
 	const char *serial; /* hex, NULL: 1234 */
 };
@@ -27,16 +27,24 @@ static inline struct cert_spec
 leaf_spec(EVP_PKEY *key)
 {
 	return (struct cert_spec){ .san = "DNS:example.com,DNS:*.example.com",
-		.basic = "critical,CA:FALSE", .usage = "digitalSignature",
-		.digest = "SHA256", .from = -DAY, .to = 89 * DAY, .key = key };
+		.basic = "critical,CA:FALSE",
+		.usage = "digitalSignature",
+		.digest = "SHA256",
+		.from = -DAY,
+		.to = 89 * DAY,
+		.key = key };
 }
 
 static inline struct cert_spec
 ca_spec(const char *cn, EVP_PKEY *key)
 {
-	return (struct cert_spec){ .cn = cn, .basic = "critical,CA:TRUE",
-		.usage = "critical,keyCertSign,cRLSign", .digest = "SHA256",
-		.from = -900 * DAY, .to = 900 * DAY, .key = key };
+	return (struct cert_spec){ .cn = cn,
+		.basic = "critical,CA:TRUE",
+		.usage = "critical,keyCertSign,cRLSign",
+		.digest = "SHA256",
+		.from = -900 * DAY,
+		.to = 900 * DAY,
+		.key = key };
 }
 
 static inline void
@@ -84,8 +92,8 @@ make_cert(const struct cert_spec *s, const struct cert_spec *issuer)
 	add_ext(cert, NID_basic_constraints, s->basic);
 	add_ext(cert, NID_key_usage, s->usage);
 	add_ext(cert, NID_name_constraints, s->limit);
-	assert_true(X509_sign(cert, by->key,
-	    EVP_get_digestbyname(s->digest)) > 0);
+	assert_true(
+	    X509_sign(cert, by->key, EVP_get_digestbyname(s->digest)) > 0);
 	return cert;
 }
 

@@ -8,7 +8,7 @@
 
 #include "certs.h"
 
-static struct key *job_key;	       /* the job's */
+static struct key *job_key; /* the job's */
 static EVP_PKEY *other, *ca, *ca2, *rsa, *weak;
 static struct str names[2];
 
@@ -27,8 +27,11 @@ scene_init(struct scene *s)
 {
 	*s = (struct scene){ .leaf = leaf_spec(job_key->pkey),
 		.inter = ca_spec("Intermediate", ca),
-		.root = ca_spec("Root", ca2), .with_inter = true,
-		.with_root = true, .key = job_key, .names = { names, 2 } };
+		.root = ca_spec("Root", ca2),
+		.with_inter = true,
+		.with_root = true,
+		.key = job_key,
+		.names = { names, 2 } };
 	s->leaf_by = &s->inter;
 	s->inter_by = &s->root;
 }

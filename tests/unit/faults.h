@@ -32,9 +32,9 @@ struct fault {
 };
 
 struct fault_result {
-	bool reached;	/* there was a call number at */
+	bool reached; /* there was a call number at */
 	bool killed;
-	int status;	/* what the process left with, where it was not */
+	int status; /* what the process left with, where it was not */
 };
 
 static bool

@@ -13,7 +13,7 @@
 #include "certctl.h"
 #include "names.h"
 
-#define LABEL_63 \
+#define LABEL_63                                                               \
 	"a23456789012345678901234567890123456789012345678901234567890123"
 
 static const struct {
@@ -26,13 +26,23 @@ static const struct {
 	{ "*.example.com", "*.example.com" },
 	{ "*.EXAMPLE.com.", "*.example.com" },
 	{ LABEL_63 ".example", LABEL_63 ".example" },
-	{ "b\xc3\xbc" "cher.de", "xn--bcher-kva.de" },
-	{ "B\xc3\x9c" "CHER.DE", "xn--bcher-kva.de" },
-	{ "*.b\xc3\xbc" "cher.de", "*.xn--bcher-kva.de" },
+	{ "b\xc3\xbc"
+	  "cher.de",
+	    "xn--bcher-kva.de" },
+	{ "B\xc3\x9c"
+	  "CHER.DE",
+	    "xn--bcher-kva.de" },
+	{ "*.b\xc3\xbc"
+	  "cher.de",
+	    "*.xn--bcher-kva.de" },
 	/* u and a combining diaeresis: the same name (NFC) */
-	{ "bu\xcc\x88" "cher.de", "xn--bcher-kva.de" },
+	{ "bu\xcc\x88"
+	  "cher.de",
+	    "xn--bcher-kva.de" },
 	/* non-transitional: sharp s stays what it is */
-	{ "stra\xc3\x9f" "e.de", "xn--strae-oqa.de" },
+	{ "stra\xc3\x9f"
+	  "e.de",
+	    "xn--strae-oqa.de" },
 	{ "xn--bcher-kva.de", "xn--bcher-kva.de" },
 	{ "XN--BCHER-KVA.de", "xn--bcher-kva.de" },
 	{ "\xe4\xbe\x8b\xe3\x81\x88.jp", "xn--r8jz45g.jp" },
@@ -83,9 +93,14 @@ static const struct {
 	{ "xn--.de", NULL },
 	{ "xn--\xc3\xbc.de", NULL },
 	{ "xn--0.de", NULL },
-	{ "b\xc3\xbc" "cher", "\"b\xc3\xbc" "cher\": only one label, as no "
-			      "public name has" },
-	{ "a\xe2\x80\xae" "b.de", NULL },    /* a bidirectional override */
+	{ "b\xc3\xbc"
+	  "cher",
+	    "\"b\xc3\xbc"
+	    "cher\": only one label, as no "
+	    "public name has" },
+	{ "a\xe2\x80\xae"
+	  "b.de",
+	    NULL },                          /* a bidirectional override */
 	{ "\xf0\x9f\x92\xa9.la\xff", NULL }, /* no UTF-8, no locale's bytes */
 	{ "a b.example.com", "\"a b.example.com\": a character other than "
 			     "a-z, 0-9, \"-\" and \".\"" },
@@ -170,8 +185,8 @@ names_over_the_limit_are_refused(void **state)
 static void
 job_numbers_are_whole_and_positive(void **state)
 {
-	static const char *const refused[] = { "", "0", "-1", "+1", "1x",
-		"0x1", " 1", "4294967296", "99999999999999999999999" };
+	static const char *const refused[] = { "", "0", "-1", "+1", "1x", "0x1",
+		" 1", "4294967296", "99999999999999999999999" };
 	uint32_t job = 0;
 	struct err *e;
 	size_t i;

@@ -140,8 +140,8 @@ usage_of_a_command_names_its_options(void **state)
 	(void)state;
 	assert_string_equal(issue->word, "issue");
 	for (id = issue->options; *id != 0; id++) {
-		(void)snprintf(dashed, sizeof(dashed), "--%s",
-		    option_by_id(*id)->word);
+		(void)snprintf(
+		    dashed, sizeof(dashed), "--%s", option_by_id(*id)->word);
 		assert_non_null(strstr(text, dashed));
 	}
 	free(text);
@@ -167,7 +167,7 @@ suggestion_is_the_nearest_or_none(void **state)
 		const char *typed, *meant;
 	} words[] = { { "isue", "issue" }, { "certoly", "certonly" },
 		{ "certificate", "certificates" }, { "stauts", "status" },
-		{ "lst", "list" }, { "renew", NULL }, { "", NULL },
+		{ "lst", "list" }, { "renwe", "renew" }, { "", NULL },
 		{ "xyzzy", NULL } };
 	char longer[200];
 	size_t i;

@@ -295,6 +295,27 @@ config_load_cli_ini_is_read(void **state)
 }
 
 static void
+config_load_staging_never_orders_from_production(void **state)
+{
+	static const struct {
+		const char *conf, *cli, *server;
+	} rows[] = {
+		{ "", "staging = true\n", ACME_SERVER_STAGING },
+		{ "", "test-cert\n", ACME_SERVER_STAGING },
+		{ "", "staging = false\n", ACME_SERVER_DEFAULT },
+		{ "[acme]\nserver = https://ca.example/dir\n",
+		    "staging = true\n", "https://ca.example/dir" },
+	};
+	struct config *c;
+
+	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+		assert_null(load(*state, rows[i].conf, rows[i].cli, &c));
+		assert_string_equal(c->server, rows[i].server);
+		config_free(c);
+	}
+}
+
+static void
 config_load_certd_conf_wins_over_cli_ini(void **state)
 {
 	struct config *c;
@@ -355,7 +376,8 @@ static const struct {
 	{ "[Acme]\nserver = x\n", NULL, "certd.conf:2: [Acme] server is no" },
 	{ "[dns]\nserver = x\n", NULL, "certd.conf:2: [dns] server is no" },
 	{ "[a]\n[[b]]\nc = x\n", NULL, "certd.conf:3: [a/b] c is no setting" },
-	{ "", "\nstaging = true\n", "cli.ini:2: staging is no setting" },
+	{ "", "\nwebroot-path = /x\n",
+	    "cli.ini:2: webroot-path is no setting" },
 	{ "", "authenticator = webroot\n",
 	    "cli.ini:1: authenticator = "
 	    "webroot: certd has only dns-cloudflare" },
@@ -444,6 +466,7 @@ main(void)
 		TEST(config_load_all_keys_are_taken),
 		TEST(config_load_bad_value_is_refused_with_what_is_allowed),
 		TEST(config_load_cli_ini_is_read),
+		TEST(config_load_staging_never_orders_from_production),
 		TEST(config_load_certd_conf_wins_over_cli_ini),
 		TEST(config_load_bad_cli_ini_is_refused),
 		TEST(config_load_unknown_key_is_a_warning),

@@ -141,8 +141,7 @@ output_over_the_limit_is_counted(void **state)
 		output_add(o, part, sizeof(part));
 	output_end(o);
 	assert_string_equal(l.v[l.n - 1], "(and 4934464 more bytes)");
-	assert_int_equal(
-	    l.bytes - strlen(l.v[l.n - 1]), OUTPUT_MAX_BYTES);
+	assert_int_equal(l.bytes - strlen(l.v[l.n - 1]), OUTPUT_MAX_BYTES);
 	done(o, &l);
 }
 

@@ -20,9 +20,9 @@ split(char *line, char *argv[WORDS_MAX])
 	char *word, *save = NULL, *p;
 	int argc = 0;
 
-	argv[argc++] = (char[]) { "certctl" };
+	argv[argc++] = (char[]){ "certctl" };
 	for (word = strtok_r(line, " ", &save); word != NULL;
-	    word = strtok_r(NULL, " ", &save)) {
+	     word = strtok_r(NULL, " ", &save)) {
 		for (p = word; *p != '\0'; p++)
 			if (*p == '~')
 				*p = ' ';
@@ -118,8 +118,7 @@ parse_good_lines_say_what_is_wanted(void **state)
 		if (good[i].command == NULL)
 			assert_null(inv.command);
 		else
-			assert_string_equal(
-			    inv.command->word, good[i].command);
+			assert_string_equal(inv.command->word, good[i].command);
 		if (good[i].argument == NULL)
 			assert_null(inv.argument);
 		else
@@ -138,7 +137,7 @@ static const struct {
 	const char *line, *text, *advice;
 } bad[] = {
 	{ "isue", "unknown command \"isue\"", "did you mean \"issue\"?" },
-	{ "renew", "unknown command \"renew\"",
+	{ "frobnicate", "unknown command \"frobnicate\"",
 	    "certctl help lists the commands" },
 	{ "--socke /x list", "unknown option --socke",
 	    "did you mean --socket?" },
@@ -172,11 +171,12 @@ static const struct {
 	{ "issue --email \xff",
 	    "--email: control characters or bytes that are no UTF-8", "" },
 	{ "issue --cert-name a/b", "--cert-name: a \"/\"", "" },
-	{ "issue --dry-run -d a.example",
-	    "certctl " VERSION " has no --dry-run",
-	    "--staging orders a trial certificate" },
-	{ "issue --dry-run=yes", "certctl " VERSION " has no --dry-run",
-	    "--staging orders a trial certificate" },
+	{ "issue --expand -d a.example", "certctl " VERSION " has no --expand",
+	    "name the certificate with --cert-name and give all its "
+	    "names with -d" },
+	{ "issue --expand=yes", "certctl " VERSION " has no --expand",
+	    "name the certificate with --cert-name and give all its "
+	    "names with -d" },
 	{ "issue a.example", "issue: unexpected \"a.example\"",
 	    "names are given with -d NAME" },
 	{ "status now", "status: unexpected \"now\"", "certctl help status" },
@@ -214,16 +214,16 @@ static void
 parse_values_longer_than_a_message_are_refused(void **state)
 {
 	static char value[4098];
-	char *argv[] = { (char[]) { "certctl" }, (char[]) { "issue" },
-		(char[]) { "--pre-hook" }, value, NULL };
+	char *argv[] = { (char[]){ "certctl" }, (char[]){ "issue" },
+		(char[]){ "--pre-hook" }, value, NULL };
 	struct invocation inv;
 	struct err *e;
 
 	(void)state;
 	memset(value, 'x', sizeof(value) - 1);
 	e = invocation_parse(&inv, 4, argv);
-	assert_string_equal(err_text(e),
-	    "--pre-hook: it is too long (at most 4096 bytes)");
+	assert_string_equal(
+	    err_text(e), "--pre-hook: it is too long (at most 4096 bytes)");
 	err_free(e);
 	invocation_clear(&inv);
 	value[4096] = '\0';
@@ -244,8 +244,8 @@ parse_every_unavailable_option_is_refused(void **state)
 	for (i = 0; i < cli_options_n; i++) {
 		if (cli_options[i].id != OPT_unavailable)
 			continue;
-		(void)snprintf(line, sizeof(line), "issue --%s",
-		    cli_options[i].word);
+		(void)snprintf(
+		    line, sizeof(line), "issue --%s", cli_options[i].word);
 		e = parse(line, &inv, copy, argv);
 		assert_non_null(e);
 		assert_string_equal(err_advice(e), cli_options[i].help);
@@ -277,8 +277,9 @@ run_bad_arguments_are_usage_errors(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		assert_null(parse(lines[i].line, &inv, copy, argv));
-		s = (struct session) { .inv = &inv, .out = stdout,
-			.err = stderr, .fd = -1 };
+		s = (struct session){
+			.inv = &inv, .out = stdout, .err = stderr, .fd = -1
+		};
 		e = inv.command->run(&s);
 		assert_string_equal(err_text(e), lines[i].text);
 		assert_true(*err_advice(e) != '\0');

@@ -27,8 +27,8 @@ struct screen {
 };
 
 static void
-screen_open(struct screen *s, enum progress_mode mode, bool color,
-    unsigned rows)
+screen_open(
+    struct screen *s, enum progress_mode mode, bool color, unsigned rows)
 {
 	clock_secs = 1000;
 	s->seen = 0;
@@ -93,8 +93,8 @@ plain_is_a_line_an_event(void **state)
 	shows(&s, "example.com: placing the order\n");
 	stage(&s, 1, "example.com", "waiting for the name servers",
 	    "2 of 4 servers");
-	shows(&s,
-	    "example.com: waiting for the name servers: 2 of 4 servers\n");
+	shows(
+	    &s, "example.com: waiting for the name servers: 2 of 4 servers\n");
 	stage(&s, 1, "example.com", "waiting for the name servers",
 	    "2 of 4 servers");
 	shows(&s, "");
@@ -136,8 +136,8 @@ none_shows_nothing(void **state)
 }
 
 #define LINE(text) "\033[?7l" text "\033[?7h\033[K\n"
-#define UP(n)	   "\033[" #n "A"
-#define ERASE	   "\033[J"
+#define UP(n)      "\033[" #n "A"
+#define ERASE      "\033[J"
 
 static void
 live_redraws_one_line_a_job(void **state)
@@ -152,9 +152,8 @@ live_redraws_one_line_a_job(void **state)
 	progress_draw(s.p);
 	shows(&s, UP(1) LINE("a.example   1:05  placing the order") ERASE);
 	stage(&s, 2, "longer.example", "waiting", "");
-	shows(&s,
-	    UP(1) LINE("a.example        1:05  placing the order")
-		LINE("longer.example   0:00  waiting") ERASE);
+	shows(&s, UP(1) LINE("a.example        1:05  placing the order")
+		      LINE("longer.example   0:00  waiting") ERASE);
 	assert_null(progress_end(s.p, 1, str_of("a.example"), true, "issued"));
 	shows(&s, UP(2) ERASE "a.example: issued (1:05)\n");
 	progress_draw(s.p);
@@ -172,8 +171,7 @@ live_colours_names_and_ends(void **state)
 	(void)state;
 	screen_open(&s, PROGRESS_LIVE, true, 24);
 	stage(&s, 1, "a", "waiting", "");
-	shows(&s,
-	    LINE("\033[1ma\033[0m  \033[2m 0:00\033[0m  waiting") ERASE);
+	shows(&s, LINE("\033[1ma\033[0m  \033[2m 0:00\033[0m  waiting") ERASE);
 	assert_null(progress_end(s.p, 1, str_of("a"), false, "failed"));
 	shows(&s, UP(1) ERASE "a: \033[31mfailed\033[0m (0:00)\n");
 	assert_null(progress_end(s.p, 9, str_of("b"), true, "issued"));
@@ -195,9 +193,8 @@ live_never_draws_more_than_the_terminal_has(void **state)
 	assert_int_equal(fflush(s.out), 0);
 	s.seen = s.n;
 	stage(&s, 4, "d", "x", "");
-	shows(&s,
-	    UP(3) LINE("a   0:00  x") LINE("b   0:00  x") "(and 2 more)\033[K\n"
-		ERASE);
+	shows(&s, UP(3) LINE("a   0:00  x")
+		      LINE("b   0:00  x") "(and 2 more)\033[K\n" ERASE);
 	screen_close(&s);
 }
 

@@ -23,7 +23,7 @@ certificate(uint64_t not_after, enum cert_status status)
 	struct msg m = { .type = MSG_row };
 
 	m.row.lineage = str_of("a.example");
-	m.row.names = (struct strs) { two_names, 2 };
+	m.row.names = (struct strs){ two_names, 2 };
 	m.row.serial = str_of("5d8c");
 	m.row.key_kind = KEY_EC_P256;
 	m.row.not_before = NOW - 10 * DAY;
@@ -182,8 +182,10 @@ static void
 key_types_are_the_words_of_the_options(void **state)
 {
 	static const char *const words[] = { [KEY_EC_P256] = "ecdsa",
-		[KEY_EC_P384] = "ecdsa", [KEY_EC_P521] = "ecdsa",
-		[KEY_RSA_2048] = "rsa", [KEY_RSA_3072] = "rsa",
+		[KEY_EC_P384] = "ecdsa",
+		[KEY_EC_P521] = "ecdsa",
+		[KEY_RSA_2048] = "rsa",
+		[KEY_RSA_3072] = "rsa",
 		[KEY_RSA_4096] = "rsa" };
 	struct msg m = certificate(NOW, CERT_VALID);
 	json_t *o;
@@ -203,8 +205,8 @@ key_types_are_the_words_of_the_options(void **state)
 static void
 event_and_result_as_json(void **state)
 {
-	struct msg event = { .type = MSG_event }, result = { .type =
-		MSG_result };
+	struct msg event = { .type = MSG_event },
+		   result = { .type = MSG_result };
 	struct facts facts = { NULL, 0 };
 
 	(void)state;
@@ -270,10 +272,9 @@ facts_are_aligned_and_escaped(void **state)
 	    str_of("a key that is longer than any other"), str_of("c")));
 	facts_print(&facts, f, 2);
 	assert_int_equal(fclose(f), 0);
-	assert_string_equal(text,
-	    "  key:    a\\x1Bb\n"
-	    "  longer: b\n"
-	    "  a key that is longer than any other: c\n");
+	assert_string_equal(text, "  key:    a\\x1Bb\n"
+				  "  longer: b\n"
+				  "  a key that is longer than any other: c\n");
 	free(text);
 	facts_clear(&facts);
 }
@@ -288,7 +289,9 @@ facts_of_one_key_become_a_list(void **state)
 	assert_null(facts_add(&facts, str_of("x"), str_of("1")));
 	for (i = 1; i <= 3; i++)
 		assert_null(facts_add(&facts, str_of("job"),
-		    str_of(i == 1 ? "a" : i == 2 ? "b" : "c")));
+		    str_of(i == 1   ? "a"
+			   : i == 2 ? "b"
+				    : "c")));
 	check_json(
 	    facts_json(&facts), "{\"x\":\"1\",\"job\":[\"a\",\"b\",\"c\"]}");
 	facts_clear(&facts);
@@ -305,14 +308,14 @@ text_of_any_length_is_escaped_whole(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(longer); i += 3)
 		memcpy(longer + i, "\xe2\x82\xac", 3); /* the euro sign */
-	print_text(f, (struct str) { longer, sizeof(longer) });
+	print_text(f, (struct str){ longer, sizeof(longer) });
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(n, sizeof(longer));
 	assert_memory_equal(text, longer, n);
 	free(text);
 	f = open_memstream(&text, &n);
 	memset(longer, '\xff', sizeof(longer)); /* no UTF-8 at all */
-	print_text(f, (struct str) { longer, sizeof(longer) });
+	print_text(f, (struct str){ longer, sizeof(longer) });
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(n, 4 * sizeof(longer));
 	free(text);
@@ -321,8 +324,8 @@ text_of_any_length_is_escaped_whole(void **state)
 static void
 problem_has_advice_and_time_on_lines_below(void **state)
 {
-	struct err *e = err_retry_at(
-	    err_advise(err_new("a\nb"), "try \xe2\x80\xae"), NOW);
+	struct err *e =
+	    err_retry_at(err_advise(err_new("a\nb"), "try \xe2\x80\xae"), NOW);
 	char *text = NULL;
 	size_t n;
 	FILE *f = open_memstream(&text, &n);
@@ -330,9 +333,8 @@ problem_has_advice_and_time_on_lines_below(void **state)
 	(void)state;
 	print_problem(f, e);
 	assert_int_equal(fclose(f), 0);
-	assert_string_equal(text,
-	    "certctl: a\\nb\n  try \\xE2\\x80\\xAE\n"
-	    "  not before 2027-01-15T08:00:00Z\n");
+	assert_string_equal(text, "certctl: a\\nb\n  try \\xE2\\x80\\xAE\n"
+				  "  not before 2027-01-15T08:00:00Z\n");
 	free(text);
 	err_free(e);
 }

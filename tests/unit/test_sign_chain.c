@@ -339,9 +339,11 @@ static const struct {
 	{ "leaf may sign", leaf_may_sign, "it is a CA" },
 	{ "leaf expired", leaf_expired, "certificate 1: it has expired" },
 	{ "leaf expires now", leaf_expires_now, "it has expired" },
-	{ "leaf not yet valid", leaf_not_yet, "certificate 1: it is not valid" },
+	{ "leaf not yet valid", leaf_not_yet,
+	    "certificate 1: it is not valid" },
 	{ "intermediate expired", inter_expired, "certificate 2: it has exp" },
-	{ "root not yet valid", root_not_yet, "certificate 3: it is not valid" },
+	{ "root not yet valid", root_not_yet,
+	    "certificate 3: it is not valid" },
 	{ "leaf SHA-1", leaf_sha1, "certificate 1: it is not signed with" },
 	{ "intermediate MD5", inter_md5, "certificate 2: it is not signed" },
 	{ "last one SHA-1", top_inter_sha1, "certificate 2: it is not signed" },
@@ -482,8 +484,8 @@ check_good_chains_pass(void **state)
 		assert_string_equal(f.serial, "1234");
 		assert_int_equal(f.times.not_after, TEST_NOW + 89 * DAY);
 		assert_int_equal(count(f.cert, "BEGIN"), 1);
-		assert_int_equal(count(f.chain, "BEGIN") + 1,
-		    count(s.pem, "BEGIN"));
+		assert_int_equal(
+		    count(f.chain, "BEGIN") + 1, count(s.pem, "BEGIN"));
 		assert_int_equal(count(f.chain, "\r"), 0);
 		chain_facts_clear(&f);
 		buf_free(s.pem);

@@ -33,14 +33,14 @@ static void
 garbage_der(struct scene *s)
 {
 	set_text(s, "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n"
-	    "-----END CERTIFICATE-----\n");
+		    "-----END CERTIFICATE-----\n");
 }
 
 static void
 no_der(struct scene *s)
 {
 	set_text(s, "-----BEGIN CERTIFICATE-----\n"
-	    "-----END CERTIFICATE-----\n");
+		    "-----END CERTIFICATE-----\n");
 }
 
 static void
@@ -84,14 +84,14 @@ static void
 header_inside(struct scene *s)
 {
 	set_text(s, "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\n"
-	    "MIIB\n-----END CERTIFICATE-----\n");
+		    "MIIB\n-----END CERTIFICATE-----\n");
 }
 
 static void
 trusted_label(struct scene *s)
 {
 	set_text(s, "-----BEGIN TRUSTED CERTIFICATE-----\nMIIB\n"
-	    "-----END TRUSTED CERTIFICATE-----\n");
+		    "-----END TRUSTED CERTIFICATE-----\n");
 }
 
 static void
@@ -221,8 +221,7 @@ check_pieces_make_the_whole(void **state)
 	scene_build(&s);
 	assert_ok(check(&s, &f));
 	assert_int_equal(buf_len(f.cert) + buf_len(f.chain), buf_len(s.pem));
-	assert_memory_equal(buf_data(s.pem), buf_data(f.cert),
-	    buf_len(f.cert));
+	assert_memory_equal(buf_data(s.pem), buf_data(f.cert), buf_len(f.cert));
 	assert_memory_equal(buf_data(s.pem) + buf_len(f.cert),
 	    buf_data(f.chain), buf_len(f.chain));
 	chain_facts_clear(&f);
@@ -254,8 +253,8 @@ check_turned_bytes_never_pass(void **state)
 		text[i] = text[i] == 'Q' ? 'R' : 'Q';
 		/* base64 may have bits to spare at its end. */
 		if ((e = chain_check(&q, &f)) == NULL)
-			assert_memory_equal(buf_data(s.pem), buf_data(f.cert),
-			    buf_len(f.cert));
+			assert_memory_equal(
+			    buf_data(s.pem), buf_data(f.cert), buf_len(f.cert));
 		err_free(e);
 		chain_facts_clear(&f);
 	}

@@ -41,8 +41,8 @@ check_content(X509_REQ *req, struct strs names)
 		GENERAL_NAME *gen = sk_GENERAL_NAME_value(gens, i);
 
 		assert_int_equal(gen->type, GEN_DNS);
-		assert_int_equal(ASN1_STRING_length(gen->d.dNSName),
-		    (int)names.v[i].n);
+		assert_int_equal(
+		    ASN1_STRING_length(gen->d.dNSName), (int)names.v[i].n);
 		assert_memory_equal(ASN1_STRING_get0_data(gen->d.dNSName),
 		    names.v[i].p, names.v[i].n);
 	}
@@ -73,11 +73,11 @@ make_holds_names_and_nothing_else(void **state)
 		X509_REQ *req = made(k, names);
 
 		check_content(req, names);
-		assert_int_equal(X509_REQ_get_signature_nid(req),
-		    kinds[i].signature);
+		assert_int_equal(
+		    X509_REQ_get_signature_nid(req), kinds[i].signature);
 		assert_int_equal(X509_REQ_verify(req, k->pkey), 1);
-		assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(req),
-		    k->pkey), 1);
+		assert_int_equal(
+		    EVP_PKEY_eq(X509_REQ_get0_pubkey(req), k->pkey), 1);
 		X509_REQ_free(req);
 		key_free(k);
 	}
@@ -87,8 +87,8 @@ make_holds_names_and_nothing_else(void **state)
 static void
 make_names_are_not_configuration(void **state)
 {
-	struct str v[] = { str_of("a.example,IP:192.0.2.1"),
-		str_of("@section"), str_of("critical,CA:TRUE") };
+	struct str v[] = { str_of("a.example,IP:192.0.2.1"), str_of("@section"),
+		str_of("critical,CA:TRUE") };
 	struct strs names = { v, 3 };
 	struct key *k = test_key(KEY_EC_P256, false);
 	X509_REQ *req = made(k, names);

@@ -75,8 +75,8 @@ inspect_fingerprint_is_that_of_openssl(void **state)
 
 	(void)state;
 	assert_ok(inspect(b, &i));
-	assert_int_equal(EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, md,
-	    &len), 1);
+	assert_int_equal(
+	    EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, md, &len), 1);
 	for (size_t k = 0; k < len; k++) {
 		snprintf(hex, sizeof(hex), "%02x", md[k]);
 		assert_memory_equal(hex, i.sha256 + 2 * k, 2);
@@ -178,10 +178,14 @@ inspect_long_issuer_is_cut(void **state)
 
 	(void)state;
 	for (int k = 0; k < 20; k++)
-		assert_int_equal(X509_NAME_add_entry_by_txt(
-		    X509_get_issuer_name(cert), "OU", MBSTRING_ASC,
-		    (const unsigned char *)"a name of forty bytes, quite long, "
-					   "indeed.", -1, -1, 0), 1);
+		assert_int_equal(
+		    X509_NAME_add_entry_by_txt(X509_get_issuer_name(cert), "OU",
+			MBSTRING_ASC,
+			(const unsigned char
+				*)"a name of forty bytes, quite long, "
+				  "indeed.",
+			-1, -1, 0),
+		    1);
 	X509_sign(cert, ca, EVP_sha256());
 	append_cert(b, cert);
 	assert_ok(inspect(b, &i));

@@ -16,8 +16,8 @@
 
 static const struct jws_place by_kid = { { KID, sizeof(KID) - 1 },
 	{ URL, sizeof(URL) - 1 }, { NONCE, sizeof(NONCE) - 1 } };
-static const struct jws_place by_jwk = { { "", 0 },
-	{ URL, sizeof(URL) - 1 }, { NONCE, sizeof(NONCE) - 1 } };
+static const struct jws_place by_jwk = { { "", 0 }, { URL, sizeof(URL) - 1 },
+	{ NONCE, sizeof(NONCE) - 1 } };
 
 /* ---- base64url ---- */
 
@@ -68,8 +68,8 @@ b64u_decode_foreign_text_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(b64u_decode(bad[i], strlen(bad[i]), out,
-		    sizeof(out), &n));
+		assert_false(
+		    b64u_decode(bad[i], strlen(bad[i]), out, sizeof(out), &n));
 	assert_false(b64u_decode("Zg\0A", 4, out, sizeof(out), &n));
 	assert_true(b64u_decode("Zm9v", 4, out, 3, &n));
 	assert_false(b64u_decode("Zm9v", 4, out, 2, &n));
@@ -85,7 +85,8 @@ der_of_raw(unsigned char *sig, size_t *n)
 	unsigned char *p = sig;
 
 	assert_int_equal(ECDSA_SIG_set0(rs, BN_bin2bn(sig, half, NULL),
-	    BN_bin2bn(sig + half, half, NULL)), 1);
+			     BN_bin2bn(sig + half, half, NULL)),
+	    1);
 	*n = (size_t)i2d_ECDSA_SIG(rs, &p);
 	ECDSA_SIG_free(rs);
 }
@@ -98,16 +99,17 @@ is_signed(const struct key *k, const char *input, const char *signature)
 	size_t n;
 	int ok;
 
-	assert_true(b64u_decode(signature, strlen(signature), sig,
-	    sizeof(sig) / 2, &n));
+	assert_true(b64u_decode(
+	    signature, strlen(signature), sig, sizeof(sig) / 2, &n));
 	if (k->alg->group != NULL) {
 		assert_int_equal(n, 2 * k->alg->width);
 		der_of_raw(sig, &n);
 	}
 	assert_int_equal(EVP_DigestVerifyInit_ex(ctx, NULL, k->alg->digest,
-	    NULL, NULL, k->pkey, NULL), 1);
-	ok = EVP_DigestVerify(ctx, sig, n, (const unsigned char *)input,
-	    strlen(input));
+			     NULL, NULL, k->pkey, NULL),
+	    1);
+	ok = EVP_DigestVerify(
+	    ctx, sig, n, (const unsigned char *)input, strlen(input));
 	EVP_MD_CTX_free(ctx);
 	return ok == 1;
 }
@@ -143,11 +145,11 @@ sign(const struct key *k, const struct jws_place *at, const json_t *payload)
 	json_t *jws;
 
 	assert_ok(jws_sign(k, at, payload, body));
-	jws = json_loadb(buf_data(body), buf_len(body), JSON_REJECT_DUPLICATES,
-	    NULL);
+	jws = json_loadb(
+	    buf_data(body), buf_len(body), JSON_REJECT_DUPLICATES, NULL);
 	assert_int_equal(json_object_size(jws), 3);
-	assert_ok(buf_addf(input, "%s.%s", member(jws, "protected"),
-	    member(jws, "payload")));
+	assert_ok(buf_addf(
+	    input, "%s.%s", member(jws, "protected"), member(jws, "payload")));
 	assert_true(is_signed(k, buf_data(input), member(jws, "signature")));
 	buf_free(input);
 	buf_free(body);
@@ -164,9 +166,11 @@ verify_rfc7515_example_passes(void **state)
 	    "sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
 	(void)state;
-	assert_true(is_signed(k, input, "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4Ga"
+	assert_true(is_signed(k, input,
+	    "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4Ga"
 	    "wxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"));
-	assert_false(is_signed(k, input + 1, "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
+	assert_false(is_signed(k, input + 1,
+	    "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
 	    "F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"));
 	key_free(k);
 }
@@ -317,8 +321,8 @@ thumbprint_rfc7638_matches(void **state)
 	struct key *k = test_rsa_key();
 
 	(void)state;
-	assert_string_equal(k->thumbprint,
-	    "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+	assert_string_equal(
+	    k->thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 	key_free(k);
 }
 
@@ -330,10 +334,12 @@ key_authorization_is_digest_of_both(void **state)
 	char value[DIGEST_B64U_SIZE];
 
 	(void)state;
-	assert_string_equal(k->thumbprint, "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U");
-	assert_ok(key_authorization(k,
-	    str_of("evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"), value));
-	assert_string_equal(value, "ZaJgFtIV4WA0t2MzN7kbSk0sfRd2GZjaxRqaSTAK6lI");
+	assert_string_equal(
+	    k->thumbprint, "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U");
+	assert_ok(key_authorization(
+	    k, str_of("evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"), value));
+	assert_string_equal(
+	    value, "ZaJgFtIV4WA0t2MzN7kbSk0sfRd2GZjaxRqaSTAK6lI");
 	key_free(k);
 }
 
@@ -354,15 +360,14 @@ payloads_are_those_of_rfc8555(void **state)
 {
 	struct str mail[] = { str_of("mailto:a@example.com"),
 		str_of("mailto:\"b\"@example.com") };
-	struct str names[] = { str_of("example.com"),
-		str_of("*.example.com") };
+	struct str names[] = { str_of("example.com"), str_of("*.example.com") };
 	struct buf *csr = buf_new(16);
 
 	(void)state;
 	assert_payload(payload_new_account((struct strs){ NULL, 0 }, true),
 	    "{\"termsOfServiceAgreed\":true}");
-	assert_payload(payload_new_account((struct strs){ NULL, 0 }, false),
-	    "{}");
+	assert_payload(
+	    payload_new_account((struct strs){ NULL, 0 }, false), "{}");
 	assert_payload(payload_new_account((struct strs){ mail, 2 }, true),
 	    "{\"termsOfServiceAgreed\":true,\"contact\":["
 	    "\"mailto:a@example.com\",\"mailto:\\\"b\\\"@example.com\"]}");

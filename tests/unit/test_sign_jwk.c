@@ -17,8 +17,8 @@ ec_with(const char *member, const char *text)
 	if (text == NULL)
 		json_object_del(jwk, member);
 	else
-		json_object_set_new(jwk, member,
-		    json_loads(text, JSON_DECODE_ANY, NULL));
+		json_object_set_new(
+		    jwk, member, json_loads(text, JSON_DECODE_ANY, NULL));
 	out = json_dumps(jwk, 0);
 	json_decref(jwk);
 	return out;
@@ -100,15 +100,15 @@ static const struct {
 	{ "x", "12", "\"x\" is missing" },
 	{ "x", "\"\"", "\"x\" is no number" },
 	{ "x", "\"AAAA\"", "3 bytes instead of 32" },
-	{ "x", A32, "" },			/* not on the curve */
-	{ "x", "\"" RFC7515_Y "\"", "" },	/* likewise */
-	{ "x", F32, "" },			/* over the prime */
+	{ "x", A32, "" },                 /* not on the curve */
+	{ "x", "\"" RFC7515_Y "\"", "" }, /* likewise */
+	{ "x", F32, "" },                 /* over the prime */
 	{ "y", "\"" RFC7515_X "=\"", "\"y\" is no number" },
 	{ "y", "{}", "\"y\" is missing" },
 	{ "d", NULL, "\"d\" is missing" },
-	{ "d", "\"" RFC7515_X "\"", "" },	/* another key's */
-	{ "d", A32, "" },			/* zero */
-	{ "d", F32, "" },			/* over the order */
+	{ "d", "\"" RFC7515_X "\"", "" }, /* another key's */
+	{ "d", A32, "" },                 /* zero */
+	{ "d", F32, "" },                 /* over the order */
 	{ "d", "\"AQ\"", "1 bytes instead of 32" },
 };
 
@@ -154,8 +154,8 @@ read_rsa_keys_with_a_wrong_number_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(members) / sizeof(char *); i++) {
 		json_t *jwk = rsa_json();
-		char *value = strdup(json_string_value(
-		    json_object_get(jwk, members[i])));
+		char *value =
+		    strdup(json_string_value(json_object_get(jwk, members[i])));
 		char *text;
 
 		value[2] = value[2] == 'A' ? 'Q' : 'A';
@@ -185,8 +185,8 @@ read_rsa_keys_with_odd_numbers_are_refused(void **state)
 			json_t *jwk = rsa_json();
 			char *text;
 
-			json_object_set_new(jwk, members[i],
-			    json_string(values[v]));
+			json_object_set_new(
+			    jwk, members[i], json_string(values[v]));
 			text = json_dumps(jwk, 0);
 			assert_refused(text, "");
 			free(text);
@@ -231,8 +231,9 @@ read_members_twice_are_refused(void **state)
 {
 	(void)state;
 	assert_refused("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" RFC7515_X
-	    "\",\"y\":\"" RFC7515_Y "\",\"d\":\"" RFC7515_X "\",\"d\":\""
-	    RFC7515_D "\"}", "twice");
+		       "\",\"y\":\"" RFC7515_Y "\",\"d\":\"" RFC7515_X
+		       "\",\"d\":\"" RFC7515_D "\"}",
+	    "twice");
 }
 
 static void
@@ -270,8 +271,9 @@ write_is_what_certbot_writes(void **state)
 	char *text = written(k);
 
 	(void)state;
-	assert_string_equal(text, "{\"d\": \"" RFC7515_D "\", \"x\": \""
-	    RFC7515_X "\", \"y\": \"" RFC7515_Y
+	assert_string_equal(text,
+	    "{\"d\": \"" RFC7515_D "\", \"x\": \"" RFC7515_X
+	    "\", \"y\": \"" RFC7515_Y
 	    "\", \"crv\": \"P-256\", \"kty\": \"EC\"}");
 	free(text);
 	key_free(k);

@@ -49,8 +49,8 @@ make_every_kind_can_be_read_again(void **state)
 		char *text = pem_of(k);
 
 		assert_int_equal(k->alg->kind, kinds[i]);
-		assert_int_equal(strncmp(text,
-		    "-----BEGIN PRIVATE KEY-----\n", 28), 0);
+		assert_int_equal(
+		    strncmp(text, "-----BEGIN PRIVATE KEY-----\n", 28), 0);
 		assert_ok(read_text(text, &again));
 		assert_int_equal(EVP_PKEY_eq(k->pkey, again->pkey), 1);
 		assert_string_equal(k->id, again->id);
@@ -86,11 +86,13 @@ read_pkcs1_and_sec1_work(void **state)
 		BIO *bio = BIO_new(BIO_s_mem());
 		char *text;
 
-		assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio,
-		    k->pkey, NULL, NULL, 0, NULL, NULL), 1);
+		assert_int_equal(PEM_write_bio_PrivateKey_traditional(
+				     bio, k->pkey, NULL, NULL, 0, NULL, NULL),
+		    1);
 		BIO_get_mem_data(bio, &text);
 		assert_int_equal(strncmp(text + strlen("-----BEGIN "),
-		    labels[i], strlen(labels[i])), 0);
+				     labels[i], strlen(labels[i])),
+		    0);
 		assert_ok(pem_read_key(bio, &again));
 		assert_int_equal(EVP_PKEY_eq(k->pkey, again->pkey), 1);
 		BIO_free(bio);
@@ -107,8 +109,10 @@ read_key_behind_parameters_works(void **state)
 	char *pem = pem_of(k), *both = NULL;
 
 	(void)state;
-	assert_true(asprintf(&both, "-----BEGIN EC PARAMETERS-----\n"
-	    "BgUrgQQAIg==\n-----END EC PARAMETERS-----\n%s", pem) > 0);
+	assert_true(asprintf(&both,
+			"-----BEGIN EC PARAMETERS-----\n"
+			"BgUrgQQAIg==\n-----END EC PARAMETERS-----\n%s",
+			pem) > 0);
 	assert_ok(read_text(both, &again));
 	assert_string_equal(again->id, k->id);
 	free(both);
@@ -125,11 +129,13 @@ read_encrypted_keys_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(pkcs8, k->pkey,
-	    EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
+			     EVP_aes_128_cbc(), "secret", 6, NULL, NULL),
+	    1);
 	assert_fails(pem_read_key(pkcs8, &again), "encrypted");
 	assert_int_equal(PEM_write_bio_PrivateKey_traditional(sec1, k->pkey,
-	    EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL,
-	    NULL), 1);
+			     EVP_aes_128_cbc(), (const unsigned char *)"secret",
+			     6, NULL, NULL),
+	    1);
 	assert_fails(pem_read_key(sec1, &again), "encrypted");
 	BIO_free(pkcs8);
 	BIO_free(sec1);
@@ -142,7 +148,8 @@ read_other_files_are_refused(void **state)
 	static const char *const texts[] = { "", "hello\n",
 		"-----BEGIN PRIVATE KEY-----\n",
 		"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
-		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE "
+		"KEY-----\n",
 		"-----BEGIN RSA PRIVATE KEY-----\nMAA=\n"
 		"-----END RSA PRIVATE KEY-----\n",
 		"-----BEGIN CERTIFICATE-----\nAAAA\n"
@@ -187,8 +194,8 @@ read_foreign_kinds_are_refused(void **state)
 static void
 read_odd_rsa_size_has_no_kind(void **state)
 {
-	char *text = pem_of_new(
-	    EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2304));
+	char *text =
+	    pem_of_new(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2304));
 	struct key *k;
 
 	(void)state;
@@ -263,8 +270,8 @@ keys_number_means_one_key_until_dropped(void **state)
 	assert_ok(keys_vacant(t, 7));
 	assert_ok(keys_add(t, 7, first));
 	assert_fails(keys_vacant(t, 7), "exists already");
-	assert_fails(keys_add(t, 7, test_key(KEY_EC_P256, false)),
-	    "exists already");
+	assert_fails(
+	    keys_add(t, 7, test_key(KEY_EC_P256, false)), "exists already");
 	assert_ok(keys_get(t, 7, false, &found));
 	assert_ptr_equal(found, first);
 	keys_drop(t, 7);

@@ -1,7 +1,8 @@
 /*
  * test_store.c - opening, locking, names, and what is checked before an order.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+#define _GNU_SOURCE /* nftw */
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -58,12 +59,12 @@ open_umask_changes_nothing(void **state)
 		assert_int_equal(mode_of(&t, "live/" NAME "/README"), 0644);
 		assert_int_equal(mode_of(&t, "live/README"), 0644);
 		assert_int_equal(mode_of(&t, "archive/" NAME), 0755);
-		assert_int_equal(mode_of(&t, "archive/" NAME "/cert1.pem"),
-		    0644);
-		assert_int_equal(mode_of(&t, "archive/" NAME "/privkey1.pem"),
-		    0640);
-		assert_int_equal(group_of(&t, "archive/" NAME "/privkey1.pem"),
-		    4242);
+		assert_int_equal(
+		    mode_of(&t, "archive/" NAME "/cert1.pem"), 0644);
+		assert_int_equal(
+		    mode_of(&t, "archive/" NAME "/privkey1.pem"), 0640);
+		assert_int_equal(
+		    group_of(&t, "archive/" NAME "/privkey1.pem"), 4242);
 		assert_int_equal(mode_of(&t, "renewal/" NAME ".conf"), 0644);
 		tree_close(&t);
 		(void)umask(before);
@@ -218,8 +219,8 @@ may_create_refuses_what_is_in_the_way(void **state)
 	(void)state;
 	tree_open(&t, NO_GROUP);
 	assert_ok(store_may_create(t.s, NAME));
-	sh(&t, "mkdir -p archive/" NAME " live/" NAME
-	       "; touch live/" NAME "/README");
+	sh(&t, "mkdir -p archive/" NAME " live/" NAME "; touch live/" NAME
+	       "/README");
 	assert_ok(store_may_create(t.s, NAME));
 	sh(&t, "touch archive/" NAME "/cert1.pem");
 	assert_fails(store_may_create(t.s, NAME), "archive/" NAME);
@@ -246,8 +247,8 @@ new_name_follows_certbot(void **state)
 	assert_string_equal(name, "example.com");
 	free(name);
 	sh(&t, "touch renewal/example.com.conf");
-	assert_fails(store_new_name(t.s, "*.example.com", false, &name),
-	    "already");
+	assert_fails(
+	    store_new_name(t.s, "*.example.com", false, &name), "already");
 	assert_null(name);
 	assert_ok(store_new_name(t.s, "example.com", true, &name));
 	assert_string_equal(name, "example.com-0001");
@@ -304,7 +305,6 @@ stage_sweep_keeps_living_jobs(void **state)
 	stage_key(&t, 7);
 	stage_key(&t, 8);
 	sh(&t, "mkdir .certd/notes");
-	log_limit(LOG_LEVEL_ERROR);
 	assert_ok(store_stage_sweep(t.s, only_eight, NULL));
 	assert_false(exists(&t, ".certd/7"));
 	assert_true(exists(&t, ".certd/8/privkey.pem"));

@@ -2,7 +2,8 @@
  * test_store_install.c - versions: the first, the next, their modes and names,
  * and the switch between them.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+#define _GNU_SOURCE /* nftw */
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -10,7 +11,7 @@
 #include "tree.h"
 
 #define ARCHIVE "archive/" NAME
-#define LIVE	"live/" NAME
+#define LIVE    "live/" NAME
 
 static void
 install_first_makes_certbots_layout(void **state)
@@ -43,8 +44,8 @@ install_first_makes_certbots_layout(void **state)
 	assert_string_equal(l->account, renewal_a.account);
 	assert_string_equal(l->credentials, renewal_a.credentials);
 	assert_string_equal(l->deploy_hook, "");
-	assert_string_equal(l->paths[PEM_FULLCHAIN],
-	    at(&t, LIVE "/fullchain.pem"));
+	assert_string_equal(
+	    l->paths[PEM_FULLCHAIN], at(&t, LIVE "/fullchain.pem"));
 	assert_true(l->identity.inode != 0 && l->identity.bytes == 7);
 	lineage_free(l);
 	tree_close(&t);
@@ -65,8 +66,8 @@ install_next_counts_and_prunes(void **state)
 	assert_false(exists(&t, ARCHIVE "/privkey3.pem"));
 	assert_true(exists(&t, ARCHIVE "/cert4.pem"));
 	assert_true(exists(&t, ARCHIVE "/privkey4.pem"));
-	assert_string_equal(content(&t, ARCHIVE "/fullchain8.pem"),
-	    "cert 8\nchain 8\n");
+	assert_string_equal(
+	    content(&t, ARCHIVE "/fullchain8.pem"), "cert 8\nchain 8\n");
 	tree_close(&t);
 }
 
@@ -108,8 +109,8 @@ install_next_carries_key_mode_over(void **state)
 		    modes[i].before, i + 1, 5000 + i, i + 1);
 		sh(&t, command);
 		assert_int_equal(install(&t, i + 2, false), i + 2);
-		(void)snprintf(key, sizeof(key), ARCHIVE "/privkey%u.pem",
-		    i + 2);
+		(void)snprintf(
+		    key, sizeof(key), ARCHIVE "/privkey%u.pem", i + 2);
 		assert_int_equal(mode_of(&t, key), modes[i].after);
 		assert_int_equal(group_of(&t, key), 5000 + i);
 	}
@@ -124,9 +125,8 @@ install_next_keeps_directories_as_they_are(void **state)
 	(void)state;
 	tree_open(&t, NO_GROUP);
 	(void)install(&t, 1, true);
-	sh(&t, "chmod 2750 " LIVE " && chgrp 77 " LIVE
-	       " && chown 5 " LIVE " && chmod 711 " ARCHIVE
-	       " && chmod 600 renewal/" NAME ".conf");
+	sh(&t, "chmod 2750 " LIVE " && chgrp 77 " LIVE " && chown 5 " LIVE
+	       " && chmod 711 " ARCHIVE " && chmod 600 renewal/" NAME ".conf");
 	sh(&t, "cd " LIVE " && cat privkey.pem fullchain.pem > both.pem && "
 	       "chmod 640 both.pem && ln -s privkey.pem key && rm README && "
 	       "ln -s cert.pem previous_cert.pem");
@@ -137,8 +137,8 @@ install_next_keeps_directories_as_they_are(void **state)
 	sh(&t, "test $(stat -c %u " LIVE ") = 5");
 	assert_int_equal(mode_of(&t, ARCHIVE), 0711);
 	assert_int_equal(mode_of(&t, "renewal/" NAME ".conf"), 0600);
-	assert_string_equal(content(&t, LIVE "/both.pem"),
-	    "key 1\ncert 1\nchain 1\n");
+	assert_string_equal(
+	    content(&t, LIVE "/both.pem"), "key 1\ncert 1\nchain 1\n");
 	assert_int_equal(mode_of(&t, LIVE "/both.pem"), 0640);
 	assert_string_equal(content(&t, LIVE "/key"), "key 2\n");
 	assert_false(exists(&t, LIVE "/README"));
@@ -191,8 +191,12 @@ static void
 install_keeps_what_others_wrote_into_the_conf(void **state)
 {
 	struct renewal r = renewal_a;
-	struct store_install in = { .job = 2, .lineage = NAME, .cert = "cert 2\n",
-		.cert_bytes = 7, .chain = "chain 2\n", .chain_bytes = 8,
+	struct store_install in = { .job = 2,
+		.lineage = NAME,
+		.cert = "cert 2\n",
+		.cert_bytes = 7,
+		.chain = "chain 2\n",
+		.chain_bytes = 8,
 		.renewal = &r };
 	const char *text;
 	struct lineage *l;
@@ -220,8 +224,8 @@ install_keeps_what_others_wrote_into_the_conf(void **state)
 	assert_non_null(strstr(text, "pref_challs = dns-01,\n"));
 	assert_null(strstr(text, "rsa_key_size"));
 	assert_non_null(strstr(text, "elliptic_curve = secp384r1\n"));
-	assert_non_null(strstr(text,
-	    "dns_cloudflare_propagation_seconds = 30\n"));
+	assert_non_null(
+	    strstr(text, "dns_cloudflare_propagation_seconds = 30\n"));
 	assert_non_null(strstr(text, "renew_hook = 'echo \"a, b\" # c'\n"));
 	assert_non_null(strstr(text, "[certd]\nx = 1\n[[sub]]\ny = 2 # why\n"));
 	assert_ok(lineage_load(t.s, NAME, &l));
@@ -236,8 +240,13 @@ install_keeps_what_others_wrote_into_the_conf(void **state)
 static void
 install_without_lock_or_key_is_refused(void **state)
 {
-	struct store_install in = { .job = 1, .lineage = NAME, .is_new = true,
-		.cert = "c", .cert_bytes = 1, .chain = "c", .chain_bytes = 1,
+	struct store_install in = { .job = 1,
+		.lineage = NAME,
+		.is_new = true,
+		.cert = "c",
+		.cert_bytes = 1,
+		.chain = "c",
+		.chain_bytes = 1,
 		.renewal = &renewal_a };
 	struct tree t;
 	unsigned version;

@@ -2,14 +2,15 @@
  * test_store_lineage.c - reading what certbot, people and backups left: each
  * kind of breakage is named, and stops nothing else.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover */
+#define _GNU_SOURCE /* nftw */
 #include <errno.h>
 
 #include "tree.h"
 
 #define ARCHIVE "archive/" NAME
-#define LIVE	"live/" NAME
-#define CONF	"renewal/" NAME ".conf"
+#define LIVE    "live/" NAME
+#define CONF    "renewal/" NAME ".conf"
 
 /* What is done to a whole lineage of versions 1 and 2, and what is said. */
 static const struct breakage {
@@ -46,8 +47,7 @@ static const struct breakage {
 	{ "sed -i '/^authenticator/d' " CONF, "names no authenticator" },
 	{ "sed -i 's,^archive_dir.*,archive_dir = /,' " CONF,
 	    "archive_dir = / is not in" },
-	{ "sed -i 's,^archive_dir = .*,&/../../..,' " CONF,
-	    "archive_dir = " },
+	{ "sed -i 's,^archive_dir = .*,&/../../..,' " CONF, "archive_dir = " },
 	{ "sed -i 's,^archive_dir = .*,archive_dir = archive/x,' " CONF,
 	    "archive_dir = archive/x is not in" },
 	{ "sed -i 's,^archive_dir.*,archive_dir = /etc/ssl,' " CONF,
@@ -82,7 +82,8 @@ lineage_broken_says_where(void **state)
 		set_up(&t);
 		sh(&t, b->command);
 		assert_ok(lineage_load(t.s, NAME, &l));
-		if (l->problem == NULL || strstr(l->problem, b->problem) == NULL)
+		if (l->problem == NULL ||
+		    strstr(l->problem, b->problem) == NULL)
 			fail_msg("after \"%s\": \"%s\", expected: %s",
 			    b->command, l->problem, b->problem);
 		assert_string_equal(l->name, NAME);
@@ -232,7 +233,8 @@ lineage_with_other_archive_is_followed(void **state)
 	(void)state;
 	set_up(&t);
 	sh(&t, "mv " ARCHIVE " archive/other && "
-	       "sed -i 's,^archive_dir = .*," "archive_dir = '\"$PWD\"'/archive/"
+	       "sed -i 's,^archive_dir = .*,"
+	       "archive_dir = '\"$PWD\"'/archive/"
 	       "other/,' " CONF " && for k in cert privkey chain fullchain; do "
 	       "ln -sf ../../archive/other/${k}2.pem " LIVE "/$k.pem; done");
 	assert_ok(lineage_load(t.s, NAME, &l));

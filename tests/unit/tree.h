@@ -6,6 +6,7 @@
 #define TREE_H
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,8 +24,8 @@
 #include "log.h"
 #include "store.h"
 
-#define UNUSED	 __attribute__((unused))
-#define NAME	 "a.example.com"
+#define UNUSED   __attribute__((unused))
+#define NAME     "a.example.com"
 #define NO_GROUP ((gid_t)-1)
 
 struct tree {
@@ -52,15 +53,27 @@ struct tree {
 		err_free(e_);                                                  \
 	} while (0)
 
+/* Nothing is logged: what goes wrong here is meant to. */
+#define LOG_NOTHING ((enum log_level)0)
+
+/* An empty directory. */
 static UNUSED void
-tree_open(struct tree *t, gid_t gid)
+tree_make(struct tree *t)
 {
 	memset(t, 0, sizeof(*t));
-	(void)strcpy(t->path, "/tmp/certd-test-XXXXXX");
+	/* In memory where there is room: thousands of fsync() are to come. */
+	(void)snprintf(t->path, sizeof(t->path), "%s/certd-test-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(t->path));
 	assert_int_equal(chmod(t->path, 0755), 0);
 	t->cfg.config_dir = t->path;
-	log_limit(LOG_LEVEL_ERROR);
+	log_limit(LOG_NOTHING);
+}
+
+static UNUSED void
+tree_open(struct tree *t, gid_t gid)
+{
+	tree_make(t);
 	assert_ok(store_open(&t->cfg, gid, &t->s));
 }
 
@@ -83,12 +96,22 @@ sh(const struct tree *t, const char *command)
 		fail_msg("%s", line);
 }
 
+static UNUSED int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 static UNUSED void
 tree_close(struct tree *t)
 {
 	store_close(t->s);
 	t->s = NULL;
-	sh(t, "rm -rf \"$PWD\"");
+	assert_int_equal(
+	    nftw(t->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static UNUSED const char *
@@ -179,14 +202,17 @@ static UNUSED struct err *
 install_staged(struct tree *t, uint32_t job, bool is_new, unsigned *version)
 {
 	char cert[32], chain[32];
-	struct store_install in = { .job = job, .lineage = NAME,
-		.is_new = is_new, .cert = cert, .chain = chain,
+	struct store_install in = { .job = job,
+		.lineage = NAME,
+		.is_new = is_new,
+		.cert = cert,
+		.chain = chain,
 		.renewal = &renewal_a };
 	struct err *e;
 
 	in.cert_bytes = (size_t)snprintf(cert, sizeof(cert), "cert %u\n", job);
-	in.chain_bytes = (size_t)snprintf(chain, sizeof(chain), "chain %u\n",
-	    job);
+	in.chain_bytes =
+	    (size_t)snprintf(chain, sizeof(chain), "chain %u\n", job);
 	if ((e = store_lock(t->s)) != NULL)
 		return e;
 	e = store_install(t->s, &in, version);
@@ -221,10 +247,12 @@ live_job(const struct tree *t)
 	(void)snprintf(key, sizeof(key), "key %u\n", job);
 	(void)snprintf(full, sizeof(full), "%s%s", cert, chain);
 	return strcmp(content(t, "live/" NAME "/privkey.pem"), key) == 0 &&
-		strcmp(content(t, "live/" NAME "/chain.pem"), chain) == 0 &&
-		strcmp(content(t, "live/" NAME "/fullchain.pem"), full) == 0 ?
-	    job :
-	    0;
+		       strcmp(content(t, "live/" NAME "/chain.pem"), chain) ==
+			   0 &&
+		       strcmp(
+			   content(t, "live/" NAME "/fullchain.pem"), full) == 0
+		   ? job
+		   : 0;
 }
 
 #endif

@@ -1,0 +1,294 @@
+/*
+ * test_account.c - certbot's accounts: found, chosen, made whole or not at all.
+ */
+/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover certd/monitor/account certd/monitor/account_new */
+#define _GNU_SOURCE /* nftw */
+#include <errno.h>
+
+#include "account.h"
+#include "tree.h"
+
+#define SERVER "https://localhost:14000/dir"
+#define DIR_   "accounts/localhost:14000/dir"
+#define ID_A   "0123456789abcdef0123456789abcdef"
+#define ID_B   "fedcba9876543210fedcba9876543210"
+
+static const char *
+read_fd(int fd)
+{
+	static char text[64];
+	const ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+/* An account as certbot makes it. */
+static void
+make(const struct tree *t, const char *dir, const char *id)
+{
+	char command[512];
+
+	(void)snprintf(command, sizeof(command),
+	    "umask 077; d=%s/%s; mkdir -p $d; echo key %s > "
+	    "$d/private_key.json; echo regr %s > $d/regr.json; "
+	    "echo '{}' > $d/meta.json; chmod 400 $d/private_key.json",
+	    dir, id, id, id);
+	sh(t, command);
+}
+
+static void
+find_none_is_no_error(void **state)
+{
+	struct account *a;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_null(a);
+	assert_false(exists(&t, "accounts/localhost:14000"));
+	assert_fails(account_find(t.s, SERVER, ID_A, &a), SERVER);
+	assert_fails(account_find(t.s, "http://x/", "", &a), "http://x/");
+	assert_fails(account_find(t.s, "https://x/../y", "", &a), "https://x");
+	assert_fails(account_find(t.s, SERVER, "../x", &a), "../x");
+	tree_close(&t);
+}
+
+static void
+find_only_and_named(void **state)
+{
+	struct account *a;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_A);
+	assert_string_equal(read_fd(a->key_fd), "key " ID_A "\n");
+	assert_string_equal(read_fd(a->regr_fd), "regr " ID_A "\n");
+	assert_int_equal(write(a->key_fd, "x", 1), -1);
+	account_free(a);
+	make(&t, DIR_, ID_B);
+	sh(&t, "touch -d '1 hour ago' " DIR_ "/" ID_B "/private_key.json");
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_A); /* the newest */
+	account_free(a);
+	assert_ok(account_find(t.s, SERVER "?x=y", ID_B, &a));
+	assert_string_equal(a->id, ID_B);
+	account_free(a);
+	assert_fails(account_find(t.s, SERVER, "other", &a), "other");
+	tree_close(&t);
+}
+
+static void
+find_passes_over_what_is_no_account(void **state)
+{
+	struct account *a;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	sh(&t, "cd " DIR_ " && mkdir -m 700 x y .new && touch file && "
+	       "echo k > y/private_key.json && echo k > .new/private_key.json"
+	       " && ln -s nowhere z && cp -a " ID_A " w && chmod 777 w && "
+	       "touch w/private_key.json");
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_A);
+	account_free(a);
+	assert_fails(account_find(t.s, SERVER, "w", &a), "others");
+	tree_close(&t);
+}
+
+static void
+find_follows_certbots_links_to_old_servers(void **state)
+{
+	struct account *a;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, "accounts/v1.example/directory", ID_A);
+	sh(&t, "umask 077; mkdir accounts/v2.example && "
+	       "ln -s \"$PWD/accounts/v1.example/directory\" "
+	       "accounts/v2.example/directory && mkdir -p "
+	       "accounts/v3.example/directory && "
+	       "ln -s \"$PWD/accounts/v1.example/directory/" ID_A "\" "
+	       "accounts/v3.example/directory/" ID_A);
+	assert_ok(account_find(t.s, "https://v2.example/directory", "", &a));
+	assert_string_equal(a->id, ID_A);
+	account_free(a);
+	assert_ok(account_find(t.s, "https://v3.example/directory", ID_A, &a));
+	account_free(a);
+	/* The link stays a link. */
+	sh(&t, "test -L accounts/v2.example/directory");
+	tree_close(&t);
+}
+
+static void
+make_new_is_found_afterwards(void **state)
+{
+	struct account_stage *stage;
+	int fd, regr, meta;
+	struct account *a;
+	struct tree t;
+	bool is_new;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	assert_ok(account_stage(t.s, SERVER, "", &stage, &fd, &is_new));
+	assert_true(is_new);
+	assert_int_equal(write(fd, "key", 3), 3);
+	close(fd);
+	assert_ok(account_stage_sync(stage));
+	assert_fails(account_commit(stage, ID_A), "regr.json");
+	assert_ok(account_stage_files(stage, &regr, &meta));
+	assert_int_equal(write(regr, "regr", 4), 4);
+	close(regr);
+	close(meta);
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_null(a);
+	assert_fails(account_commit(stage, "../x"), "../x");
+	assert_fails(account_commit(stage, ".x"), ".x");
+	assert_ok(account_commit(stage, ID_A));
+	account_stage_free(stage);
+	assert_int_equal(mode_of(&t, "accounts/localhost:14000"), 0700);
+	assert_int_equal(mode_of(&t, DIR_ "/" ID_A), 0700);
+	assert_int_equal(mode_of(&t, DIR_ "/" ID_A "/private_key.json"), 0400);
+	assert_int_equal(mode_of(&t, DIR_ "/" ID_A "/regr.json"), 0644);
+	assert_int_equal(mode_of(&t, DIR_ "/" ID_A "/meta.json"), 0644);
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_A);
+	account_free(a);
+	tree_close(&t);
+}
+
+static void
+make_interrupted_uses_the_same_key(void **state)
+{
+	struct account_stage *stage;
+	int fd, regr, meta;
+	struct tree t;
+	bool is_new;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	/* Before the signer wrote the key: another one. */
+	assert_ok(account_stage(t.s, SERVER, "", &stage, &fd, &is_new));
+	account_stage_free(stage);
+	close(fd);
+	assert_ok(account_stage(t.s, SERVER, "", &stage, &fd, &is_new));
+	assert_true(is_new);
+	assert_int_equal(write(fd, "key", 3), 3);
+	close(fd);
+	assert_ok(account_stage_files(stage, &regr, &meta));
+	assert_int_equal(write(regr, "half", 4), 4);
+	close(regr);
+	close(meta);
+	account_stage_free(stage);
+	/* After it: the same, and the other files anew. */
+	assert_ok(account_stage(t.s, SERVER, "", &stage, &fd, &is_new));
+	assert_false(is_new);
+	assert_string_equal(read_fd(fd), "key");
+	assert_int_equal(write(fd, "x", 1), -1);
+	close(fd);
+	assert_ok(account_stage_files(stage, &regr, &meta));
+	assert_string_equal(read_fd(regr), "");
+	close(regr);
+	close(meta);
+	account_stage_drop(stage);
+	assert_false(exists(&t, DIR_ "/.new"));
+	tree_close(&t);
+}
+
+static void
+make_twice_does_not_replace(void **state)
+{
+	struct account_stage *stage;
+	int fd, regr, meta;
+	struct tree t;
+	bool is_new;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	assert_ok(account_stage(t.s, SERVER, "", &stage, &fd, &is_new));
+	close(fd);
+	assert_ok(account_stage_files(stage, &regr, &meta));
+	close(regr);
+	close(meta);
+	assert_fails(account_commit(stage, ID_A), "File exists");
+	account_stage_drop(stage);
+	assert_string_equal(
+	    content(&t, DIR_ "/" ID_A "/private_key.json"), "key " ID_A "\n");
+	tree_close(&t);
+}
+
+/* certbot, or a power loss, left a key without regr.json: the CA knows it. */
+static void
+make_lost_is_completed_in_place(void **state)
+{
+	static const char *const losses[] = {
+		"rm " DIR_ "/" ID_A "/regr.json",
+		": > " DIR_ "/" ID_A "/regr.json",
+	};
+	struct account_stage *stage;
+	int fd, regr, meta;
+	struct account *a;
+	struct tree t;
+	bool is_new;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		tree_open(&t, NO_GROUP);
+		make(&t, DIR_, ID_A);
+		sh(&t, losses[i]);
+		sh(&t, "cd " DIR_ " && touch 0 && ln -s nowhere 00 && "
+		       "mkdir -m 777 000 && echo old > " ID_A "/meta.json");
+		assert_ok(account_find(t.s, SERVER, ID_A, &a));
+		assert_null(a);
+		assert_ok(account_find(t.s, SERVER, "", &a));
+		assert_null(a);
+		assert_ok(account_stage(
+		    t.s, SERVER, i == 0 ? "" : ID_A, &stage, &fd, &is_new));
+		assert_false(is_new);
+		assert_string_equal(read_fd(fd), "key " ID_A "\n");
+		close(fd);
+		assert_ok(account_stage_files(stage, &regr, &meta));
+		assert_int_equal(write(regr, "regr", 4), 4);
+		close(regr);
+		close(meta);
+		/* A crash here must not leave an account without a URL. */
+		assert_ok(account_find(t.s, SERVER, "", &a));
+		assert_null(a);
+		assert_ok(account_commit(stage, ID_A));
+		account_stage_drop(stage);
+		assert_ok(account_find(t.s, SERVER, ID_A, &a));
+		assert_string_equal(read_fd(a->regr_fd), "regr");
+		account_free(a);
+		assert_string_equal(
+		    content(&t, DIR_ "/" ID_A "/meta.json"), "old\n");
+		assert_false(exists(&t, DIR_ "/.new"));
+		tree_close(&t);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(find_none_is_no_error),
+		cmocka_unit_test(find_only_and_named),
+		cmocka_unit_test(find_passes_over_what_is_no_account),
+		cmocka_unit_test(find_follows_certbots_links_to_old_servers),
+		cmocka_unit_test(make_new_is_found_afterwards),
+		cmocka_unit_test(make_interrupted_uses_the_same_key),
+		cmocka_unit_test(make_twice_does_not_replace),
+		cmocka_unit_test(make_lost_is_completed_in_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/* test_channel_fd.c - descriptors: with their message, or not at all. */
+/* objects: $(DAEMON) */
+/* libs: libevent_core libseccomp $(MSGPACK) */
+#define _GNU_SOURCE /* RTLD_NEXT, memfd_create */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "channel_scene.h"
+
+#define QUEUE_BYTES 100000
+
+static const struct msg load = { .type = MSG_key_load, .id = 4,
+	.key_load = { .key = 7 } };
+static const struct msg drop = { .type = MSG_key_drop,
+	.key_drop = { .key = 7 } };
+
+static void
+init(struct scene *s)
+{
+	scene_init(s, ROLE_SIGNER, ROLE_MONITOR, QUEUE_BYTES);
+	scene_say_hello(s);
+}
+
+/* A file that holds one byte. */
+static int
+make_file(char c)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, &c, 1, 0), 1);
+	return fd;
+}
+
+static void
+assert_holds(int fd, char c)
+{
+	char got = 0;
+
+	assert_int_equal(pread(fd, &got, 1, 0), 1);
+	assert_int_equal(got, c);
+}
+
+static void
+fd_comes_with_its_message(void **state)
+{
+	struct scene s;
+	int fd = make_file('a');
+
+	(void)state;
+	init(&s);
+	scene_say(&s, &load, fd);
+	scene_run(&s);
+	assert_int_equal(s.n_messages, 1);
+	assert_int_equal(s.last.type, MSG_key_load);
+	assert_int_equal(s.last.key_load.key, 7);
+	assert_int_not_equal(s.last_fd, -1);
+	assert_holds(s.last_fd, 'a');
+	assert_int_equal(fcntl(s.last_fd, F_GETFD), FD_CLOEXEC);
+	scene_clear(&s);
+	close(fd);
+}
+
+static int order[8], n_order;
+
+static struct err *
+remember(struct scene *s)
+{
+	char c = '-';
+
+	if (s->last_fd != -1)
+		assert_int_equal(pread(s->last_fd, &c, 1, 0), 1);
+	order[n_order++] = c;
+	return NULL;
+}
+
+/* All is in the socket before the first byte is read. */
+static void
+fd_of_many_messages_are_not_mixed_up(void **state)
+{
+	struct scene s;
+	int a = make_file('a'), b = make_file('b');
+
+	(void)state;
+	init(&s);
+	s.act = remember;
+	n_order = 0;
+	scene_say(&s, &drop, -1);
+	scene_say(&s, &load, a);
+	scene_say(&s, &load, b);
+	scene_say(&s, &drop, -1);
+	scene_say(&s, &drop, -1);
+	scene_say(&s, &load, a);
+	scene_run(&s);
+	assert_int_equal(n_order, 6);
+	assert_int_equal(order[0], '-');
+	assert_int_equal(order[1], 'a');
+	assert_int_equal(order[2], 'b');
+	assert_int_equal(order[3], '-');
+	assert_int_equal(order[4], '-');
+	assert_int_equal(order[5], 'a');
+	assert_int_equal(s.n_closed, 0);
+	scene_clear(&s);
+	close(a);
+	close(b);
+}
+
+/* scene_clear() sees whether it was left open. */
+static void
+fd_where_none_belongs_closes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	init(&s);
+	scene_say(&s, &drop, 0);
+	scene_run(&s);
+	assert_int_equal(s.n_messages, 0);
+	assert_closed(&s, "key_drop: a descriptor came with it");
+	scene_clear(&s);
+}
+
+static void
+fd_that_is_missing_closes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	init(&s);
+	scene_say(&s, &load, -1);
+	scene_run(&s);
+	assert_int_equal(s.n_messages, 0);
+	assert_closed(&s, "key_load: its descriptor is missing");
+	scene_clear(&s);
+}
+
+static void
+fd_twice_closes(void **state)
+{
+	const int fds[8] = { 0, 1, 0, 1, 0, 1, 0, 1 };
+	struct buf *b = scene_frame(&load);
+	struct scene s;
+	size_t n;
+
+	(void)state;
+	for (n = 2; n <= 8; n++) {
+		init(&s);
+		scene_write(&s, buf_data(b), buf_len(b), fds, n);
+		scene_run(&s);
+		assert_int_equal(s.n_messages, 0);
+		assert_closed(&s, "belong to no message");
+		scene_clear(&s);
+	}
+	buf_free(b);
+}
+
+/* One with the length, and one with the body. */
+static void
+fd_in_two_parts_closes(void **state)
+{
+	struct buf *b = scene_frame(&load);
+	const int fd = 0;
+	struct scene s;
+	size_t at;
+
+	(void)state;
+	for (at = 1; at < buf_len(b); at++) {
+		init(&s);
+		scene_write(&s, buf_data(b), at, &fd, 1);
+		scene_write(&s, buf_data(b) + at, buf_len(b) - at, &fd, 1);
+		scene_run(&s);
+		assert_int_equal(s.n_messages, 0);
+		assert_closed(&s, "belong to no message");
+		scene_clear(&s);
+	}
+	buf_free(b);
+}
+
+static void
+fd_within_a_body_closes(void **state)
+{
+	struct buf *b = scene_frame(&load);
+	const int fd = 0;
+	struct scene s;
+	size_t at;
+
+	(void)state;
+	for (at = 4; at < buf_len(b); at++) {
+		init(&s);
+		scene_write(&s, buf_data(b), at, NULL, 0);
+		scene_write(&s, buf_data(b) + at, buf_len(b) - at, &fd, 1);
+		scene_run(&s);
+		assert_int_equal(s.n_messages, 0);
+		assert_closed(&s, "belong to no message");
+		scene_clear(&s);
+	}
+	buf_free(b);
+}
+
+/* The tail of one frame and the head of the next in one write: the descriptor
+ * is the tail's, where it has no place. */
+static void
+fd_of_two_frames_at_once_is_the_first_ones(void **state)
+{
+	struct buf *a = scene_frame(&drop), *b = scene_frame(&load);
+	struct scene s;
+	const int fd = 0;
+	char bytes[100];
+
+	(void)state;
+	memcpy(bytes, buf_data(a), buf_len(a));
+	memcpy(bytes + buf_len(a), buf_data(b), buf_len(b));
+	init(&s);
+	scene_write(&s, bytes, buf_len(a) + buf_len(b), &fd, 1);
+	scene_run(&s);
+	assert_int_equal(s.n_messages, 0);
+	assert_closed(&s, "key_drop: a descriptor came with it");
+	scene_clear(&s);
+	buf_free(a);
+	buf_free(b);
+}
+
+static void
+fd_with_hello_closes(void **state)
+{
+	struct msg m = { .type = MSG_hello,
+		.hello = { .version = PROTO_VERSION } };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, ROLE_MONITOR, ROLE_WORKER, QUEUE_BYTES);
+	scene_say(&s, &m, 0);
+	scene_run(&s);
+	assert_closed(&s, "hello: a descriptor came with it");
+	scene_clear(&s);
+}
+
+/* A descriptor came, the rest of its frame never does. */
+static void
+fd_of_half_a_frame_is_closed(void **state)
+{
+	struct buf *b = scene_frame(&load);
+	const int fd = 0;
+	struct scene s;
+
+	(void)state;
+	init(&s);
+	scene_write(&s, buf_data(b), 6, &fd, 1);
+	scene_run(&s);
+	scene_hang_up(&s);
+	scene_run(&s);
+	assert_closed(&s, "ended within a message");
+	scene_clear(&s);
+	init(&s);
+	scene_write(&s, buf_data(b), 6, &fd, 1);
+	scene_run(&s);
+	scene_clear(&s);
+	buf_free(b);
+}
+
+static void
+fd_is_sent_with_the_first_byte(void **state)
+{
+	struct scene s;
+	struct msg m;
+	char bytes[100];
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { bytes, 1 };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	size_t n;
+	int fd;
+
+	(void)state;
+	scene_init(&s, ROLE_MONITOR, ROLE_SIGNER, QUEUE_BYTES);
+	fd = make_file('z');
+	assert_null(channel_send(s.c, &load, fd));
+	close(fd); /* the channel has its own */
+	scene_run(&s);
+	assert_int_equal(read(s.peer, bytes, 4), 4); /* hello */
+	assert_int_equal(read(s.peer, bytes, (size_t)bytes[3]), bytes[3]);
+	assert_int_equal(recvmsg(s.peer, &mh, 0), 1);
+	assert_non_null(CMSG_FIRSTHDR(&mh));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
+	assert_holds(fd, 'z');
+	close(fd);
+	assert_int_equal(read(s.peer, bytes, 3), 3);
+	n = (size_t)bytes[2];
+	assert_int_equal(read(s.peer, bytes, n), n);
+	assert_null(msg_decode(bytes, n, &m));
+	assert_int_equal(m.type, MSG_key_load);
+	scene_clear(&s);
+}
+
+static void
+fd_of_messages_never_sent_is_closed(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, ROLE_MONITOR, ROLE_SIGNER, QUEUE_BYTES);
+	assert_null(channel_send(s.c, &load, 0));
+	assert_null(channel_send(s.c, &load, 0));
+	scene_clear(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fd_comes_with_its_message),
+		cmocka_unit_test(fd_of_many_messages_are_not_mixed_up),
+		cmocka_unit_test(fd_where_none_belongs_closes),
+		cmocka_unit_test(fd_that_is_missing_closes),
+		cmocka_unit_test(fd_twice_closes),
+		cmocka_unit_test(fd_in_two_parts_closes),
+		cmocka_unit_test(fd_within_a_body_closes),
+		cmocka_unit_test(fd_of_two_frames_at_once_is_the_first_ones),
+		cmocka_unit_test(fd_with_hello_closes),
+		cmocka_unit_test(fd_of_half_a_frame_is_closed),
+		cmocka_unit_test(fd_is_sent_with_the_first_byte),
+		cmocka_unit_test(fd_of_messages_never_sent_is_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

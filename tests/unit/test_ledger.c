@@ -1,0 +1,435 @@
+/*
+ * test_ledger.c - what is remembered, and what becomes of a broken memory.
+ */
+/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index */
+/* libs: sqlite3 */
+#define _GNU_SOURCE /* nftw */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "ledger.h"
+#include "tree.h"
+
+static struct tree t; /* only its path is used */
+static struct ledger *l;
+
+/* tree.h can do more than the ledger needs. */
+void
+store_close(struct store *s)
+{
+	(void)s;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	tree_make(&t);
+	assert_ok(ledger_open(at(&t, "state"), &l));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	ledger_close(l);
+	l = NULL;
+	tree_close(&t);
+	return 0;
+}
+
+static void
+reopen(void)
+{
+	ledger_close(l);
+	l = NULL;
+	assert_ok(ledger_open(at(&t, "state"), &l));
+}
+
+/* Collects ids, and the last row's texts. */
+struct got {
+	unsigned n;
+	int64_t ids[64];
+	char text[256];
+	struct err *error;
+};
+
+static struct err *
+got_job(void *arg, const struct ledger_job *j)
+{
+	struct got *got = arg;
+
+	got->ids[got->n++] = j->id;
+	(void)snprintf(got->text, sizeof(got->text),
+	    "%s|%s|%s|%s|%s|%s|%u|%s|%lld|%u|%s|%lld", j->kind, j->lineage,
+	    j->names, j->options, j->account, j->server, j->phase, j->order_url,
+	    (long long)j->created, j->state, j->problem,
+	    (long long)j->retry_at);
+	return got->error;
+}
+
+static struct err *
+got_record(void *arg, const struct ledger_record *r)
+{
+	struct got *got = arg;
+
+	got->ids[got->n++] = r->id;
+	(void)snprintf(got->text, sizeof(got->text), "%u|%s|%s|%s|%s|%lld",
+	    r->job, r->name, r->value, r->zone, r->number,
+	    (long long)r->created);
+	return got->error;
+}
+
+static struct err *
+got_index(void *arg, const struct ledger_index *x)
+{
+	struct got *got = arg;
+
+	got->n++;
+	(void)snprintf(got->text, sizeof(got->text),
+	    "%s|%s|%s|%s|%s|%s|%u|%lld|%lld|%llu", x->lineage, x->names,
+	    x->serial, x->issuer, x->key_id, x->sha256, x->key_kind,
+	    (long long)x->not_before, (long long)x->not_after,
+	    (unsigned long long)x->file.inode);
+	return got->error;
+}
+
+static struct err *
+got_failure(void *arg, const struct ledger_failure *f)
+{
+	struct got *got = arg;
+
+	got->n++;
+	(void)snprintf(got->text, sizeof(got->text), "%s|%s|%u|%lld|%lld|%s",
+	    f->account, f->names, f->count, (long long)f->last,
+	    (long long)f->retry_at, f->text);
+	return got->error;
+}
+
+static void
+open_makes_private_files(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mode_of(&t, "state"), 0700);
+	assert_int_equal(mode_of(&t, "state/ledger.db"), 0600);
+	assert_int_equal(mode_of(&t, "state/ledger.db-wal"), 0600);
+	/* An exclusive lock needs no shared memory. */
+	assert_int_equal(stat(at(&t, "state/ledger.db-shm"), &st), -1);
+	ledger_close(l);
+	l = NULL;
+	assert_false(exists(&t, "state/ledger.db-wal"));
+}
+
+static void
+open_twice_is_refused(void **state)
+{
+	struct ledger *other;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if ((pid = fork()) == 0) {
+		struct err *e = ledger_open(at(&t, "state"), &other);
+
+		_exit(
+		    e != NULL && strstr(err_text(e), "another certd") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_false(exists(&t, "state/ledger.db.1"));
+}
+
+static void
+job_lives_through_reopening(void **state)
+{
+	struct ledger_job j = { .kind = "issue",
+		.lineage = "a",
+		.names = "a *.a",
+		.server = "https://ca/",
+		.phase = 4,
+		.created = 1700000000,
+		.state = 2,
+		.retry_at = 5000000000 };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_job_add(l, &j));
+	assert_int_equal(j.id, 1);
+	j.order_url = "https://ca/order/1";
+	j.problem = "it's \"bad\"; DROP TABLE job";
+	assert_ok(ledger_job_update(l, &j));
+	reopen();
+	assert_ok(ledger_job_each(l, got_job, &got));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.text,
+	    "issue|a|a *.a|||https://ca/|4|https://ca/order/1|1700000000|2|"
+	    "it's \"bad\"; DROP TABLE job|5000000000");
+	assert_ok(ledger_job_remove(l, j.id));
+	assert_ok(ledger_job_remove(l, j.id));
+	assert_fails(ledger_job_update(l, &j), "no job 1");
+	assert_ok(ledger_job_add(l, &j));
+	assert_int_equal(j.id, 2); /* never 1 again */
+}
+
+/* Removes its own row, and adds one. */
+static struct err *
+remove_own(void *arg, const struct ledger_record *r)
+{
+	struct ledger_record another = { .job = 9, .name = "n", .value = "v" };
+	unsigned *n = arg;
+	struct err *e;
+
+	(*n)++;
+	if ((e = ledger_record_remove(l, r->id)) != NULL)
+		return e;
+	if (strcmp(r->name, "_acme-challenge.a") != 0)
+		return err_new("the text went away");
+	return ledger_record_add(l, &another);
+}
+
+static void
+record_of_job_and_of_all(void **state)
+{
+	struct ledger_record r = {
+		.name = "_acme-challenge.a", .value = "v", .created = 7
+	};
+	struct got got = { 0 };
+	unsigned n = 0, i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		r.job = 1 + i % 2;
+		assert_ok(ledger_record_add(l, &r));
+	}
+	assert_ok(ledger_record_complete(l, r.id, "zone", "4711"));
+	assert_fails(ledger_record_complete(l, 99, "z", "n"), "no record 99");
+	reopen();
+	assert_ok(ledger_record_each(l, 2, got_record, &got));
+	assert_int_equal(got.n, 3);
+	assert_string_equal(got.text, "2|_acme-challenge.a|v|zone|4711|7");
+	assert_ok(ledger_record_each(l, 0, remove_own, &n));
+	assert_int_equal(n, 6);
+	got.n = 0;
+	assert_ok(ledger_record_each(l, 1, got_record, &got));
+	assert_int_equal(got.n, 0);
+	assert_ok(ledger_record_each(l, 9, got_record, &got));
+	assert_int_equal(got.n, 6);
+}
+
+static void
+each_error_of_callee_stops(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_record_add(l, &r));
+	assert_ok(ledger_record_add(l, &r));
+	got.error = err_new("enough");
+	assert_fails(ledger_record_each(l, 0, got_record, &got), "enough");
+	assert_int_equal(got.n, 1);
+	got.error = NULL;
+	assert_ok(ledger_record_each(l, 0, got_record, &got));
+	assert_int_equal(got.n, 3);
+}
+
+static struct err *
+ask_again(void *arg, const struct ledger_record *r)
+{
+	(void)r;
+	return ledger_record_each(l, 0, got_record, arg);
+}
+
+static void
+each_within_each_is_refused(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_record_add(l, &r));
+	assert_fails(ledger_record_each(l, 0, ask_again, &got), "in use");
+}
+
+static void
+index_is_of_one_file(void **state)
+{
+	struct ledger_index x = { .lineage = "a",
+		.file = { UINT64_MAX, UINT64_MAX - 1, 1200, -5 },
+		.names = "a *.a",
+		.serial = "0f",
+		.issuer = "CN=ca",
+		.key_id = "aa",
+		.sha256 = "bb",
+		.key_kind = 1,
+		.not_before = 10,
+		.not_after = 20 };
+	struct identity other = x.file;
+	struct got got = { 0 };
+	bool found;
+
+	(void)state;
+	assert_ok(ledger_index_get(l, "a", &x.file, &found, got_index, &got));
+	assert_false(found);
+	assert_ok(ledger_index_put(l, &x));
+	reopen();
+	assert_ok(ledger_index_get(l, "a", &x.file, &found, got_index, &got));
+	assert_true(found);
+	assert_string_equal(
+	    got.text, "a|a *.a|0f|CN=ca|aa|bb|1|10|20|18446744073709551614");
+	other.mtime_nsecs++;
+	assert_ok(ledger_index_get(l, "a", &other, &found, got_index, &got));
+	assert_false(found);
+	x.file = other;
+	x.serial = "10";
+	assert_ok(ledger_index_put(l, &x));
+	got.n = 0;
+	assert_ok(ledger_index_each(l, got_index, &got));
+	assert_int_equal(got.n, 1);
+	assert_ok(ledger_index_remove(l, "a"));
+	assert_ok(ledger_index_each(l, got_index, &got));
+	assert_int_equal(got.n, 1);
+}
+
+static void
+failure_is_of_account_and_names(void **state)
+{
+	struct ledger_failure f = { "id", "a *.a", 3, 100, 200, "no" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_failure_get(l, "id", "a *.a", got_failure, &got));
+	assert_int_equal(got.n, 0);
+	assert_ok(ledger_failure_put(l, &f));
+	f.count = 4;
+	assert_ok(ledger_failure_put(l, &f));
+	f.names = "b";
+	assert_ok(ledger_failure_put(l, &f));
+	assert_ok(ledger_failure_get(l, "id", "a *.a", got_failure, &got));
+	assert_string_equal(got.text, "id|a *.a|4|100|200|no");
+	assert_ok(ledger_failure_get(l, "other", "a *.a", got_failure, &got));
+	assert_int_equal(got.n, 1);
+	assert_ok(ledger_failure_clear(l, "id", "a *.a"));
+	got.n = 0;
+	assert_ok(ledger_failure_each(l, got_failure, &got));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.text, "id|b|4|100|200|no");
+}
+
+static void
+group_is_all_or_nothing(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_begin(l));
+	assert_fails(ledger_begin(l), "already");
+	assert_ok(ledger_record_add(l, &r));
+	assert_fails(ledger_end(l, err_new("undo")), "undo");
+	assert_ok(ledger_begin(l));
+	assert_ok(ledger_record_add(l, &r));
+	assert_ok(ledger_record_add(l, &r));
+	assert_ok(ledger_end(l, NULL));
+	assert_ok(ledger_end(l, NULL));
+	reopen();
+	assert_ok(ledger_record_each(l, 0, got_record, &got));
+	assert_int_equal(got.n, 2);
+}
+
+static void
+write_survives_a_kill(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct got got = { 0 };
+	int status, i;
+	pid_t pid;
+
+	(void)state;
+	ledger_close(l);
+	l = NULL;
+	if ((pid = fork()) == 0) {
+		if (ledger_open(at(&t, "state"), &l) != NULL)
+			_exit(1);
+		for (i = 0; i < 50; i++)
+			if (ledger_record_add(l, &r) != NULL)
+				_exit(2);
+		if (ledger_begin(l) != NULL || ledger_record_add(l, &r) != NULL)
+			_exit(3);
+		(void)kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_ok(ledger_open(at(&t, "state"), &l));
+	assert_ok(ledger_record_each(l, 0, got_record, &got));
+	assert_int_equal(got.n, 50);
+}
+
+/* What is done to the file, and whether it is moved aside. */
+static const struct damage {
+	const char *command;
+	bool aside;
+} damages[] = {
+	{ "printf 'no database at all, but long enough for a header, "
+	  "which has one hundred bytes in every version of the format so far' "
+	  "> state/ledger.db",
+	    true },
+	{ "dd if=/dev/urandom of=state/ledger.db bs=4096 seek=1 count=2 "
+	  "conv=notrunc status=none",
+	    true },
+	{ "truncate -s 5000 state/ledger.db", true },
+	{ "python3 -c \"import sqlite3; c = sqlite3.connect('state/ledger.db');"
+	  " c.execute('PRAGMA user_version = 99'); c.close()\"",
+	    true },
+	{ ": > state/ledger.db", false },
+	{ "rm state/ledger.db", false },
+};
+
+static void
+open_broken_starts_anew(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct got got;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		assert_ok(ledger_record_add(l, &r));
+		ledger_close(l);
+		l = NULL;
+		sh(&t, damages[i].command);
+		assert_ok(ledger_open(at(&t, "state"), &l));
+		got = (struct got){ 0 };
+		assert_ok(ledger_record_each(l, 0, got_record, &got));
+		assert_int_equal(got.n, 0);
+		assert_int_equal(mode_of(&t, "state/ledger.db"), 0600);
+		sh(&t, damages[i].aside
+			   ? "test -n \"$(ls state/ledger.db.*)\" && "
+			     "rm state/ledger.db.*"
+			   : "test -z \"$(ls state/ledger.db.* 2>/dev/null)\"");
+	}
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(open_makes_private_files),
+		TEST(open_twice_is_refused),
+		TEST(job_lives_through_reopening),
+		TEST(record_of_job_and_of_all),
+		TEST(each_error_of_callee_stops),
+		TEST(each_within_each_is_refused),
+		TEST(index_is_of_one_file),
+		TEST(failure_is_of_account_and_names),
+		TEST(group_is_all_or_nothing),
+		TEST(write_survives_a_kill),
+		TEST(open_broken_starts_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
