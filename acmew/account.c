@@ -51,6 +51,7 @@ location_of(const struct https_response *r, const char **out)
 	const char *text = https_header(r, "location");
 	struct url u;
 
+	*out = "";
 	if (text == NULL || !url_parse(str_of(text), &u))
 		return answer_wrap(err_new("no https URL in its Location "
 					   "header"),
@@ -69,8 +70,9 @@ explain_refusal(const struct job *job, struct err *e)
 
 	if (*terms == '\0')
 		return e;
-	return err_wrap(e, "no account was made (the CA's terms of service, "
-			   "to be agreed to with agree-tos = yes, are at %s)",
+	return err_wrap(e,
+	    "no account was made (the CA's terms of service, "
+	    "to be agreed to with agree-tos = yes, are at %s)",
 	    terms);
 }
 
@@ -83,9 +85,9 @@ on_registered(void *arg, struct answer *a)
 	struct err *e;
 
 	if (a->e != NULL) {
-		job_fail(job, a->problem == PROBLEM_NONE ?
-			a->e :
-			explain_refusal(job, a->e));
+		job_fail(job, a->problem == PROBLEM_NONE
+				  ? a->e
+				  : explain_refusal(job, a->e));
 		return;
 	}
 	if ((e = location_of(a->response, &url)) == NULL) {
@@ -138,8 +140,8 @@ take_authorizations(struct job *job, const struct order *o)
 }
 
 struct err *
-job_take_order(struct job *job, const struct https_response *r,
-    enum job_event *event)
+job_take_order(
+    struct job *job, const struct https_response *r, enum job_event *event)
 {
 	static const enum job_event events[] = {
 		[ORDER_PENDING] = JE_PENDING,

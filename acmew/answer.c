@@ -13,18 +13,18 @@
 
 #include "acmew.h"
 
-#define FAILURES_MAX	4  /* 1 + 2 + 4 + 8 s, or what the CA asks for */
-#define BAD_NONCES_MAX	12 /* where every second is refused, 1 of 8192 fails */
-#define WAIT_MAX_SECS	60 /* Boulder's 500 says 60; what is longer is parked */
-#define PAUSED_SECS	86400 /* rateLimited without a time: once a day */
+#define FAILURES_MAX     4  /* 1 + 2 + 4 + 8 s, or what the CA asks for */
+#define BAD_NONCES_MAX   12 /* where every second is refused, 1 of 8192 fails */
+#define WAIT_MAX_SECS    60 /* Boulder's 500 says 60; what is longer is parked */
+#define PAUSED_SECS      86400 /* rateLimited without a time: once a day */
 #define POLL_FIRST_MSECS 100
-#define POLL_MAX_MSECS	10000
+#define POLL_MAX_MSECS   10000
 
 static bool
 may_fail_again(const struct attempt *a)
 {
 	return a->failures <
-	    (a->max_failures != 0 ? a->max_failures : FAILURES_MAX);
+	       (a->max_failures != 0 ? a->max_failures : FAILURES_MAX);
 }
 
 static unsigned
@@ -42,7 +42,8 @@ plan_bad_nonce(const struct attempt *a)
 	if (a->bad_nonces >= BAD_NONCES_MAX)
 		p.next = RETRY_GIVE_UP;
 	else if (a->bad_nonces >= 2)
-		p.delay_msecs = 50u << (a->bad_nonces < 6 ? a->bad_nonces - 2 : 4);
+		p.delay_msecs = 50u
+				<< (a->bad_nonces < 6 ? a->bad_nonces - 2 : 4);
 	return p;
 }
 
@@ -72,7 +73,7 @@ plan_trouble(const struct attempt *a)
 	else if (a->retry_after_secs > 0)
 		p.delay_msecs = (unsigned)a->retry_after_secs * 1000;
 	else if (refused && a->problem == PROBLEM_LIMIT &&
-	    a->retry_after_secs < 0)
+		 a->retry_after_secs < 0)
 		p.not_before_secs = PAUSED_SECS;
 	if (p.not_before_secs != 0 || !may_fail_again(a))
 		p.next = RETRY_GIVE_UP;
@@ -135,8 +136,8 @@ is_json(const struct https_response *r)
 	const char *type = https_header(r, "content-type");
 
 	return type != NULL &&
-	    (strncasecmp(type, "application/json", 16) == 0 ||
-		strncasecmp(type, "application/problem+json", 24) == 0);
+	       (strncasecmp(type, "application/json", 16) == 0 ||
+		   strncasecmp(type, "application/problem+json", 24) == 0);
 }
 
 static struct err *
@@ -144,11 +145,11 @@ redirect_err(const struct https_response *r)
 {
 	char where[300];
 
-	return err_advise(err_new("%s: status %ld: redirects to %s, which ACME "
-				  "does not allow",
-			      r->url, r->status,
-			      shown(r, "location", "nowhere", where,
-				  sizeof(where))),
+	return err_advise(
+	    err_new("%s: status %ld: redirects to %s, which ACME "
+		    "does not allow",
+		r->url, r->status,
+		shown(r, "location", "nowhere", where, sizeof(where))),
 	    "if this is the CA's directory, put its final URL into server");
 }
 
@@ -169,10 +170,11 @@ answer_err(const struct https_response *r, enum problem *kind)
 		    "document",
 	    r->url, r->status,
 	    shown(r, "content-type", "(none)", type, sizeof(type)));
-	return err_advise(e, r->status >= 500 ?
-		"the CA, or what stands before it, has trouble; try again "
-		"later" :
-		"see that server is the URL of an ACME directory");
+	return err_advise(
+	    e, r->status >= 500
+		   ? "the CA, or what stands before it, has trouble; try again "
+		     "later"
+		   : "see that server is the URL of an ACME directory");
 }
 
 struct err *

@@ -1,11 +1,11 @@
 /*
- * authz.c - the proof that the names are ours: authorizations, records,
+ * authz.c - the proof that the names are ours: authorizations and their
  * challenges, many at a time.
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
- * Input:    authorizations of a CA; published records from certd.
- * Promise:  records are asked for only for names of the job; a challenge is
- *           answered only when all name servers show the records.
+ * Input:    authorizations of a CA. Assume that it is hostile.
+ * Promise:  every authorization is for another name of the job; where one
+ *           fails, the user hears which and why.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,7 @@ count_pending(const struct job *job, bool unanswered)
 	for (size_t i = 0; i < job->n_authorizations; i++) {
 		const struct authorization *a = &job->authorizations[i];
 
-		n += unanswered ? needs_record(a) :
-				  a->status == PROOF_PENDING;
+		n += unanswered ? needs_record(a) : a->status == PROOF_PENDING;
 	}
 	return n;
 }
@@ -88,20 +87,42 @@ take_proof(struct authorization *a, const struct proof *p)
 		return err_new("%s: its token has changed", a->url);
 	/* Most CAs call a challenge pending while they are at work on it:
 	 * only where our answer may be lost it is given again. */
-	a->is_answered = p->answer != PROOF_PENDING ||
-	    (a->is_answered &&
-		!(a->is_unsure && a->answers < ANSWERS_MAX));
+	a->is_answered =
+	    p->answer != PROOF_PENDING ||
+	    (a->is_answered && !(a->is_unsure && a->answers < ANSWERS_MAX));
 	if ((e = text_replace(&a->challenge, p->challenge)) == NULL)
 		e = text_replace(&a->token, p->token);
 	return e;
 }
 
-/* No authorization says why the order is invalid. */
+/* One more name that failed: the user hears of all. */
+static void
+add_blame(struct job *job, struct err *e)
+{
+	struct err *all;
+
+	if (job->blame == NULL) {
+		job->blame = e;
+		return;
+	}
+	all = err_new("%s; %s", err_text(job->blame), err_text(e));
+	if (*err_advice(job->blame) != '\0')
+		all = err_advise(all, "%s", err_advice(job->blame));
+	err_free(job->blame);
+	err_free(e);
+	job->blame = all;
+}
+
+/* Why the order is invalid: its authorizations may know, or it does itself. */
 static struct err *
 order_failure(struct job *job)
 {
-	struct err *e = job->order_error;
+	struct err *e = job->blame;
 
+	job->blame = NULL;
+	if (e != NULL)
+		return e;
+	e = job->order_error;
 	job->order_error = NULL;
 	if (e == NULL)
 		e = err_advise(err_new("the CA made the order invalid and does "
@@ -127,20 +148,32 @@ all_read(struct job *job)
 	job_step(job, event);
 }
 
+static struct err *
+take_answer(struct authorization *authorization, const struct https_response *r)
+{
+	struct proof p;
+	struct err *e;
+
+	e = proof_parse(r->body, r->body_bytes, &authorization->job->names, &p);
+	if (e != NULL)
+		return answer_wrap(e, r);
+	e = take_proof(authorization, &p);
+	proof_clear(&p);
+	return e;
+}
+
 static void
 on_authorization(void *arg, struct answer *a)
 {
 	struct authorization *authorization = arg;
 	struct job *job = authorization->job;
-	struct proof p = { .root = NULL };
 	struct err *e = a->e;
 
-	if (e == NULL) {
-		e = proof_parse(a->response->body, a->response->body_bytes,
-		    &job->names, &p);
-		e = e != NULL ? answer_wrap(e, a->response) :
-				take_proof(authorization, &p);
-		proof_clear(&p);
+	if (e == NULL)
+		e = take_answer(authorization, a->response);
+	if (e != NULL && job->state == JS_BLAME) {
+		add_blame(job, e);
+		e = NULL;
 	}
 	if (e != NULL)
 		job_fail(job, e);
@@ -166,110 +199,6 @@ read_authorizations(struct job *job)
 		job->n_open++;
 	}
 	return job->n_open == 0 ? order_failure(job) : NULL;
-}
-
-/* ---- records ---- */
-
-static struct err *
-take_record(struct authorization *a, const struct msg_published *m)
-{
-	a->record = str_dup(m->record);
-	a->value = str_dup(m->value);
-	a->servers = calloc(m->servers.n + 1, sizeof(*a->servers));
-	if (a->record == NULL || a->value == NULL || a->servers == NULL)
-		return err_sys("record");
-	for (; a->n_servers < m->servers.n; a->n_servers++) {
-		a->servers[a->n_servers] = str_dup(m->servers.v[a->n_servers]);
-		if (a->servers[a->n_servers] == NULL)
-			return err_sys("record");
-	}
-	return NULL;
-}
-
-struct err *
-on_published(struct job *job, const struct msg *m)
-{
-	struct authorization *a = NULL;
-	struct err *e;
-
-	for (size_t i = 0; i < job->n_authorizations && a == NULL; i++)
-		if (job->authorizations[i].publish_id != 0 &&
-		    job->authorizations[i].publish_id == m->id)
-			a = &job->authorizations[i];
-	if (a == NULL)
-		return err_new("a record that was not asked for");
-	a->publish_id = 0;
-	if ((e = take_record(a, &m->published)) != NULL)
-		job_fail(job, e);
-	else if (--job->n_open == 0)
-		job_step(job, JE_PUBLISHED);
-	return NULL;
-}
-
-struct err *
-publish_records(struct job *job)
-{
-	struct msg m = { .type = MSG_publish };
-	char text[64];
-	struct err *e;
-
-	job->n_open = 0;
-	for (size_t i = 0; i < job->n_authorizations; i++) {
-		struct authorization *a = &job->authorizations[i];
-
-		if (a->status != PROOF_PENDING)
-			continue;
-		m.publish.name = *a->name;
-		m.publish.token = str_of(a->token);
-		if ((e = job_ask(job, &m, &a->publish_id)) != NULL)
-			return e;
-		job->n_open++;
-	}
-	snprintf(text, sizeof(text), "%zu of %zu names", job->n_open,
-	    job->names.n);
-	job_progress(job, text);
-	return NULL;
-}
-
-/* ---- name servers ---- */
-
-static void
-on_watched(void *arg, struct err *e)
-{
-	struct job *job = arg;
-
-	watch_free(job->watch);
-	job->watch = NULL;
-	if (e != NULL)
-		job_fail(job, e);
-	else
-		job_step(job, JE_PROPAGATED);
-}
-
-static void
-on_watch_progress(void *arg, const char *text)
-{
-	job_progress(arg, text);
-}
-
-struct err *
-watch_servers(struct job *job)
-{
-	static const struct watch_ops ops = { on_watched, on_watch_progress };
-	const struct watch_terms terms = { job->timeout_secs, job->settle_secs,
-		job->least_secs };
-	struct watch_record records[NAMES_MAX];
-	size_t n = 0;
-
-	for (size_t i = 0; i < job->n_authorizations; i++) {
-		const struct authorization *a = &job->authorizations[i];
-
-		if (a->status == PROOF_PENDING)
-			records[n++] = (struct watch_record){ a->record,
-				a->value, a->servers, a->n_servers };
-	}
-	return watch_start(job->worker, &terms, records, n, &ops, job,
-	    &job->watch);
 }
 
 /* ---- challenges ---- */

@@ -16,7 +16,7 @@
 
 /* Nothing has been begun yet, and somebody may be waiting at a terminal. */
 #define DIRECTORY_FAILURES_MAX 2
-#define DIRECTORY_AGE_MSECS (3600 * 1000) /* meta may change: terms, profiles */
+#define DIRECTORY_AGE_MSECS    (3600 * 1000) /* meta may change: terms, profiles */
 
 static struct err *start_reading(struct ca *ca);
 
@@ -30,7 +30,7 @@ static bool
 is_known(const struct ca *ca)
 {
 	return ca->read_at_msecs != 0 &&
-	    clock_msecs() - ca->read_at_msecs < DIRECTORY_AGE_MSECS;
+	       clock_msecs() - ca->read_at_msecs < DIRECTORY_AGE_MSECS;
 }
 
 /* Tells everybody who waits now; e (taken) is NULL when it is there. */
@@ -70,9 +70,8 @@ rest(struct ca *ca, unsigned msecs)
 {
 	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
 
-	return event_add(ca->timer, &tv) == -1 ?
-	    err_new("cannot set a timer") :
-	    NULL;
+	return event_add(ca->timer, &tv) == -1 ? err_new("cannot set a timer")
+					       : NULL;
 }
 
 /* Tries again where that may help; otherwise everybody fails. */
@@ -84,8 +83,8 @@ failed(struct ca *ca, const struct attempt *a, struct err *e)
 
 	if (plan.next == RETRY_AGAIN && !TAILQ_EMPTY(&ca->waiting)) {
 		ca->failures++;
-		log_info("once more in %u ms: %s", plan.delay_msecs,
-		    err_text(e));
+		log_info(
+		    "once more in %u ms: %s", plan.delay_msecs, err_text(e));
 		if ((why = rest(ca, jitter(plan.delay_msecs))) == NULL) {
 			err_free(e);
 			return;
@@ -102,9 +101,11 @@ static void
 on_directory(void *arg, const struct https_response *r, struct err *e)
 {
 	struct ca *ca = arg;
-	struct attempt a = { .repeatable = true, .failures = ca->failures,
+	struct attempt a = { .repeatable = true,
+		.failures = ca->failures,
 		.max_failures = DIRECTORY_FAILURES_MAX,
-		.error = err_errno(e), .retry_after_secs = -1 };
+		.error = err_errno(e),
+		.retry_after_secs = -1 };
 
 	ca->call = NULL;
 	if (e != NULL) {
@@ -130,8 +131,9 @@ on_directory(void *arg, const struct https_response *r, struct err *e)
 static struct err *
 start_reading(struct ca *ca)
 {
-	struct https_request q = { .method = "GET", .url = ca->url,
-		.max_bytes = CA_JSON_MAX_BYTES };
+	struct https_request q = {
+		.method = "GET", .url = ca->url, .max_bytes = CA_JSON_MAX_BYTES
+	};
 
 	return https_start(ca->worker->https, &q, on_directory, ca, &ca->call);
 }

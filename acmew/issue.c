@@ -11,12 +11,13 @@
 
 #include "acmew.h"
 
-#define FINALIZES_MAX	4
-#define DOUBT_POLLS	8	/* then the authorizations are looked at, too:
+#define FINALIZES_MAX 4
+#define DOUBT_POLLS                                                            \
+	8                     /* then the authorizations are looked at, too:
 				 * some CAs update the order only by then */
-#define UNSURE_POLLS	3	/* the same, where an answer may be lost */
-#define CHAIN_MAX_BYTES 65536	/* the bound of the message */
-#define PEM_TYPE	"application/pem-certificate-chain"
+#define UNSURE_POLLS    3     /* the same, where an answer may be lost */
+#define CHAIN_MAX_BYTES 65536 /* the bound of the message */
+#define PEM_TYPE        "application/pem-certificate-chain"
 
 /* ---- looking at the order ---- */
 
@@ -61,8 +62,8 @@ on_order(void *arg, struct answer *a)
 struct err *
 poll_order(struct job *job)
 {
-	return request_start(job, VERB_GET, job->order, CA_JSON_MAX_BYTES,
-	    on_order, job);
+	return request_start(
+	    job, VERB_GET, job->order, CA_JSON_MAX_BYTES, on_order, job);
 }
 
 /* ---- finalize ---- */
@@ -135,8 +136,8 @@ on_chain(void *arg, struct answer *a)
 struct err *
 download_chain(struct job *job)
 {
-	return request_start(job, VERB_GET, job->certificate, CHAIN_MAX_BYTES,
-	    on_chain, job);
+	return request_start(
+	    job, VERB_GET, job->certificate, CHAIN_MAX_BYTES, on_chain, job);
 }
 
 struct err *

@@ -13,7 +13,7 @@
 #include "acmew.h"
 #include "log.h"
 
-#define FAILED_TEXT_MAX	  4096 /* the bounds of messages.def */
+#define FAILED_TEXT_MAX   4096 /* the bounds of messages.def */
 #define FAILED_ADVICE_MAX 1024
 #define PROGRESS_TEXT_MAX 1024
 
@@ -78,8 +78,8 @@ fill_job(struct job *job, const struct msg_job_issue *m)
 struct err *
 job_new(struct worker *w, const struct msg_job_issue *m, struct job **out)
 {
-	struct timeval limit = {
-		.tv_sec = job_states[JS_DIRECTORY].limit_secs };
+	struct timeval limit = { .tv_sec =
+				     job_states[JS_DIRECTORY].limit_secs };
 	struct job *job = calloc(1, sizeof(*job));
 	struct err *e;
 
@@ -135,6 +135,7 @@ job_free(struct job *job)
 		event_free(job->deadline);
 	err_free(job->failure);
 	err_free(job->order_error);
+	err_free(job->blame);
 	free((void *)(uintptr_t)job->names.v);
 	free(job->preferred_chain);
 	free(job->order);
@@ -160,9 +161,8 @@ job_wake(struct job *job, unsigned msecs)
 {
 	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
 
-	return event_add(job->timer, &tv) == -1 ?
-	    err_new("cannot set a timer") :
-	    NULL;
+	return event_add(job->timer, &tv) == -1 ? err_new("cannot set a timer")
+						: NULL;
 }
 
 /* ---- what certd hears ---- */
@@ -186,8 +186,8 @@ job_ask(struct job *job, struct msg *m, uint32_t *id)
 static void
 tell(struct job *job, struct msg *m)
 {
-	log_err(LOG_LEVEL_WARN, err_wrap(job_ask(job, m, NULL), "job %u",
-				    job->number));
+	log_err(LOG_LEVEL_WARN,
+	    err_wrap(job_ask(job, m, NULL), "job %u", job->number));
 }
 
 void
@@ -229,9 +229,8 @@ report_late(struct job *job)
 	const char *url = job->order == NULL ? job->ca->url : job->order;
 
 	err_free(job->failure);
-	job->failure = err_advise(
-	    err_new("%s: not done after %u s", url,
-		job_states[job->state].limit_secs),
+	job->failure = err_advise(err_new("%s: not done after %u s", url,
+				      job_states[job->state].limit_secs),
 	    "the CA, or certd, is slow; try again later");
 	return report_failure(job);
 }

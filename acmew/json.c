@@ -46,8 +46,8 @@ json_read(const char *text, size_t n, json_t **out)
 		return err_new("JSON of %zu bytes, over the limit of %d", n,
 		    CA_JSON_MAX_BYTES);
 	if (is_too_deep(text, n))
-		return err_new("JSON nested over %d levels deep",
-		    CA_JSON_MAX_DEPTH);
+		return err_new(
+		    "JSON nested over %d levels deep", CA_JSON_MAX_DEPTH);
 	root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
 	if (root == NULL)
 		return err_new("no JSON: line %d: %s", why.line, why.text);
@@ -72,8 +72,8 @@ check_text(const json_t *value, const char *key, size_t max, const char **out)
 		return err_new("\"%s\" is no text", key);
 	n = json_string_length(value);
 	if (n == 0 || n > max)
-		return err_new("\"%s\" has %zu bytes; 1 to %zu are allowed",
-		    key, n, max);
+		return err_new(
+		    "\"%s\" has %zu bytes; 1 to %zu are allowed", key, n, max);
 	*out = json_string_value(value);
 	return NULL;
 }

@@ -14,7 +14,7 @@
 
 #define AGE_MSECS   60000
 #define ENTRIES_MAX 2048
-#define BUCKETS	    256 /* a power of two */
+#define BUCKETS     256 /* a power of two */
 #define VALUES_MAX  64
 
 LIST_HEAD(lookup_list, lookup);
@@ -26,25 +26,25 @@ struct entry {
 	struct lookups *of;
 	char *name;
 	enum dns_type type;
-	struct dns_query *query;    /* NULL: answered */
+	struct dns_query *query; /* NULL: answered */
 	uint64_t got_msecs;
 	struct dns_answer answer;
-	char **values;		    /* those of answer; NULL at the end */
+	char **values;              /* those of answer; NULL at the end */
 	struct lookup_list waiting; /* with one of them it is not dropped */
 };
 
 struct lookup {
 	LIST_ENTRY(lookup) of_list;
 	struct entry *entry;
-	struct event *soon;	    /* where the answer was known already */
+	struct event *soon; /* where the answer was known already */
 	dns_done *done;
 	void *arg;
 };
 
 struct lookups {
 	struct worker *worker;
-	LIST_HEAD(, entry) buckets[BUCKETS];
-	TAILQ_HEAD(, entry) ages;   /* the oldest first */
+	LIST_HEAD(entry_list, entry) buckets[BUCKETS];
+	TAILQ_HEAD(entry_queue, entry) ages; /* the oldest first */
 	size_t n;
 };
 
@@ -63,10 +63,12 @@ bucket_of(const char *name, enum dns_type type)
 static void
 drop_entry(struct entry *t)
 {
-	struct lookup *l;
+	struct lookup *l, *next;
 
-	while ((l = LIST_FIRST(&t->waiting)) != NULL)
+	for (l = LIST_FIRST(&t->waiting); l != NULL; l = next) {
+		next = LIST_NEXT(l, of_list);
 		lookup_cancel(l);
+	}
 	dns_cancel(t->query);
 	LIST_REMOVE(t, of_bucket);
 	TAILQ_REMOVE(&t->of->ages, t, of_age);
@@ -138,7 +140,7 @@ is_worth_keeping(const struct entry *t, const struct dns_answer *a)
 	    a->n_values > VALUES_MAX)
 		return false;
 	return t->type == DNS_A || t->type == DNS_AAAA ||
-	    (t->type == DNS_NS && a->n_values > 0);
+	       (t->type == DNS_NS && a->n_values > 0);
 }
 
 static bool
@@ -265,11 +267,13 @@ lookups_new(struct worker *w, struct lookups **out)
 void
 lookups_free(struct lookups *ls)
 {
-	struct entry *t;
+	struct entry *t, *next;
 
 	if (ls == NULL)
 		return;
-	while ((t = TAILQ_FIRST(&ls->ages)) != NULL)
+	for (t = TAILQ_FIRST(&ls->ages); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, of_age);
 		drop_entry(t);
+	}
 	free(ls);
 }

@@ -21,8 +21,8 @@
 #include "acmew.h"
 #include "log.h"
 
-#define USAGE "usage: acmew [--config FILE] [--socket PATH] [--version]\n"
-#define CONNECT_TRIES	   100 /* certd may still be starting: 10 s */
+#define USAGE               "usage: acmew [--config FILE] [--socket PATH] [--version]\n"
+#define CONNECT_TRIES       100 /* certd may still be starting: 10 s */
 #define CONNECT_PAUSE_NSECS 100000000L
 
 struct process {
@@ -67,8 +67,8 @@ connect_certd(struct process *p)
 	for (int i = 0; i < CONNECT_TRIES; i++) {
 		if ((p->certd = try_connect(&to)) != -1)
 			return NULL;
-		if (errno != ENOENT && errno != ECONNREFUSED)
-			break;
+		if (errno != ENOENT)
+			break; /* refused: certd was here, and has left */
 		nanosleep(&pause, NULL);
 	}
 	return err_advise(err_sys("connect to certd at %s", to.sun_path),
@@ -85,13 +85,12 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(p->worker.base);
 }
 
+/* Not before worker.sock is connected: until then a signal ends us at once. */
 static struct err *
-make_loop(struct process *p)
+wait_for_signals(struct process *p)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = p->worker.base;
 
-	if ((p->worker.base = base) == NULL)
-		return err_new("cannot make an event loop");
 	p->sigterm = evsignal_new(base, SIGTERM, on_signal, p);
 	p->sigint = evsignal_new(base, SIGINT, on_signal, p);
 	if (p->sigterm == NULL || p->sigint == NULL ||
@@ -108,18 +107,20 @@ prepare(struct process *p)
 	struct worker *w = &p->worker;
 	struct err *e;
 
+	if ((w->base = event_base_new()) == NULL)
+		return err_new("cannot make an event loop");
 	json_object_seed(0); /* otherwise done later, from /dev/urandom */
 	if ((e = config_load(p->config_file, false, &p->config)) != NULL ||
 	    (e = https_read_ca(p->config->acme_ca, &p->ca_pem, &p->ca_bytes)) !=
 		NULL ||
-	    (e = make_loop(p)) != NULL ||
 	    (e = dns_new(w->base, p->config->resolver, &w->dns)) != NULL ||
 	    (e = https_new(w->base, w->dns, p->ca_pem, p->ca_bytes,
 		 "acmew/" VERSION " (certd)", &w->https)) != NULL ||
 	    (e = lookups_new(w, &w->lookups)) != NULL)
 		return e;
 	w->capacity = p->config->max_orders;
-	return connect_certd(p);
+	e = connect_certd(p);
+	return e != NULL ? e : wait_for_signals(p);
 }
 
 static struct err *
@@ -132,9 +133,8 @@ run(struct process *p)
 		return err_advise(err_new("acmew must not run as root"),
 		    "let certd (--spawn) or the service manager start it as "
 		    "the worker-user");
-	if ((e = prepare(p)) != NULL ||
-	    (e = sandbox_enter(&worker_jail, NULL, p->config->jail_kill)) !=
-		NULL)
+	if ((e = prepare(p)) != NULL || (e = sandbox_enter(&worker_jail, NULL,
+					     p->config->jail_kill)) != NULL)
 		return e;
 	fd = p->certd;
 	p->certd = -1;

@@ -15,11 +15,13 @@
 #include "acmew.h"
 #include "log.h"
 
-#define POOL_MAX	 256
-#define POOL_AGE_MSECS	 (5 * 60 * 1000) /* older ones are refused by many */
-#define SENT_MAX	 128 /* signed requests at once: HTTP/2 servers allow
+#define POOL_MAX       256
+#define POOL_AGE_MSECS (5 * 60 * 1000) /* older ones are refused by many */
+#define SENT_MAX                                                               \
+	128                  /* signed requests at once: HTTP/2 servers allow
 			      * 100 to 250 streams a connection */
-#define HEADS_MAX	 8   /* Let's Encrypt: a burst of 10 newNonce */
+#define HEADS_MAX        8   /* Let's Encrypt: a burst of 10 newNonce */
+#define SPARE            16  /* nonces under way beyond one a job */
 #define IMPATIENCE_MSECS 500 /* then answers under way count no more */
 
 struct nonce {
@@ -31,19 +33,19 @@ struct nonces {
 	struct ca *ca;
 	struct nonce pool[POOL_MAX]; /* oldest first */
 	size_t n;
-	TAILQ_HEAD(, request) waiting;
+	TAILQ_HEAD(request_queue, request) waiting;
 	size_t n_waiting;
-	size_t n_sent;		     /* signed requests under way */
+	size_t n_sent; /* signed requests under way */
 	struct head {
 		struct nonces *of;
 		struct https_call *call;
 	} heads[HEADS_MAX];
 	size_t n_heads;
 	unsigned failures;
-	struct event *serve;	     /* from the event loop, so that nobody
+	struct event *serve; /* from the event loop, so that nobody
 				      * who keeps a nonce finds a job gone */
 	struct event *impatience;
-	struct event *rest;	     /* no newNonce until then */
+	struct event *rest; /* no newNonce until then */
 };
 
 static void start_heads(struct nonces *n, size_t want);
@@ -73,9 +75,9 @@ nonce_of(const struct https_response *r)
 	const char *text = https_header(r, "replay-nonce");
 	size_t n = text == NULL ? 0 : strlen(text);
 
-	return n == 0 || n > NONCE_MAX_BYTES || !text_is_base64url(text, n) ?
-	    NULL :
-	    text;
+	return n == 0 || n > NONCE_MAX_BYTES || !text_is_base64url(text, n)
+		   ? NULL
+		   : text;
 }
 
 void
@@ -115,7 +117,7 @@ hand_out(struct nonces *n)
 	char *nonce;
 
 	while (n->n_waiting > 0 && n->n_sent < SENT_MAX &&
-	    (nonce = take(n)) != NULL) {
+	       (nonce = take(n)) != NULL) {
 		r = TAILQ_FIRST(&n->waiting);
 		nonce_leave(n, r);
 		if ((e = request_sign(r, nonce)) != NULL)
@@ -133,19 +135,23 @@ is_resting(const struct nonces *n)
 static void
 on_serve(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval patience = {
-		.tv_usec = IMPATIENCE_MSECS * 1000 };
+	static const struct timeval patience = { .tv_usec =
+						     IMPATIENCE_MSECS * 1000 };
 	struct nonces *n = arg;
+	size_t most;
 
 	(void)fd;
 	(void)what;
 	hand_out(n);
 	if (n->n_waiting == 0 || n->n > 0 || is_resting(n))
 		return;
-	/* Every answer under way brings one; each HEAD costs the CA more than
-	 * the moment costs us. */
-	if (n->n_waiting > n->n_sent)
-		start_heads(n, n->n_waiting - n->n_sent);
+	/* Every answer under way brings one, so newNonce is for those who
+	 * would wait for a second; and not for an order of 100 names to have
+	 * 100 of them. */
+	most = n->ca->worker->n_jobs + SPARE;
+	if (n->n_waiting > n->n_sent && most > n->n_sent)
+		start_heads(n, n->n_waiting < most ? n->n_waiting - n->n_sent
+						   : most - n->n_sent);
 	if (!event_pending(n->impatience, EV_TIMEOUT, NULL))
 		event_add(n->impatience, &patience);
 }
@@ -247,8 +253,10 @@ on_head(void *arg, const struct https_response *r, struct err *e)
 {
 	struct head *head = arg;
 	struct nonces *n = head->of;
-	struct attempt a = { .repeatable = true, .failures = n->failures,
-		.retry_after_secs = -1, .error = err_errno(e) };
+	struct attempt a = { .repeatable = true,
+		.failures = n->failures,
+		.retry_after_secs = -1,
+		.error = err_errno(e) };
 
 	head->call = NULL;
 	n->n_heads--;
@@ -263,8 +271,8 @@ on_head(void *arg, const struct https_response *r, struct err *e)
 		a.retry_after_secs = https_retry_after(r, RETRY_AFTER_MAX_SECS);
 		if (r->status >= 200 && r->status <= 299) {
 			a.status = 1; /* of no class: given up */
-			e = err_new("%s: no fit Replay-Nonce in the answer",
-			    r->url);
+			e = err_new(
+			    "%s: no fit Replay-Nonce in the answer", r->url);
 		} else
 			e = answer_err(r, &a.problem);
 	}
@@ -274,7 +282,8 @@ on_head(void *arg, const struct https_response *r, struct err *e)
 static struct err *
 start_head(struct nonces *n)
 {
-	struct https_request q = { .method = "HEAD", .max_bytes = 4096,
+	struct https_request q = { .method = "HEAD",
+		.max_bytes = 4096,
 		.url = n->ca->directory.new_nonce };
 	struct head *head = n->heads;
 	struct err *e;

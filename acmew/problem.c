@@ -11,10 +11,10 @@
 #include "buf.h"
 #include "resources.h"
 
-#define PREFIX		 "urn:ietf:params:acme:error:"
-#define LINE_MAX_BYTES	 3072 /* a "failed" message takes 4096 */
+#define PREFIX           "urn:ietf:params:acme:error:"
+#define LINE_MAX_BYTES   3072 /* a "failed" message takes 4096 */
 #define DETAIL_MAX_BYTES 700
-#define SUB_MAX		 10
+#define SUB_MAX          10
 
 struct problem_row {
 	const char *word;

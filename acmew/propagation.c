@@ -16,8 +16,8 @@
 #include "propagation.h"
 
 #define PROGRESS_PAUSE_MSECS 500
-#define COMPLAINTS_MAX	     8
-#define TEXT_MAX_BYTES	     3072
+#define COMPLAINTS_MAX       8
+#define TEXT_MAX_BYTES       3072
 
 bool
 watch_is_patient(const struct watch *w)
@@ -84,7 +84,7 @@ settle_msecs(const struct watch *w)
 }
 
 static void
-settle(struct watch *w)
+begin_settling(struct watch *w)
 {
 	unsigned msecs = settle_msecs(w);
 	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
@@ -107,7 +107,7 @@ watch_changed(struct watch *w)
 	char text[128];
 
 	if (is_all_good(w)) {
-		settle(w);
+		begin_settling(w);
 		return;
 	}
 	count(w, &good, &all);
@@ -146,8 +146,8 @@ complain(struct buf *b, const struct watched *d, size_t which)
 		err_free(buf_addf(b, "lacks %s \"%s\"",
 		    d->names[d->n_names - 1], d->values[s->missing]));
 	else if (p->showing == SHOWS_ALL)
-		err_free(buf_addf(b, "shows %s only now and then",
-		    d->names[d->n_names - 1]));
+		err_free(buf_addf(
+		    b, "shows %s only now and then", d->names[d->n_names - 1]));
 	else
 		err_free(buf_addf(b, "does not tell of %s: %s",
 		    d->names[d->n_names - 1],
@@ -168,8 +168,9 @@ complain_all(struct buf *b, const struct watch *w)
 		if (d->trouble != NULL)
 			err_free(buf_addf(b, "; %s", err_text(d->trouble)));
 		else if (d->n_spots == 0)
-			err_free(buf_addf(b, "; the name servers of %s were "
-					     "not found in time",
+			err_free(buf_addf(b,
+			    "; the name servers of %s were "
+			    "not found in time",
 			    d->record));
 		for (size_t j = 0; j < d->n_spots; j++) {
 			if (said == COMPLAINTS_MAX)
@@ -247,9 +248,9 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	complain_all(b, w);
-	e = advise(w,
-	    err_new("after %u s not all name servers show all records%s",
-		w->terms.timeout_secs, buf_data(b)));
+	e = advise(
+	    w, err_new("after %u s not all name servers show all records%s",
+		   w->terms.timeout_secs, buf_data(b)));
 	buf_free(b);
 	finish(w, e);
 }

@@ -52,8 +52,8 @@ wait_a_while(struct request *r, unsigned msecs)
 {
 	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
 
-	return event_add(r->timer, &tv) == -1 ? err_new("cannot set a timer") :
-						NULL;
+	return event_add(r->timer, &tv) == -1 ? err_new("cannot set a timer")
+					      : NULL;
 }
 
 /* ---- the answer ---- */
@@ -99,8 +99,10 @@ on_answer(void *arg, const struct https_response *response, struct err *e)
 	struct request *r = arg;
 	struct answer a = { .response = response, .e = e };
 	struct attempt attempt = { .repeatable = is_repeatable[r->verb],
-		.failures = r->failures, .bad_nonces = r->bad_nonces,
-		.error = err_errno(e), .retry_after_secs = -1 };
+		.failures = r->failures,
+		.bad_nonces = r->bad_nonces,
+		.error = err_errno(e),
+		.retry_after_secs = -1 };
 	struct plan plan;
 
 	r->call = NULL;
@@ -125,8 +127,10 @@ on_answer(void *arg, const struct https_response *response, struct err *e)
 		r->bad_nonces++;
 	else
 		r->failures++;
-	log_info("job %u: once more in %u ms: %s", r->job->number,
-	    plan.delay_msecs, err_text(a.e));
+	log_line(
+	    a.problem == PROBLEM_BAD_NONCE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+	    "job %u: once more in %u ms: %s", r->job->number, plan.delay_msecs,
+	    err_text(a.e));
 	err_free(a.e);
 	if ((e = wait_a_while(r, jitter(plan.delay_msecs))) != NULL)
 		request_fail(r, e);
@@ -141,12 +145,14 @@ on_signed(struct job *job, const struct msg *m)
 		{ "content-type", "application/jose+json" },
 		{ "accept-language", "en" },
 	};
-	struct https_request q = { .method = "POST", .headers = headers,
-		.n_headers = 2 };
+	struct https_request q = {
+		.method = "POST", .headers = headers, .n_headers = 2
+	};
 	struct request *r;
 	struct err *e;
 
-	LIST_FOREACH(r, &job->requests, of_job)
+	for (r = LIST_FIRST(&job->requests); r != NULL;
+	     r = LIST_NEXT(r, of_job))
 		if (r->sign_id != 0 && r->sign_id == m->id)
 			break;
 	if (r == NULL)

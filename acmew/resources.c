@@ -107,8 +107,8 @@ find_name(const struct strs *names, const char *text, bool wildcard)
 
 /* The name that an identifier object stands for. */
 static struct err *
-identifier_of(const json_t *id, const struct strs *names, bool wildcard,
-    size_t *out)
+identifier_of(
+    const json_t *id, const struct strs *names, bool wildcard, size_t *out)
 {
 	const char *type, *value;
 	char shown[260];
@@ -121,8 +121,8 @@ identifier_of(const json_t *id, const struct strs *names, bool wildcard,
 		wildcard = true;
 		value += 2;
 	}
-	*out = strcmp(type, "dns") == 0 ? find_name(names, value, wildcard) :
-					  names->n;
+	*out = strcmp(type, "dns") == 0 ? find_name(names, value, wildcard)
+					: names->n;
 	if (*out < names->n)
 		return NULL;
 	text_escape(shown, sizeof(shown), value, strlen(value));
@@ -142,8 +142,8 @@ check_identifiers(const json_t *list, const struct strs *names)
 		return err_new("%zu identifiers where %zu were asked for",
 		    json_array_size(list), names->n);
 	for (size_t i = 0; i < names->n; i++) {
-		e = identifier_of(json_array_get(list, i), names, false,
-		    &which);
+		e = identifier_of(
+		    json_array_get(list, i), names, false, &which);
 		if (e != NULL)
 			return e;
 		if (seen[which])
@@ -160,8 +160,8 @@ read_authorizations(const json_t *list, struct order *o)
 	struct err *e;
 
 	if (n == 0 || n > NAMES_MAX)
-		return err_new("%zu authorizations; 1 to %d are allowed", n,
-		    NAMES_MAX);
+		return err_new(
+		    "%zu authorizations; 1 to %d are allowed", n, NAMES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		e = json_check_url(json_array_get(list, i), "authorizations",
 		    &o->authorizations[i]);
@@ -185,10 +185,10 @@ read_order(struct order *o, const struct strs *names)
 	o->error = json_object_get(o->root, "error");
 	if (!json_is_object(o->error))
 		o->error = NULL;
-	if ((e = check_identifiers(json_object_get(o->root, "identifiers"),
-		 names)) != NULL ||
-	    (e = read_authorizations(json_object_get(o->root, "authorizations"),
-		 o)) != NULL ||
+	if ((e = check_identifiers(
+		 json_object_get(o->root, "identifiers"), names)) != NULL ||
+	    (e = read_authorizations(
+		 json_object_get(o->root, "authorizations"), o)) != NULL ||
 	    (e = json_url(o->root, "finalize", &o->finalize)) != NULL)
 		return e;
 	if (o->status == ORDER_VALID)
@@ -197,8 +197,8 @@ read_order(struct order *o, const struct strs *names)
 }
 
 struct err *
-order_parse(const char *text, size_t n, const struct strs *names,
-    struct order *out)
+order_parse(
+    const char *text, size_t n, const struct strs *names, struct order *out)
 {
 	struct err *e;
 
@@ -225,8 +225,8 @@ read_challenge(const json_t *challenge, struct proof *p)
 	int status;
 
 	if ((e = json_url(challenge, "url", &p->challenge)) != NULL ||
-	    (e = json_text(challenge, "token", CA_TOKEN_MAX_BYTES,
-		 &p->token)) != NULL ||
+	    (e = json_text(
+		 challenge, "token", CA_TOKEN_MAX_BYTES, &p->token)) != NULL ||
 	    (e = status_of(challenge, proof_words, &status)) != NULL)
 		return e;
 	p->answer = (enum proof_status)status;
@@ -281,14 +281,14 @@ read_proof(struct proof *p, const struct strs *names)
 	if ((e = identifier_of(json_object_get(p->root, "identifier"), names,
 		 wildcard, &p->name)) != NULL)
 		return e;
-	return err_wrap(read_challenges(json_object_get(p->root, "challenges"),
-			    p),
-	    "%.*s", (int)names->v[p->name].n, names->v[p->name].p);
+	return err_wrap(
+	    read_challenges(json_object_get(p->root, "challenges"), p), "%.*s",
+	    (int)names->v[p->name].n, names->v[p->name].p);
 }
 
 struct err *
-proof_parse(const char *text, size_t n, const struct strs *names,
-    struct proof *out)
+proof_parse(
+    const char *text, size_t n, const struct strs *names, struct proof *out)
 {
 	struct err *e;
 

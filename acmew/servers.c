@@ -24,11 +24,11 @@ struct address_ask {
 
 struct finding {
 	struct lookups *lookups;
-	char *from;		/* the name whose SOA is asked for now */
-	char *const *extra;	/* borrowed */
+	char *from;         /* the name whose SOA is asked for now */
+	char *const *extra; /* borrowed */
 	size_t n_extra;
 	struct server_list *list;
-	struct lookup *lookup;	/* SOA, then NS */
+	struct lookup *lookup; /* SOA, then NS */
 	struct address_ask asks[2 * SERVER_NAMES_MAX];
 	size_t n_open;
 	finding_done *done;
@@ -84,10 +84,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 
 	ask->lookup = NULL;
 	for (size_t i = 0; i < a->n_values && a->outcome == DNS_OK &&
-	     s->n_addresses < SERVER_ADDRESSES_MAX;
+			   s->n_addresses < SERVER_ADDRESSES_MAX;
 	     i++)
-		if (dns_server_parse(a->values[i],
-			&s->addresses[s->n_addresses]))
+		if (dns_server_parse(
+			a->values[i], &s->addresses[s->n_addresses]))
 			s->n_addresses++;
 	if (--f->n_open == 0)
 		finish(f, NULL);
@@ -160,10 +160,9 @@ on_servers(void *arg, const struct dns_answer *a)
 		add_server(f->list, a->values[i]);
 	add_extra(f);
 	if (f->list->n_servers == 0) {
-		finish(f,
-		    err_new("no name servers of %s: %s", f->list->zone,
-			a->outcome == DNS_OK ? "the resolver knows none" :
-					       a->problem));
+		finish(f, err_new("no name servers of %s: %s", f->list->zone,
+			      a->outcome == DNS_OK ? "the resolver knows none"
+						   : a->problem));
 		return;
 	}
 	if ((e = ask_addresses(f)) != NULL)
@@ -180,7 +179,7 @@ is_at_or_above(const char *zone, const char *name)
 	size_t n = strlen(name), z = strlen(zone);
 
 	return z > 0 && z <= n && strcmp(name + n - z, zone) == 0 &&
-	    (z == n || name[n - z - 1] == '.');
+	       (z == n || name[n - z - 1] == '.');
 }
 
 /* The zone that an answer to SOA tells of, or NULL. An alias tells nothing of
@@ -201,8 +200,8 @@ take_zone(struct finding *f, const char *zone)
 {
 	if ((f->list->zone = strdup(zone)) == NULL)
 		return err_sys("zone");
-	f->lookup = lookup_ask(f->lookups, f->list->zone, DNS_NS, on_servers,
-	    f);
+	f->lookup =
+	    lookup_ask(f->lookups, f->list->zone, DNS_NS, on_servers, f);
 	return f->lookup == NULL ? err_new("out of memory") : NULL;
 }
 

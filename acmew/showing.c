@@ -21,8 +21,8 @@ has_value(const struct dns_answer *a, const char *value)
 }
 
 enum showing
-showing_of(const struct dns_answer *a, char *const *values, size_t n,
-    size_t *missing)
+showing_of(
+    const struct dns_answer *a, char *const *values, size_t n, size_t *missing)
 {
 	*missing = 0;
 	if (a->outcome == DNS_TIMEOUT)
@@ -61,15 +61,15 @@ place_counts(const struct place *p, size_t n, size_t which)
 	if (place->showing == SHOWS_UNREACHABLE)
 		return false;
 	return place->showing != SHOWS_SILENT ||
-	    family_is_there(p, n, place->family);
+	       family_is_there(p, n, place->family);
 }
 
 /* One name server: does it agree, or may it be left out? Its places that keep
  * silent or talk nonsense matter only while there is patience: a resolver of
  * the CA gets nothing from them either. */
 static bool
-server_agrees(const struct place *p, size_t n, size_t server, bool patient,
-    bool *spoke)
+server_agrees(
+    const struct place *p, size_t n, size_t server, bool patient, bool *spoke)
 {
 	bool good = false;
 
@@ -79,8 +79,8 @@ server_agrees(const struct place *p, size_t n, size_t server, bool patient,
 		if (p[i].showing == SHOWS_ALL && p[i].streak >= STREAK_ENOUGH)
 			good = true;
 		else if (p[i].showing == SHOWS_ALL ||
-		    p[i].showing == SHOWS_LACK ||
-		    p[i].showing == SHOWS_UNKNOWN || patient)
+			 p[i].showing == SHOWS_LACK ||
+			 p[i].showing == SHOWS_UNKNOWN || patient)
 			return false;
 	}
 	*spoke = *spoke || good;

@@ -164,8 +164,7 @@ follow(struct watched *d, const char *target)
 	if (e == NULL && d->n_names == ALIASES_MAX)
 		e = err_new("%s is an alias (CNAME) of an alias, over %d deep",
 		    d->record, ALIASES_MAX);
-	if (e == NULL &&
-	    (d->names[d->n_names] = strdup(target)) == NULL)
+	if (e == NULL && (d->names[d->n_names] = strdup(target)) == NULL)
 		e = err_sys("alias");
 	if (e != NULL) {
 		watch_fail(d->watch,
@@ -227,12 +226,11 @@ note(struct spot *s, const struct dns_answer *a)
 {
 	struct place *p = &s->of->places[s->which];
 
-	p->showing = showing_of(a, s->of->values, s->of->n_values,
-	    &s->missing);
+	p->showing = showing_of(a, s->of->values, s->of->n_values, &s->missing);
 	p->streak = p->showing == SHOWS_ALL ? p->streak + 1 : 0;
 	s->is_referral = p->showing == SHOWS_MUTE && a->outcome != DNS_SERVER;
-	text_escape(s->problem, sizeof(s->problem), a->problem,
-	    strlen(a->problem));
+	text_escape(
+	    s->problem, sizeof(s->problem), a->problem, strlen(a->problem));
 	if (s->is_referral)
 		snprintf(s->problem, sizeof(s->problem),
 		    "it answers without authority");
@@ -274,8 +272,8 @@ ask_spot(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	s->query = dns_ask_server(d->watch->worker->dns, s->at, asked_name(d),
-	    DNS_TXT, on_txt, s);
+	s->query = dns_ask_server(
+	    d->watch->worker->dns, s->at, asked_name(d), DNS_TXT, on_txt, s);
 	if (s->query == NULL)
 		watch_fail(d->watch, err_new("out of memory"));
 }

@@ -11,7 +11,8 @@
 #include "acmew.h"
 #include "log.h"
 
-#define QUEUE_MAX_BYTES (32u * 1024 * 1024) /* 64 jobs, a chain each, and room */
+#define QUEUE_MAX_BYTES                                                        \
+	(32u * 1024 * 1024) /* 64 jobs, a chain each, and room */
 
 static struct job *
 find_job(struct worker *w, uint32_t number)
@@ -54,10 +55,9 @@ on_job_issue(struct worker *w, const struct msg *m)
 		    err_new("the worker has %u jobs already", w->n_jobs));
 	if ((e = job_new(w, issue, &job)) != NULL)
 		return refuse_job(w, issue->job, e);
-	log_info("job %u: %.*s%s at %.*s", job->number,
-	    (int)job->names.v[0].n, job->names.v[0].p,
-	    job->names.n > 1 ? " and others" : "", (int)issue->directory.n,
-	    issue->directory.p);
+	log_info("job %u: %.*s%s at %.*s", job->number, (int)job->names.v[0].n,
+	    job->names.v[0].p, job->names.n > 1 ? " and others" : "",
+	    (int)issue->directory.n, issue->directory.p);
 	job_step(job, JE_START);
 	return NULL;
 }

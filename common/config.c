@@ -29,6 +29,7 @@
 struct draft {
 	struct config c; /* first: config_free() frees it all */
 	char *jail, *key_type, *elliptic_curve, *rsa_key_size;
+	bool staging; /* cli.ini */
 };
 
 #define FIELD(name) offsetof(struct draft, name)
@@ -91,6 +92,8 @@ static const struct config_key keys[] = {
  * preconfigured-renewal. */
 static const struct config_key cli_keys[] = {
 	CLI("server", T_URL, c.server),
+	CLI("staging", T_BOOL, staging),
+	CLI("test-cert", T_BOOL, staging),
 	CLI("email", T_EMAIL, c.email),
 	CLI("agree-tos", T_BOOL, c.agree_tos),
 	CLI("dns-cloudflare-credentials", T_HOME_PATH, c.credentials),
@@ -336,6 +339,11 @@ finish(const struct loader *l)
 	d->c.store_group_set = is_set(l, FIELD(c.store_group));
 	d->c.idle_set = is_set(l, FIELD(c.idle_secs));
 	d->c.jail_kill = strcmp(d->jail, "kill") == 0;
+	if (d->staging && !is_set(l, FIELD(c.server))) {
+		free(d->c.server);
+		if ((d->c.server = strdup(ACME_SERVER_STAGING)) == NULL)
+			return err_sys("settings");
+	}
 	/* Each of them has been checked; so has their combination. */
 	if (!key_kind_of(d->key_type, d->elliptic_curve, d->rsa_key_size,
 		&d->c.key_kind))

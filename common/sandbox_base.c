@@ -187,7 +187,8 @@ const struct sandbox_rule sandbox_base[] = {
 	/* ---- AddressSanitizer, UndefinedBehaviorSanitizer, LeakSanitizer ---- */
 	SB_SAN("open", "LeakSanitizer reads /proc/self: see Landlock"),
 	SB_SAN("openat", "likewise"),
-	SB_SAN("getdents64", "LeakSanitizer lists its threads"),
+	SB_SAN("getdents", "LeakSanitizer lists its threads"),
+	SB_SAN("getdents64", "likewise"),
 	SB_SAN("clone", "LeakSanitizer's tracer is a process"),
 	SB_SAN("wait4", "LeakSanitizer waits for it"),
 	SB_SAN("ptrace", "LeakSanitizer stops the other threads"),

@@ -1,17 +1,21 @@
 /*
- * sandbox_net.c - what HTTPS and DNS need: libcurl, OpenSSL and c-ares after
+ * sandbox_net.c - what HTTPS and DNS need: libcurl, OpenSSL and c-ares, after
  * everything that wants files was done.
  *
  * Runs in:  acmew, certd-dns.
- * Promise:  sockets of AF_INET and AF_INET6 for streams and datagrams, no other
- *           family, no listening, no files.
+ * Promise:  connections of AF_INET and AF_INET6 to others; no other family, no
+ *           listening, no files.
+ *
+ * Measured with Debian 12's libraries (HTTP/1.1 and 2, DNS over UDP and TCP,
+ * failures of all kinds). Sending, receiving, poll, fcntl and epoll are in the
+ * base: both libraries connect their sockets, UDP too. Raw sockets need a
+ * capability that neither process has.
  */
 #include <errno.h>
-#include <sys/ioctl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "sandbox.h"
-
 
 const struct sandbox_rule sandbox_net[] = {
 	SB_IF("socket", 0, SB_INT, AF_INET, "HTTPS, DNS"),
@@ -19,18 +23,21 @@ const struct sandbox_rule sandbox_net[] = {
 	SB_DENY_IF("socket", EAFNOSUPPORT, 0, SB_INT, AF_UNIX, "nscd, syslog"),
 	SB_DENY_IF("socket", EAFNOSUPPORT, 0, SB_INT, AF_NETLINK,
 	    "which addresses the machine has"),
-	SB_ANY("connect", "HTTPS, DNS; the kernel knows no other families here"),
-	SB_ANY("bind", "c-ares takes a port"),
-	SB_ANY("sendto", "DNS over UDP"),
-	SB_ANY("sendmmsg", "DNS"),
-	SB_ANY("getsockname", "libcurl, c-ares"),
-	SB_ANY("getpeername", "libcurl"),
+	SB_ANY("connect", "HTTPS, DNS; there are no sockets of other families"),
+	SB_ANY("getsockname", "libcurl notes the ends of a connection"),
+	SB_ANY("getpeername", "libcurl asks whether it is connected"),
 	SB_ANY("getsockopt", "whether a connection was made"),
-	SB_ANY("setsockopt", "TCP_NODELAY, keep-alive, buffers"),
-	SB_IF("ioctl", 1, SB_INT, FIONREAD, "how much is there to read"),
-	SB_IF("ioctl", 1, SB_INT, FIONBIO, "non-blocking"),
-	SB_ANY("eventfd2", "libcurl's wake-up"),
-	SB_ANY("pipe2", "libcurl's wake-up"),
-	SB_ANY("socketpair", "libcurl's wake-up: no address is reached by it"),
+	SB_IF("setsockopt", 1, SB_INT, IPPROTO_TCP, "TCP_NODELAY"),
+	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, SOL_SOCKET,
+	    "filters and the like; libraries do without their wishes"),
+	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IPV6,
+	    "as before"),
+	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IP,
+	    "as before"),
+	SB_DENY("socketpair", EACCES, "libcurl wakes threads that it never has"),
+	SB_DIE("bind", "nothing is offered to anybody"),
+	SB_DIE("listen", "nothing is offered to anybody"),
+	SB_DIE("accept", "nothing is offered to anybody"),
+	SB_DIE("accept4", "nothing is offered to anybody"),
 };
 const size_t sandbox_net_n = sizeof(sandbox_net) / sizeof(sandbox_net[0]);

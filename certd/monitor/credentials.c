@@ -25,8 +25,8 @@ check(const char *path, int fd)
 	if (fstat(fd, &st) == -1)
 		return err_sys("credentials file %s", path);
 	if (!S_ISREG(st.st_mode))
-		return err_new("credentials file %s is not a regular file",
-		    path);
+		return err_new(
+		    "credentials file %s is not a regular file", path);
 	if (st.st_uid != 0)
 		return err_advise(err_new("credentials file %s belongs to "
 					  "user %u, who is not root",
@@ -50,8 +50,8 @@ credentials_open(const char *path, int *fd)
 
 	*fd = -1;
 	if (*path != '/')
-		return err_new("credentials file %s: not an absolute path",
-		    path);
+		return err_new(
+		    "credentials file %s: not an absolute path", path);
 	if (fstatat(AT_FDCWD, path, &link, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys("credentials file %s", path);
 	/* Where others may make links, one could lead us to any secret. */

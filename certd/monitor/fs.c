@@ -24,8 +24,8 @@ bool
 fs_is_component(const char *name)
 {
 	return *name != '\0' && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0 && strchr(name, '/') == NULL &&
-	    strlen(name) <= 255;
+	       strcmp(name, "..") != 0 && strchr(name, '/') == NULL &&
+	       strlen(name) <= 255;
 }
 
 struct err *
@@ -51,8 +51,8 @@ set_owner(int fd, const char *name, struct fs_owner owner)
 }
 
 struct err *
-fs_make_dir(int at, const char *name, struct fs_owner owner, int *fd,
-    bool *made)
+fs_make_dir(
+    int at, const char *name, struct fs_owner owner, int *fd, bool *made)
 {
 	struct err *e;
 	bool is_new = mkdirat(at, name, 0700) == 0;
@@ -96,8 +96,8 @@ fs_create(int at, const char *name, struct fs_owner owner, int *fd)
 {
 	struct err *e;
 
-	*fd = openat(at, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
+	*fd = openat(
+	    at, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd == -1)
 		return err_sys("create %s", name);
 	if ((e = set_owner(*fd, name, owner)) == NULL)
@@ -147,8 +147,8 @@ finish(int at, const char *name, int fd, struct err *e)
 }
 
 struct err *
-fs_write(int at, const char *name, struct fs_owner owner, const void *p,
-    size_t n)
+fs_write(
+    int at, const char *name, struct fs_owner owner, const void *p, size_t n)
 {
 	struct err *e;
 	int fd;
@@ -160,8 +160,8 @@ fs_write(int at, const char *name, struct fs_owner owner, const void *p,
 }
 
 struct err *
-fs_copy(int at, const char *name, struct fs_owner owner, const int *from,
-    size_t n)
+fs_copy(
+    int at, const char *name, struct fs_owner owner, const int *from, size_t n)
 {
 	struct err *e;
 	size_t i;
@@ -232,7 +232,7 @@ fs_is_dir(int at, const char *path, int dir)
 	struct stat a, b;
 
 	return fstatat(at, path, &a, 0) == 0 && fstat(dir, &b) == 0 &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 bool
@@ -241,7 +241,7 @@ fs_exists(int at, const char *name)
 	struct stat st;
 
 	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    errno != ENOENT;
+	       errno != ENOENT;
 }
 
 struct identity
@@ -252,7 +252,7 @@ fs_identity(const struct stat *st)
 		.inode = st->st_ino,
 		.bytes = (uint64_t)st->st_size,
 		.mtime_nsecs = (int64_t)st->st_mtim.tv_sec * 1000000000 +
-		    st->st_mtim.tv_nsec,
+			       st->st_mtim.tv_nsec,
 	};
 
 	return id;
@@ -301,8 +301,8 @@ fs_list(int dir, struct store_names *out)
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		e = out->n < ENTRIES_MAX ? fs_names_add(out, entry->d_name) :
-					   err_new("too many entries");
+		e = out->n < ENTRIES_MAX ? fs_names_add(out, entry->d_name)
+					 : err_new("too many entries");
 	}
 	if (e == NULL && errno != 0)
 		e = err_sys("list directory");

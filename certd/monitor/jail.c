@@ -57,6 +57,9 @@ static const struct sandbox_rule rules[] = {
 	SB_ANY("fchmodat", "likewise"),
 	SB_ANY("fchown", "store: the group of keys"),
 	SB_ANY("fchownat", "likewise"),
+	SB_ANY("fgetxattr", "store: a folder's access control list is kept"),
+	SB_ANY("fsetxattr", "likewise"),
+	SB_ANY("fremovexattr", "likewise"),
 	SB_ANY("umask", "modes are set, not inherited"),
 
 	SB_ANY("uname", "host name for meta.json"),

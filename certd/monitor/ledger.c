@@ -109,7 +109,7 @@ is_sound(struct ledger *l)
 	bool sound = false;
 
 	if (sqlite3_prepare_v2(l->db, "PRAGMA quick_check(1)", -1, &st, NULL) ==
-	    SQLITE_OK &&
+		SQLITE_OK &&
 	    sqlite3_step(st) == SQLITE_ROW)
 		sound = strcmp(column_text(st, 0), "ok") == 0;
 	sqlite3_finalize(st);
@@ -122,10 +122,10 @@ upgrade(struct ledger *l, int version)
 	char sql[64];
 
 	for (; version < SCHEMA_VERSION; version++) {
-		(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d",
-		    version + 1);
+		(void)snprintf(
+		    sql, sizeof(sql), "PRAGMA user_version = %d", version + 1);
 		if (sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
-		    SQLITE_OK ||
+			SQLITE_OK ||
 		    sqlite3_exec(l->db, schema[version], NULL, NULL, NULL) !=
 			SQLITE_OK ||
 		    sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
@@ -149,8 +149,7 @@ open_database(struct ledger *l, const char **why)
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(l->db, settings, NULL, NULL, NULL);
 	if ((code & 0xff) == SQLITE_BUSY)
-		return err_new("ledger %s: another certd has it open",
-		    l->path);
+		return err_new("ledger %s: another certd has it open", l->path);
 	if (is_damage(code) || (code == SQLITE_OK && !is_sound(l)))
 		*why = "damaged";
 	else if (code != SQLITE_OK)
@@ -186,10 +185,10 @@ move_aside(struct ledger *l, const char *why)
 	size_t i;
 
 	for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		(void)snprintf(from, sizeof(from), "%s%s", l->path,
-		    suffixes[i]);
-		(void)snprintf(to, sizeof(to), "%s.%lld%s", l->path, now,
-		    suffixes[i]);
+		(void)snprintf(
+		    from, sizeof(from), "%s%s", l->path, suffixes[i]);
+		(void)snprintf(
+		    to, sizeof(to), "%s.%lld%s", l->path, now, suffixes[i]);
 		if (rename(from, to) == -1 && errno != ENOENT)
 			return err_sys("move %s aside", from);
 	}
@@ -227,7 +226,8 @@ open_or_replace(struct ledger *l)
 	if ((e = move_aside(l, why)) != NULL || (e = make_file(l)) != NULL ||
 	    (e = open_database(l, &why)) != NULL)
 		return e;
-	return why == NULL ? NULL : err_new("ledger %s: %s again", l->path, why);
+	return why == NULL ? NULL
+			   : err_new("ledger %s: %s again", l->path, why);
 }
 
 struct err *

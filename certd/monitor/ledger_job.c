@@ -139,8 +139,8 @@ ledger_record_add(struct ledger *l, struct ledger_record *r)
 }
 
 struct err *
-ledger_record_complete(struct ledger *l, int64_t id, const char *zone,
-    const char *number)
+ledger_record_complete(
+    struct ledger *l, int64_t id, const char *zone, const char *number)
 {
 	sqlite3_stmt *st;
 	struct err *e;

@@ -23,8 +23,8 @@ ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
 	sqlite3_stmt **st = &l->statements[which];
 
 	if (*st == NULL &&
-	    sqlite3_prepare_v3(l->db, sql[which], -1,
-		SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)
+	    sqlite3_prepare_v3(l->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+		st, NULL) != SQLITE_OK)
 		return ledger_err(l, sql[which]);
 	/* A callback that asks the question that it answers. */
 	if (sqlite3_stmt_busy(*st))
@@ -37,8 +37,8 @@ ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
 void
 bind_text(sqlite3_stmt *st, int at, const char *text)
 {
-	(void)sqlite3_bind_text(st, at, text == NULL ? "" : text, -1,
-	    SQLITE_STATIC);
+	(void)sqlite3_bind_text(
+	    st, at, text == NULL ? "" : text, -1, SQLITE_STATIC);
 }
 
 void
@@ -116,9 +116,9 @@ ledger_each(struct ledger *l, sqlite3_stmt *ids, enum statement get,
     struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg)
 {
 	sqlite3_stmt *st;
-	int64_t *list;
+	int64_t *list = NULL;
 	struct err *e;
-	size_t i, n;
+	size_t i, n = 0;
 
 	e = read_ids(l, ids, &list, &n);
 	for (i = 0; e == NULL && i < n; i++) {

@@ -134,7 +134,6 @@ load_found(struct registration *r, struct account *a)
 	struct err *e;
 
 	m.account_load.key = r->key;
-	free(r->id);
 	if ((r->id = strdup(a->id)) == NULL)
 		return err_sys("account");
 	e = peer_ask(r->m->signer, &m, a->key_fd, MSG_key_ready, on_key, r);
@@ -159,7 +158,7 @@ load_staged(struct registration *r, bool agree_tos)
 		    "one needs your consent to the CA's terms of service"),
 		    "read them at the CA, then set agree-tos = true in the "
 		    "section [acme] of certd.conf, or give --agree-tos");
-	if ((e = account_stage(r->m->store, r->server, &r->stage, &fd,
+	if ((e = account_stage(r->m->store, r->server, r->wanted, &r->stage, &fd,
 	    &is_new)) != NULL)
 		return e;
 	if (is_new) {
@@ -180,6 +179,9 @@ load(struct registration *r, bool agree_tos)
 	struct err *e;
 
 	r->key = ++r->m->last_key;
+	free(r->url); /* the files say what counts */
+	free(r->id);
+	r->url = r->id = NULL;
 	if ((e = account_find(r->m->store, r->server, r->wanted, &a)) != NULL)
 		goto out;
 	e = a != NULL ? load_found(r, a) : load_staged(r, agree_tos);

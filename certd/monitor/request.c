@@ -120,6 +120,21 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 	    NULL;
 }
 
+/* The record of the longest names would have no room in DNS. */
+static struct err *
+check_names(const struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->n_names; i++)
+		if (name_base(j->name_strs[i]).n + strlen(CHALLENGE_LABEL) >
+		    NAME_MAX_BYTES)
+			return err_new("%s: too long: its challenge record "
+			    "would have more than %d bytes", j->names[i],
+			    NAME_MAX_BYTES);
+	return NULL;
+}
+
 static struct err *
 fill_in(const struct request *r, struct issue *i)
 {
@@ -130,7 +145,8 @@ fill_in(const struct request *r, struct issue *i)
 	i->cert_name = request_option(r, OPTION_cert_name);
 	i->force = request_option(r, OPTION_force_renewal) != NULL ||
 	    request_option(r, OPTION_dry_run) != NULL;
-	if ((e = choose_key(r, j, &i->key_given)) != NULL ||
+	if ((e = check_names(j)) != NULL ||
+	    (e = choose_key(r, j, &i->key_given)) != NULL ||
 	    (e = request_server(r, j, j->m->cfg->server)) != NULL ||
 	    (e = request_fill(r, j, i->client)) != NULL)
 		return e;

@@ -63,8 +63,8 @@ open_dirs(struct store *s)
 	size_t i;
 
 	for (i = 0; e == NULL && i < sizeof(dirs) / sizeof(*dirs); i++)
-		e = fs_make_dir(*dirs[i].at, dirs[i].name, dirs[i].owner,
-		    dirs[i].fd, NULL);
+		e = fs_make_dir(
+		    *dirs[i].at, dirs[i].name, dirs[i].owner, dirs[i].fd, NULL);
 	for (i = 0; i < 3; i++)
 		if (unused[i] != -1)
 			close(unused[i]);
@@ -93,8 +93,8 @@ store_open(const struct config *cfg, gid_t gid, struct store **out)
 	/* Its own name may be a link: the administrator wrote it down. */
 	if (mkdir(s->path, 0755) == -1 && errno != EEXIST)
 		e = err_sys("make directory %s", s->path);
-	else if ((s->config = open(s->path,
-		      O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+	else if ((s->config = open(
+		      s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		e = err_sys("open directory %s", s->path);
 	else
 		e = err_wrap(open_dirs(s), "%s", s->path);
@@ -158,11 +158,13 @@ lock_try(struct store *s, int *fd)
 	if (f == -1)
 		return err_sys("open %s", LOCK_FILE);
 	if (fcntl(f, F_SETLK, &lock) == -1)
-		e = errno == EAGAIN || errno == EACCES ?
-		    lock_error(f) : err_sys("lock %s", LOCK_FILE);
+		e = errno == EAGAIN || errno == EACCES
+			? lock_error(f)
+			: err_sys("lock %s", LOCK_FILE);
 	else if (fstat(f, &ours) == 0 &&
-	    fstatat(s->config, LOCK_FILE, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) {
+		 fstatat(s->config, LOCK_FILE, &named, AT_SYMLINK_NOFOLLOW) ==
+		     0 &&
+		 ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) {
 		*fd = f;
 		return NULL;
 	}

@@ -16,143 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "log.h"
 #include "store_priv.h"
-
-/* Which staged files make up a file of the archive. fullchainN.pem is certN.pem
- * and chainN.pem, byte for byte. The key comes last: what has no key is no
- * version to certbot. */
-static const struct part {
-	enum pem_kind kind;
-	size_t n;
-	const char *from[2];
-} parts[] = {
-	{ PEM_CERT, 1, { "cert.pem" } },
-	{ PEM_CHAIN, 1, { "chain.pem" } },
-	{ PEM_FULLCHAIN, 2, { "cert.pem", "chain.pem" } },
-	{ PEM_PRIVKEY, 1, { "privkey.pem" } },
-};
-#define PARTS_N (sizeof(parts) / sizeof(*parts))
-
-static void
-part_names(const struct part *p, const struct journal *j, char final[32],
-    char new[40])
-{
-	(void)snprintf(final, 32, "%s%u.pem", pem_kind_words[p->kind],
-	    j->version);
-	(void)snprintf(new, 40, ".%s.new", final);
-}
-
-/* Writes one file beside its place. */
-static struct err *
-copy_part(const struct part *p, const struct journal *j, int archive)
-{
-	const struct fs_owner all = { 0644, (gid_t)-1 };
-	char final[32], new[40];
-	struct err *e = NULL;
-	int from[2] = { -1, -1 };
-	size_t i;
-
-	part_names(p, j, final, new);
-	if (fs_exists(archive, final))
-		return NULL;
-	for (i = 0; e == NULL && i < p->n; i++)
-		e = fs_open_file(j->stage, p->from[i], &from[i]);
-	if (e == NULL)
-		e = fs_copy(archive, new, p->kind == PEM_PRIVKEY ? j->key : all,
-		    from, p->n);
-	for (i = 0; i < p->n; i++)
-		if (from[i] != -1)
-			close(from[i]);
-	return e;
-}
-
-/* The first bytes (all of them, for what we write) of a file, "" where there is
- * none. Only for certificates. */
-static struct err *
-read_cert(int dir, const char *name, struct buf *out)
-{
-	struct err *e;
-	int fd;
-
-	if ((e = fs_open_file(dir, name, &fd)) != NULL) {
-		if (err_errno(e) != ENOENT)
-			return e;
-		err_free(e);
-		return NULL;
-	}
-	e = buf_add_file(out, fd);
-	close(fd);
-	return e;
-}
-
-/* Whether what stands under our number is ours, or nothing: certbot may have
- * been at work between our crash and now. */
-static struct err *
-check_number(const struct journal *j, int archive)
-{
-	struct buf *ours = buf_new(PEM_MAX_BYTES);
-	struct buf *theirs = buf_new(PEM_MAX_BYTES);
-	char final[32], new[40];
-	struct err *e = NULL;
-	bool is_foreign = false;
-	size_t i;
-
-	part_names(&parts[0], j, final, new);
-	if (ours == NULL || theirs == NULL)
-		e = err_sys("compare certificates");
-	else if ((e = read_cert(j->stage, "cert.pem", ours)) == NULL)
-		e = read_cert(archive, final, theirs);
-	if (e != NULL)
-		goto out;
-	if (buf_len(theirs) > 0)
-		is_foreign = buf_len(ours) != buf_len(theirs) ||
-		    memcmp(buf_data(ours), buf_data(theirs), buf_len(ours)) !=
-			0;
-	else
-		for (i = 0; i < PARTS_N; i++) {
-			part_names(&parts[i], j, final, new);
-			is_foreign = is_foreign || fs_exists(archive, final);
-		}
-	if (is_foreign) {
-		errno = EEXIST;
-		e = err_sys("version %u is of somebody else", j->version);
-	}
-out:
-	buf_free(ours);
-	buf_free(theirs);
-	return e;
-}
-
-/* The files of the archive: all four complete on disk before the first one gets its
- * name, so that no power loss can leave an empty file that counts. */
-static struct err *
-place_archive(struct store *s, const struct journal *j)
-{
-	const struct fs_owner owner = { 0755, (gid_t)-1 };
-	char final[32], new[40];
-	struct err *e;
-	size_t i;
-	int dir;
-
-	e = fs_make_dir(s->archive, j->archive, owner, &dir, NULL);
-	if (e == NULL)
-		e = check_number(j, dir);
-	for (i = 0; e == NULL && i < PARTS_N; i++)
-		e = copy_part(&parts[i], j, dir);
-	for (i = 0; e == NULL && i < PARTS_N; i++) {
-		part_names(&parts[i], j, final, new);
-		if (!fs_exists(dir, final) &&
-		    renameat2(dir, new, dir, final, RENAME_NOREPLACE) == -1)
-			e = err_sys("put %s in place", final);
-	}
-	if (e == NULL)
-		e = fs_sync(dir, ".");
-	if (dir != -1)
-		close(dir);
-	return err_wrap(e, "archive/%s", j->archive);
-}
 
 /* renewal/NAME.conf.new: whatever can fail about it fails here. */
 static struct err *
@@ -197,8 +62,8 @@ live_versions(struct store *s, const struct journal *j, unsigned version[PEM_N])
 		e = fs_open_dir(s->archive, j->archive, &archive);
 	err_free(e);
 	for (kind = 0; live != -1 && archive != -1 && kind < PEM_N; kind++) {
-		e = link_version(live, archive, (enum pem_kind)kind,
-		    &version[kind]);
+		e = link_version(
+		    live, archive, (enum pem_kind)kind, &version[kind]);
 		if (e != NULL)
 			version[kind] = 0;
 		err_free(e);
@@ -246,7 +111,7 @@ switch_over(struct store *s, const struct journal *j)
 {
 	struct err *e;
 
-	if ((e = place_archive(s, j)) != NULL ||
+	if ((e = archive_place(s, j)) != NULL ||
 	    (e = place_conf(s, j)) != NULL ||
 	    (e = live_build(s, j->lineage, j->archive, j->version)) != NULL)
 		return e;
@@ -261,8 +126,16 @@ struct err *
 commit(struct store *s, const struct journal *j)
 {
 	const unsigned shown = live_version(s, j);
-	struct err *e = NULL;
+	struct err *e;
+	bool is_placed;
 
+	if ((e = archive_check(s, j, &is_placed)) != NULL)
+		return e;
+	if (shown >= j->version && !is_placed) {
+		errno = EEXIST;
+		return err_sys("live/%s shows version %u of somebody else",
+		    j->lineage, shown);
+	}
 	if (shown < j->version && (e = switch_over(s, j)) != NULL)
 		return e;
 	/* The point of no return: what fails from here on is tried again by
@@ -280,57 +153,40 @@ commit(struct store *s, const struct journal *j)
 	return NULL;
 }
 
-/* Removes our files from the archive, the key first. */
-static struct err *
-empty_archive(struct store *s, const struct journal *j)
+/* Whether a link in live/NAME leads to what would be removed. */
+static bool
+is_in_use(struct store *s, const struct journal *j)
 {
-	char final[32], new[40];
-	struct err *e;
-	size_t i;
-	int dir;
+	unsigned version[PEM_N];
+	int kind;
 
-	if ((e = fs_open_dir(s->archive, j->archive, &dir)) != NULL) {
-		if (err_errno(e) != ENOENT)
-			return e;
-		err_free(e);
-		return NULL;
-	}
-	const bool is_ours = (e = check_number(j, dir)) == NULL;
-
-	if (err_errno(e) == EEXIST) {
-		err_free(e);
-		e = NULL;
-	}
-	for (i = PARTS_N; e == NULL && i-- > 0;) {
-		part_names(&parts[i], j, final, new);
-		if ((e = fs_unlink(dir, new)) == NULL && is_ours)
-			e = fs_unlink(dir, final);
-	}
-	if (e == NULL)
-		e = fs_sync(dir, ".");
-	close(dir);
-	if (e == NULL && j->is_new)
-		(void)unlinkat(s->archive, j->archive, AT_REMOVEDIR);
-	return e;
+	live_versions(s, j, version);
+	for (kind = 0; kind < PEM_N; kind++)
+		if (version[kind] == j->version)
+			return true;
+	return false;
 }
 
 struct err *
 commit_undo(struct store *s, const struct journal *j)
 {
 	char name[COMPONENT_SIZE];
-	unsigned version[PEM_N];
+	bool is_ours, is_placed;
 	struct err *e;
-	int kind;
 
-	live_versions(s, j, version);
-	for (kind = 0; kind < PEM_N; kind++)
-		if (version[kind] == j->version)
-			return err_new("version %u of %s is in use",
-			    j->version, j->lineage);
-	if ((e = live_clean(s, j->lineage)) == NULL &&
+	e = archive_check(s, j, &is_placed);
+	is_ours = e == NULL;
+	if (err_errno(e) == EEXIST) {
+		err_free(e);
+		e = NULL;
+	}
+	if (e == NULL && is_ours && is_in_use(s, j))
+		e = err_new(
+		    "version %u of %s is in use", j->version, j->lineage);
+	if (e == NULL && (e = live_clean(s, j->lineage)) == NULL &&
 	    (e = component(name, "%s.conf.new", j->lineage)) == NULL &&
 	    (e = fs_unlink(s->renewal, name)) == NULL &&
-	    (e = empty_archive(s, j)) == NULL &&
+	    (e = archive_empty(s, j, is_ours)) == NULL &&
 	    (e = fs_unlink(j->stage, JOURNAL_FILE)) == NULL)
 		e = fs_sync(j->stage, "journal");
 	return e;

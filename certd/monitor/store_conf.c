@@ -69,8 +69,8 @@ conf_read(struct lineage *l)
 		l->server = ACME_SERVER_DEFAULT;
 	l->reuse_key = strcmp(param(l->conf, "reuse_key"), "True") == 0;
 	l->autorenew = strcmp(param(l->conf, "autorenew"), "False") != 0;
-	if (text_number(param(l->conf, "dns_cloudflare_propagation_seconds"),
-		0, UINT32_MAX, &secs))
+	if (text_number(param(l->conf, "dns_cloudflare_propagation_seconds"), 0,
+		UINT32_MAX, &secs))
 		l->propagation_secs = (uint32_t)secs;
 	/* Without key_type it is of a time that knew RSA only. */
 	if (!key_kind_of(or_else(param(l->conf, "key_type"), "rsa"),
@@ -169,8 +169,8 @@ set_paths(const struct store *s, const char *name, const char *archive,
 	if (ini_get(conf, "", "version") == NULL)
 		e = ini_set(conf, "", "version", CERTBOT_VERSION);
 	if (e == NULL && ini_get(conf, "", "archive_dir") == NULL) {
-		(void)snprintf(path, sizeof(path), "%s/archive/%s", s->path,
-		    archive);
+		(void)snprintf(
+		    path, sizeof(path), "%s/archive/%s", s->path, archive);
 		e = ini_set(conf, "", "archive_dir", path);
 	}
 	for (kind = 0; e == NULL && kind < PEM_N; kind++) {

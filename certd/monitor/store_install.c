@@ -99,8 +99,8 @@ stage_conf(struct store *s, const struct store_install *in,
 
 	if (text == NULL)
 		return err_sys("renewal file");
-	if ((e = conf_render(s, j->lineage, j->archive, conf, in->renewal,
-		 text)) == NULL)
+	if ((e = conf_render(
+		 s, j->lineage, j->archive, conf, in->renewal, text)) == NULL)
 		e = fs_write(j->stage, JOURNAL_CONF, secret, buf_data(text),
 		    buf_len(text));
 	buf_free(text);
@@ -165,15 +165,14 @@ install(struct store *s, const struct store_install *in, struct journal *j)
 	    (e = stage_open(s, in->job, &j->stage)) != NULL ||
 	    (e = decide(s, in, j)) != NULL)
 		return e;
-	if ((e = commit(s, j)) != NULL &&
-	    (undo = commit_undo(s, j)) != NULL)
+	if ((e = commit(s, j)) != NULL && (undo = commit_undo(s, j)) != NULL)
 		log_err(LOG_LEVEL_ERROR, err_wrap(undo, "undo"));
 	return e;
 }
 
 struct err *
-store_install(struct store *s, const struct store_install *in,
-    unsigned *version)
+store_install(
+    struct store *s, const struct store_install *in, unsigned *version)
 {
 	struct journal j = { .job = in->job, .stage = -1 };
 	struct err *e = install(s, in, &j);

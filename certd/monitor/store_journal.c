@@ -18,7 +18,7 @@
 #include "store_priv.h"
 #include "text.h"
 
-#define JOURNAL_NEW	  "install.new"
+#define JOURNAL_NEW       "install.new"
 #define JOURNAL_MAX_BYTES 4096
 
 /* The numbers of a journal, by key. */
@@ -59,15 +59,16 @@ journal_write(const struct journal *j)
 	const struct fs_owner owner = { 0600, (gid_t)-1 };
 	struct buf *text = buf_new(JOURNAL_MAX_BYTES);
 	struct ini *ini = ini_new();
-	struct err *e;
+	struct err *e = NULL;
 
 	if (text == NULL || ini == NULL)
 		e = err_sys("journal");
-	else if ((e = render(j, ini, text)) == NULL &&
-	    (e = fs_write(j->stage, JOURNAL_NEW, owner, buf_data(text),
-		 buf_len(text))) == NULL &&
+	if (e == NULL && (e = render(j, ini, text)) == NULL)
+		e = fs_write(j->stage, JOURNAL_NEW, owner, buf_data(text),
+		    buf_len(text));
+	if (e == NULL &&
 	    renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
-		e = err_sys("journal");
+		e = err_sys("name the journal");
 	/* Also brings to disk the names of the files that lie beside it. */
 	if (e == NULL)
 		e = fs_sync(j->stage, "journal");
@@ -104,8 +105,7 @@ parse(const struct ini *ini, struct journal *j)
 }
 
 struct err *
-journal_read(struct store *s, uint32_t job, const char *file,
-    struct journal *j)
+journal_read(struct store *s, uint32_t job, const char *file, struct journal *j)
 {
 	struct ini *ini = NULL;
 	struct err *e;

@@ -58,8 +58,8 @@ is_in(const char *path, int dir, const char *last)
 	if (*path != '/' || strcmp(slash + 1, last) != 0 ||
 	    (size_t)(slash - path) >= sizeof(parent))
 		return false;
-	(void)snprintf(parent, sizeof(parent), "%.*s/", (int)(slash - path),
-	    path);
+	(void)snprintf(
+	    parent, sizeof(parent), "%.*s/", (int)(slash - path), path);
 	return fs_is_dir(AT_FDCWD, parent, dir);
 }
 
@@ -80,8 +80,9 @@ read_archive_dir(struct store *s, struct lineage *l)
 	last = last == NULL ? "" : last + 1;
 	if (!fs_is_component(last) || !is_in(path, s->archive, last) ||
 	    (name = strdup(last)) == NULL) {
-		broken(l, "renewal/%s.conf: archive_dir = %s is not in "
-			  "%s/archive",
+		broken(l,
+		    "renewal/%s.conf: archive_dir = %s is not in "
+		    "%s/archive",
 		    l->name, value, s->path);
 		return;
 	}
@@ -99,15 +100,14 @@ check_paths(struct lineage *l, int live)
 
 	for (kind = 0; kind < PEM_N; kind++) {
 		path = ini_get(l->conf, "", pem_kind_words[kind]);
-		(void)snprintf(last, sizeof(last), "%s.pem",
-		    pem_kind_words[kind]);
+		(void)snprintf(
+		    last, sizeof(last), "%s.pem", pem_kind_words[kind]);
 		if (path == NULL)
 			broken(l, "renewal/%s.conf has no line \"%s = ...\"",
 			    l->name, pem_kind_words[kind]);
 		else if (!is_in(path, live, last))
-			broken(l, "renewal/%s.conf: %s = %s is not %s",
-			    l->name, pem_kind_words[kind], path,
-			    l->paths[kind]);
+			broken(l, "renewal/%s.conf: %s = %s is not %s", l->name,
+			    pem_kind_words[kind], path, l->paths[kind]);
 	}
 }
 
@@ -150,8 +150,9 @@ check_links(struct lineage *l, int live, int archive)
 	l->current = version[PEM_CERT];
 	for (kind = 0; kind < PEM_N; kind++)
 		if (version[kind] != l->current)
-			broken(l, "live/%s shows a mixture: cert.pem is "
-				  "version %u, %s.pem is version %u",
+			broken(l,
+			    "live/%s shows a mixture: cert.pem is "
+			    "version %u, %s.pem is version %u",
 			    l->name, l->current, pem_kind_words[kind],
 			    version[kind]);
 	for (kind = 0; kind < PEM_N; kind++)
@@ -252,10 +253,11 @@ lineage_load(struct store *s, const char *name, struct lineage **out)
 		read_archive_dir(s, l);
 	conf_read(l);
 	read_files(s, l);
-	if (l->conf != NULL && ini_get(l->conf, "renewalparams",
-	    "authenticator") == NULL)
-		broken(l, "renewal/%s.conf names no authenticator in a "
-			  "section [renewalparams]",
+	if (l->conf != NULL &&
+	    ini_get(l->conf, "renewalparams", "authenticator") == NULL)
+		broken(l,
+		    "renewal/%s.conf names no authenticator in a "
+		    "section [renewalparams]",
 		    name);
 	*out = l;
 	return NULL;
@@ -279,16 +281,16 @@ lineage_free(struct lineage *l)
 }
 
 static struct err *
-open_current(struct store *s, const struct lineage *l, enum pem_kind kind,
-    int *fd)
+open_current(
+    struct store *s, const struct lineage *l, enum pem_kind kind, int *fd)
 {
 	struct err *e;
 	int archive;
 
 	*fd = -1;
 	if (l->current == 0)
-		return err_new("%s", l->problem == NULL ? "no version known" :
-							  l->problem);
+		return err_new(
+		    "%s", l->problem == NULL ? "no version known" : l->problem);
 	if ((e = fs_open_dir(s->archive, l->archive, &archive)) == NULL) {
 		e = version_open(archive, kind, l->current, fd);
 		close(archive);

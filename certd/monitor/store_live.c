@@ -19,21 +19,25 @@
 #include "log.h"
 #include "store_priv.h"
 
-#define README	      "README"
+#define README        "README"
 #define ACL_MAX_BYTES 8192 /* about a thousand entries */
 
 /* certbot's purpose, our words. */
-#define FILES_TEXT \
-	"  privkey.pem    the private key: keep it secret\n" \
+#define FILES_TEXT                                                             \
+	"  privkey.pem    the private key: keep it secret\n"                   \
 	"  fullchain.pem  the certificate and those that a server must send\n" \
-	"                 along: what most servers mean by \"certificate\"\n" \
-	"  chain.pem      fullchain.pem without the first certificate\n" \
-	"  cert.pem       the first certificate alone: many clients do not trust\n" \
-	"                 a server that sends only this\n" \
-	"\n" \
-	"Let your servers use these paths, and leave the files where they are.\n" \
-	"A renewal switches all four links to new files; one that was moved,\n" \
-	"renamed or replaced by a copy stops the renewal of its certificate.\n"
+	"                 along: what most servers mean by \"certificate\"\n"  \
+	"  chain.pem      fullchain.pem without the first certificate\n"       \
+	"  cert.pem       the first certificate alone: many clients do not "   \
+	"trust\n"                                                              \
+	"                 a server that sends only this\n"                     \
+	"\n"                                                                   \
+	"Let your servers use these paths, and leave the files where they "    \
+	"are.\n"                                                               \
+	"A renewal switches all four links to new files; one that was "        \
+	"moved,\n"                                                             \
+	"renamed or replaced by a copy stops the renewal of its "              \
+	"certificate.\n"
 
 static const char readme_of_all[] =
     "A directory for each certificate. In each of them:\n\n" FILES_TEXT;
@@ -64,8 +68,8 @@ link_name(char out[LINK_SIZE], int form, int kind)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* of the table above */
-	(void)snprintf(out, LINK_SIZE, link_formats[form],
-	    pem_kind_words[kind]);
+	(void)snprintf(
+	    out, LINK_SIZE, link_formats[form], pem_kind_words[kind]);
 #pragma GCC diagnostic pop
 }
 
@@ -94,8 +98,8 @@ set_links(int dir, const char *archive, unsigned version)
 
 	for (kind = 0; kind < PEM_N; kind++) {
 		(void)snprintf(target, sizeof(target),
-		    "../../archive/%s/%s%u.pem", archive,
-		    pem_kind_words[kind], version);
+		    "../../archive/%s/%s%u.pem", archive, pem_kind_words[kind],
+		    version);
 		link_name(new, LINK_NEW, kind);
 		if ((e = fs_unlink(dir, new)) != NULL)
 			return e;
@@ -184,8 +188,7 @@ like_old(int old, int new)
 	struct err *e;
 	size_t i;
 
-	if (fstat(old, &st) == -1 ||
-	    fchown(new, st.st_uid, st.st_gid) == -1 ||
+	if (fstat(old, &st) == -1 || fchown(new, st.st_uid, st.st_gid) == -1 ||
 	    fchmod(new, st.st_mode & 07777) == -1)
 		return err_sys("set owner and mode");
 	if ((e = copy_acls(old, new)) == NULL)
@@ -231,16 +234,16 @@ static struct err *
 build(struct store *s, const char *new, int old, const char *archive,
     unsigned version)
 {
-	const struct fs_owner dir = { 0755, (gid_t)-1 }, all = { 0644,
-		(gid_t)-1 };
+	const struct fs_owner dir = { 0755, (gid_t)-1 },
+			      all = { 0644, (gid_t)-1 };
 	struct err *e;
 	int fd;
 
 	if ((e = fs_make_dir(s->live, new, dir, &fd, NULL)) != NULL)
 		return e;
 	e = old == -1 ? fs_write(fd, README, all, readme_of_one,
-			    sizeof(readme_of_one) - 1) :
-			like_old(old, fd);
+			    sizeof(readme_of_one) - 1)
+		      : like_old(old, fd);
 	if (e == NULL)
 		e = set_links(fd, archive, version);
 	close(fd);
@@ -248,8 +251,8 @@ build(struct store *s, const char *new, int old, const char *archive,
 }
 
 struct err *
-live_build(struct store *s, const char *name, const char *archive,
-    unsigned version)
+live_build(
+    struct store *s, const char *name, const char *archive, unsigned version)
 {
 	char new[COMPONENT_SIZE];
 	bool in_place = false;
@@ -269,8 +272,8 @@ live_build(struct store *s, const char *name, const char *archive,
 /* Where directories cannot be swapped, each link is replaced by a rename, and
  * all of them by the old ones where that fails half-way. */
 static struct err *
-switch_links(struct store *s, const char *name, const char *archive,
-    unsigned version)
+switch_links(
+    struct store *s, const char *name, const char *archive, unsigned version)
 {
 	int dir = -1, archive_dir = -1;
 	unsigned before = 0;
@@ -289,8 +292,8 @@ switch_links(struct store *s, const char *name, const char *archive,
 }
 
 struct err *
-live_switch(struct store *s, const char *name, const char *archive,
-    unsigned version)
+live_switch(
+    struct store *s, const char *name, const char *archive, unsigned version)
 {
 	const bool exists = fs_exists(s->live, name);
 	char new[COMPONENT_SIZE];

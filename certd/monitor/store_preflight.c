@@ -22,7 +22,7 @@
 /* A version is four files of at most some 10 KiB; room for 64 at once. */
 #define SPACE_MIN_BYTES (2u * 1024 * 1024)
 #define SPACE_MIN_FILES 64
-#define NUMBERED_MAX	9999 /* NAME-0001 ..., four digits */
+#define NUMBERED_MAX    9999 /* NAME-0001 ..., four digits */
 
 static struct err *
 check_space(const struct store *s, int dir, const char *name)
@@ -84,7 +84,7 @@ is_vacant(int parent, const char *name)
 		vacant = false;
 	else
 		vacant = names.n == 0 ||
-		    (names.n == 1 && strcmp(names.v[0], "README") == 0);
+			 (names.n == 1 && strcmp(names.v[0], "README") == 0);
 	err_free(e);
 	store_names_clear(&names);
 	close(fd);
@@ -102,8 +102,8 @@ check_vacant(struct store *s, const char *name)
 	if ((e = component(conf, "%s.conf", name)) != NULL)
 		return e;
 	if (fs_exists(s->renewal, conf))
-		return err_advise(err_new("there is a certificate %s already",
-				      name),
+		return err_advise(
+		    err_new("there is a certificate %s already", name),
 		    "choose another name with --cert-name");
 	if (!is_vacant(s->archive, name))
 		in_way = "archive";
@@ -124,8 +124,8 @@ store_may_create(struct store *s, const char *name)
 	struct err *e;
 
 	if (problem != NULL)
-		return err_advise(err_new("certificate name %s: %s", name,
-				      problem),
+		return err_advise(
+		    err_new("certificate name %s: %s", name, problem),
 		    "choose another name with --cert-name");
 	if ((e = check_vacant(s, name)) != NULL)
 		return e;
@@ -136,8 +136,8 @@ struct err *
 store_may_renew(struct store *s, const struct lineage *l)
 {
 	if (l->problem != NULL)
-		return err_new("certificate %s is broken: %s", l->name,
-		    l->problem);
+		return err_new(
+		    "certificate %s is broken: %s", l->name, l->problem);
 	return check_writable(s);
 }
 

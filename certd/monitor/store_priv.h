@@ -95,8 +95,21 @@ struct err	*journal_read(struct store *s, uint32_t job, const char *file,
 struct err	*journal_done(const struct journal *j);
 void		 journal_close(struct journal *j);
 
+/* ---- store_archive.c: the version that a journal announces ---- */
+/* Whether its certificate is there. err_errno() is EEXIST where the number is
+ * somebody else's. */
+struct err	*archive_check(struct store *s, const struct journal *j,
+		    bool *is_placed);
+/* Puts its four files there, as far as they are missing. */
+struct err	*archive_place(struct store *s, const struct journal *j);
+/* Removes them where the number is ours, and what lies beside them; for a new
+ * lineage the directory too. */
+struct err	*archive_empty(struct store *s, const struct journal *j,
+		    bool is_ours);
+
 /* ---- store_commit.c: carrying it out, more than once where needed ---- */
-/* An error means that live/NAME still is what it was. */
+/* An error means that live/NAME still is what it was. err_errno() is EEXIST
+ * where somebody else has made that version, or a later one, meanwhile. */
 struct err	*commit(struct store *s, const struct journal *j);
 /* Undoes what commit() did before it failed, and the journal. */
 struct err	*commit_undo(struct store *s, const struct journal *j);

@@ -91,8 +91,8 @@ clean_renewal(struct store *s, int dir, const char *entry)
 	char name[COMPONENT_SIZE];
 
 	(void)s;
-	return between(entry, "", ".conf.new", name) ? fs_unlink(dir, entry) :
-						       NULL;
+	return between(entry, "", ".conf.new", name) ? fs_unlink(dir, entry)
+						     : NULL;
 }
 
 /* archive/NAME/.certN.pem.new */

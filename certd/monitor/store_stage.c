@@ -44,8 +44,7 @@ stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
 	*n = 0;
 	if ((e = fs_list(s->stage, &names)) != NULL)
 		return err_wrap(e, "%s/.certd", s->path);
-	if (names.n > 0 &&
-	    (*jobs = calloc(names.n, sizeof(**jobs))) == NULL)
+	if ((*jobs = calloc(names.n + 1, sizeof(**jobs))) == NULL)
 		e = err_sys("staged jobs");
 	for (i = 0; e == NULL && i < names.n; i++)
 		if (text_number(names.v[i], 0, UINT32_MAX, &job))
@@ -122,8 +121,8 @@ store_unstage(struct store *s, uint32_t job)
 	e = journal_read(s, job, JOURNAL_FILE, &j);
 	if (e == NULL) {
 		/* The job has failed, and so did undoing its installation. */
-		e = s->lock != -1 ? commit_undo(s, &j) :
-		    err_new("an installation is unfinished");
+		e = s->lock != -1 ? commit_undo(s, &j)
+				  : err_new("an installation is unfinished");
 		journal_close(&j);
 	} else if (err_errno(e) == ENOENT) {
 		err_free(e);
@@ -132,13 +131,13 @@ store_unstage(struct store *s, uint32_t job)
 	(void)snprintf(name, sizeof(name), "%u", job);
 	if (e == NULL)
 		e = fs_remove_dir(s->stage, name);
-	log_err(LOG_LEVEL_WARN,
-	    err_wrap(e, "%s/.certd/%s stays", s->path, name));
+	log_err(
+	    LOG_LEVEL_WARN, err_wrap(e, "%s/.certd/%s stays", s->path, name));
 }
 
 struct err *
-store_stage_sweep(struct store *s, bool (*alive)(void *arg, uint32_t job),
-    void *arg)
+store_stage_sweep(
+    struct store *s, bool (*alive)(void *arg, uint32_t job), void *arg)
 {
 	uint32_t *jobs;
 	struct err *e;

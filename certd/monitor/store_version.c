@@ -18,9 +18,9 @@
 #include "log.h"
 #include "store_priv.h"
 
-#define DIGITS_MAX   9	/* of a version: fits an unsigned */
+#define DIGITS_MAX   9  /* of a version: fits an unsigned */
 #define LINKS_MAX    32 /* privkey3 -> privkey2 -> ... */
-#define VERSIONS_OLD 5	/* kept besides the current one, as certbot does */
+#define VERSIONS_OLD 5  /* kept besides the current one, as certbot does */
 
 bool
 version_parse(const char *name, enum pem_kind kind, unsigned *version)
@@ -45,15 +45,15 @@ by_text(const void *key, const void *entry)
 }
 
 static bool
-has_version(const struct store_names *names, enum pem_kind kind,
-    unsigned version)
+has_version(
+    const struct store_names *names, enum pem_kind kind, unsigned version)
 {
 	char name[32];
 
-	(void)snprintf(name, sizeof(name), "%s%u.pem", pem_kind_words[kind],
-	    version);
+	(void)snprintf(
+	    name, sizeof(name), "%s%u.pem", pem_kind_words[kind], version);
 	return bsearch(name, names->v, names->n, sizeof(*names->v), by_text) !=
-	    NULL;
+	       NULL;
 }
 
 static bool
@@ -81,8 +81,8 @@ versions_read(int archive, unsigned *newest, unsigned *highest)
 		return e;
 	for (i = 0; i < names.n; i++)
 		for (kind = 0; kind < PEM_N; kind++) {
-			if (!version_parse(names.v[i], (enum pem_kind)kind,
-				&version))
+			if (!version_parse(
+				names.v[i], (enum pem_kind)kind, &version))
 				continue;
 			if (version > *highest)
 				*highest = version;
@@ -106,8 +106,8 @@ next_key(int archive, char name[COMPONENT_SIZE])
 	if ((slash = strrchr(target, '/')) != NULL) {
 		*slash = '\0';
 		if (!fs_is_dir(archive, target, archive))
-			return err_new("%s is a link that leads elsewhere",
-			    name);
+			return err_new(
+			    "%s is a link that leads elsewhere", name);
 	}
 	slash = slash == NULL ? target : slash + 1;
 	if (!version_parse(slash, PEM_PRIVKEY, &version))
@@ -134,8 +134,8 @@ version_open(int archive, enum pem_kind kind, unsigned version, int *fd)
 		if ((e = next_key(archive, name)) != NULL)
 			return e;
 	}
-	return err_new("%s%u.pem is a link without an end",
-	    pem_kind_words[kind], version);
+	return err_new(
+	    "%s%u.pem is a link without an end", pem_kind_words[kind], version);
 }
 
 struct err *
@@ -221,8 +221,8 @@ versions_prune(int archive, unsigned current)
 		e = needed_keys(archive, &names, oldest, &keep);
 	for (i = 0; e == NULL && i < names.n; i++)
 		for (kind = 0; e == NULL && kind < PEM_N; kind++)
-			if (version_parse(names.v[i], (enum pem_kind)kind,
-				&version) &&
+			if (version_parse(
+				names.v[i], (enum pem_kind)kind, &version) &&
 			    version < oldest && !contains(&keep, names.v[i]))
 				e = fs_unlink(archive, names.v[i]);
 	store_names_clear(&names);

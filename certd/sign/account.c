@@ -26,8 +26,8 @@ regr_read(const char *text, size_t n, char **url)
 		s = (struct str){ json_string_value(uri),
 			json_string_length(uri) };
 	if (regr == NULL)
-		e = err_new("not JSON, line %d column %d", where.line,
-		    where.column);
+		e = err_new(
+		    "not JSON, line %d column %d", where.line, where.column);
 	else if (!url_parse(s, &parts))
 		e = err_new("\"uri\" is missing or no https URL");
 	else if ((*url = str_dup(s)) == NULL)
@@ -49,6 +49,6 @@ meta_json(time_t created, struct str host)
 {
 	char text[TEXT_TIME_SIZE];
 
-	return json_pack("{s:s, s:s%}", "creation_dt",
-	    text_time(text, created), "creation_host", host.p, host.n);
+	return json_pack("{s:s, s:s%}", "creation_dt", text_time(text, created),
+	    "creation_host", host.p, host.n);
 }

@@ -31,10 +31,9 @@ collect(const GENERAL_NAMES *gens, struct cert_names *names)
 		}
 		if (names->n == CERT_NAMES_MAX)
 			return err_new("more than %d names", CERT_NAMES_MAX);
-		names->v[names->n++] = (struct str){
-			(const char *)ASN1_STRING_get0_data(text),
-			(size_t)ASN1_STRING_length(text)
-		};
+		names->v[names->n++] =
+		    (struct str){ (const char *)ASN1_STRING_get0_data(text),
+			    (size_t)ASN1_STRING_length(text) };
 	}
 	return NULL;
 }
@@ -47,8 +46,8 @@ cert_sans(const X509 *cert, struct cert_names *names, GENERAL_NAMES **gens)
 	memset(names, 0, sizeof(*names));
 	*gens = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
 	if (*gens == NULL)
-		return found == -1 ? NULL :
-				     crypto_err("subject alternative names");
+		return found == -1 ? NULL
+				   : crypto_err("subject alternative names");
 	return collect(*gens, names);
 }
 
@@ -77,13 +76,13 @@ cert_common_names(const X509 *cert, char *v[CERT_CN_MAX], size_t *n)
 	int at = -1;
 
 	*n = 0;
-	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName,
-		    at)) >= 0) {
+	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >=
+	       0) {
 		if (*n == CERT_CN_MAX)
-			return err_new("more than %d common names",
-			    CERT_CN_MAX);
-		if ((e = common_name(X509_NAME_get_entry(subject, at),
-			 &v[*n])) != NULL)
+			return err_new(
+			    "more than %d common names", CERT_CN_MAX);
+		if ((e = common_name(
+			 X509_NAME_get_entry(subject, at), &v[*n])) != NULL)
 			return e;
 		(*n)++;
 	}
@@ -99,14 +98,14 @@ cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE])
 	struct err *e = NULL;
 	size_t zeros, n;
 
-	if (bn == NULL)
-		e = crypto_err("serial number");
-	else if (BN_is_negative(bn) || BN_num_bits(bn) > 256)
+	if (bn != NULL && (BN_is_negative(bn) || BN_num_bits(bn) > 256)) {
 		e = err_new("the serial number is negative or too long");
-	else if ((hex = BN_bn2hex(bn)) == NULL)
-		e = crypto_err("serial number");
-	if (e != NULL)
 		goto out;
+	}
+	if (bn == NULL || (hex = BN_bn2hex(bn)) == NULL) {
+		e = crypto_err("serial number");
+		goto out;
+	}
 	zeros = strspn(hex, "0");
 	n = strlen(hex) - zeros;
 	for (size_t i = 0; i < n; i++)
@@ -139,8 +138,8 @@ cert_times(const X509 *cert, struct cert_times *out)
 {
 	struct err *e = seconds(X509_get0_notBefore(cert), &out->not_before);
 
-	return e != NULL ? e :
-			   seconds(X509_get0_notAfter(cert), &out->not_after);
+	return e != NULL ? e
+			 : seconds(X509_get0_notAfter(cert), &out->not_after);
 }
 
 struct err *

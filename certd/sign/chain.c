@@ -20,13 +20,13 @@
 
 #include "sign.h"
 
-#define BEGIN_LINE "-----BEGIN CERTIFICATE-----"
-#define END_LINE   "-----END CERTIFICATE-----"
+#define BEGIN_LINE     "-----BEGIN CERTIFICATE-----"
+#define END_LINE       "-----END CERTIFICATE-----"
 #define SECURITY_LEVEL 2 /* SSL_CTX_set_security_level(3): 112 bits */
 
 struct chain {
 	const struct chain_question *q;
-	STACK_OF(X509) *certs; /* the leaf first */
+	STACK_OF(X509) * certs; /* the leaf first */
 };
 
 /* ---- text to certificates ---- */
@@ -42,7 +42,7 @@ next_line(struct str *rest)
 	rest->p += line.n + (end != NULL);
 	rest->n -= line.n + (end != NULL);
 	while (line.n > 0 && strchr("\r\t ", line.p[line.n - 1]) != NULL &&
-	    line.p[line.n - 1] != '\0')
+	       line.p[line.n - 1] != '\0')
 		line.n--;
 	return line;
 }
@@ -91,7 +91,7 @@ count_blocks(struct str rest, size_t *blocks)
 }
 
 static struct err *
-read_cert(BIO *bio, STACK_OF(X509) *certs)
+read_cert(BIO *bio, STACK_OF(X509) * certs)
 {
 	char *label = NULL, *header = NULL;
 	unsigned char *der = NULL;
@@ -119,7 +119,7 @@ read_cert(BIO *bio, STACK_OF(X509) *certs)
 }
 
 static struct err *
-read_certs(struct str pem, STACK_OF(X509) *certs)
+read_certs(struct str pem, STACK_OF(X509) * certs)
 {
 	struct err *e;
 	size_t blocks;
@@ -169,8 +169,8 @@ has(const struct str *v, size_t n, struct str name)
 
 /* One set is a part of the other. */
 static bool
-is_within(const struct str *v, size_t n, const struct str *whole,
-    size_t n_whole)
+is_within(
+    const struct str *v, size_t n, const struct str *whole, size_t n_whole)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!has(whole, n_whole, v[i]))
@@ -267,8 +267,8 @@ check_each(const struct chain *c)
 	for (int i = 0; e == NULL && i < n; i++) {
 		X509 *cert = sk_X509_value(c->certs, i);
 		bool is_root = i > 0 && i == n - 1 &&
-		    X509_NAME_cmp(X509_get_subject_name(cert),
-			X509_get_issuer_name(cert)) == 0;
+			       X509_NAME_cmp(X509_get_subject_name(cert),
+				   X509_get_issuer_name(cert)) == 0;
 
 		/* What a root says about itself convinces nobody anyway. */
 		if ((e = check_dates(cert, c->q->now)) == NULL && !is_root)
@@ -334,8 +334,8 @@ check_path(const struct chain *c)
 		goto out;
 	}
 	param = X509_STORE_CTX_get0_param(ctx);
-	X509_VERIFY_PARAM_set_flags(param,
-	    X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME);
+	X509_VERIFY_PARAM_set_flags(
+	    param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
 	if (X509_verify_cert(ctx) != 1)
 		e = err_new("%s", X509_verify_cert_error_string(

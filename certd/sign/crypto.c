@@ -133,8 +133,10 @@ warm_up(void)
 	EVP_PKEY *pkey;
 
 	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
-		OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS |
-		OPENSSL_INIT_LOAD_CONFIG, NULL) != 1)
+				    OPENSSL_INIT_ADD_ALL_CIPHERS |
+				    OPENSSL_INIT_ADD_ALL_DIGESTS |
+				    OPENSSL_INIT_LOAD_CONFIG,
+		NULL) != 1)
 		return crypto_err("set up OpenSSL");
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1 ||
 	    RAND_priv_bytes(bytes, sizeof(bytes)) != 1)
@@ -155,8 +157,8 @@ crypto_init(void)
 
 	json_set_alloc_funcs(malloc, wiping_free);
 	json_object_seed(0); /* else at the first object, from /dev/urandom */
-	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
-		openssl_free) != 1)
+	if (CRYPTO_set_mem_functions(
+		openssl_malloc, openssl_realloc, openssl_free) != 1)
 		return err_new("OpenSSL was used before it was set up");
 	if ((e = init_locked_memory()) != NULL)
 		return e;
@@ -167,5 +169,5 @@ bool
 crypto_has_room(void)
 {
 	return CRYPTO_secure_malloc_initialized() != 1 ||
-	    CRYPTO_secure_used() <= LOCKED_BYTES / 2;
+	       CRYPTO_secure_used() <= LOCKED_BYTES / 2;
 }

@@ -42,9 +42,9 @@ add_names(X509_REQ *req, struct strs names)
 	for (size_t i = 0; ok && i < names.n; i++)
 		ok = add_name(gens, names.v[i]);
 	ok = ok &&
-	    X509V3_add1_i2d(&exts, NID_subject_alt_name, gens, 0,
-		X509V3_ADD_DEFAULT) == 1 &&
-	    X509_REQ_add_extensions(req, exts) == 1;
+	     X509V3_add1_i2d(&exts, NID_subject_alt_name, gens, 0,
+		 X509V3_ADD_DEFAULT) == 1 &&
+	     X509_REQ_add_extensions(req, exts) == 1;
 	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 	GENERAL_NAMES_free(gens);
 	return ok;
@@ -60,10 +60,8 @@ csr_make(const struct key *k, struct strs names, struct buf *out)
 	struct err *e;
 	int n = -1;
 
-	if (req == NULL ||
-	    X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
-	    X509_REQ_set_pubkey(req, k->pkey) != 1 ||
-	    !add_names(req, names) ||
+	if (req == NULL || X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
+	    X509_REQ_set_pubkey(req, k->pkey) != 1 || !add_names(req, names) ||
 	    X509_REQ_sign(req, k->pkey, md) <= 0 ||
 	    (n = i2d_X509_REQ(req, &der)) < 0)
 		e = crypto_err("signing request");

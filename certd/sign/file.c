@@ -60,8 +60,8 @@ read_into(BIO *bio, int fd)
 		if (n == -1)
 			e = err_sys("read");
 		else if ((total += (size_t)n) > SECRET_FILE_MAX)
-			e = err_new("file of more than %d bytes",
-			    SECRET_FILE_MAX);
+			e = err_new(
+			    "file of more than %d bytes", SECRET_FILE_MAX);
 		else if (BIO_write(bio, part, (int)n) != (int)n)
 			e = crypto_err("keep what was read");
 	}

@@ -21,8 +21,8 @@
 static struct err *
 issuer_text(const X509 *cert, char *out, size_t size)
 {
-	unsigned long flags = XN_FLAG_RFC2253 &
-	    ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
+	unsigned long flags =
+	    XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
 	BIO *bio = BIO_new(BIO_s_mem());
 	struct err *e = NULL;
 	char *text = NULL;
@@ -130,8 +130,8 @@ cert_inspect(struct str pem, struct inspection *out)
 	    (e = name_facts(out->cert, out)) != NULL ||
 	    (e = cert_times(out->cert, &out->times)) != NULL ||
 	    (e = cert_serial(out->cert, out->serial)) != NULL ||
-	    (e = issuer_text(out->cert, out->issuer,
-		 sizeof(out->issuer))) != NULL ||
+	    (e = issuer_text(out->cert, out->issuer, sizeof(out->issuer))) !=
+		NULL ||
 	    (e = fingerprint(out->cert, out->sha256)) != NULL ||
 	    (e = key_facts(out->cert, out)) != NULL)
 		return err_wrap(e, "certificate");

@@ -52,8 +52,6 @@ static const struct sandbox_rule rules[] = {
 
 	SB_SAN("sched_yield", "locks of AddressSanitizer"),
 	SB_SAN("getppid", "LeakSanitizer's tracer asks who its parent is"),
-	SB_SAN("exit", "the end of LeakSanitizer's tracer"),
-	SB_SAN("lseek", "LeakSanitizer lists its threads"),
 };
 
 const struct sandbox signer_jail = {

@@ -45,8 +45,8 @@ b64u_add(struct buf *out, const void *p, size_t n)
 }
 
 bool
-b64u_decode(const char *p, size_t n, unsigned char *out, size_t size,
-    size_t *n_out)
+b64u_decode(
+    const char *p, size_t n, unsigned char *out, size_t size, size_t *n_out)
 {
 	uint32_t bits = 0, n_bits = 0;
 	size_t done = 0;
@@ -117,10 +117,10 @@ sign_bytes(const struct key *k, const struct buf *text,
 
 	*n = SIGNATURE_MAX;
 	if (ctx == NULL ||
-	    EVP_DigestSignInit_ex(ctx, NULL, k->alg->digest, NULL, NULL,
-		k->pkey, NULL) != 1 ||
-	    EVP_DigestSign(ctx, sig, n,
-		(const unsigned char *)buf_data(text), buf_len(text)) != 1)
+	    EVP_DigestSignInit_ex(
+		ctx, NULL, k->alg->digest, NULL, NULL, k->pkey, NULL) != 1 ||
+	    EVP_DigestSign(ctx, sig, n, (const unsigned char *)buf_data(text),
+		buf_len(text)) != 1)
 		e = crypto_err("sign");
 	else if (k->alg->group != NULL)
 		e = raw_ecdsa(k->alg, sig, n);
@@ -150,8 +150,8 @@ protected_header(const struct key *k, const struct jws_place *at)
 	json_t *who;
 	const char *member = at->kid.n == 0 ? "jwk" : "kid";
 
-	who = at->kid.n == 0 ? jwk_public(k->pkey, k->alg) :
-			       json_stringn(at->kid.p, at->kid.n);
+	who = at->kid.n == 0 ? jwk_public(k->pkey, k->alg)
+			     : json_stringn(at->kid.p, at->kid.n);
 	if (who == NULL)
 		return NULL;
 	return json_pack("{s:s, s:o, s:s%, s:s%}", "alg", k->alg->jws, member,
@@ -194,8 +194,8 @@ flatten(const struct buf *input, const unsigned char *sig, size_t n,
 }
 
 struct err *
-jws_sign(const struct key *k, const struct jws_place *at,
-    const json_t *payload, struct buf *out)
+jws_sign(const struct key *k, const struct jws_place *at, const json_t *payload,
+    struct buf *out)
 {
 	struct buf *input = buf_new(2 * JSON_MAX);
 	unsigned char sig[SIGNATURE_MAX];
@@ -212,8 +212,8 @@ jws_sign(const struct key *k, const struct jws_place *at,
 }
 
 struct err *
-key_authorization(const struct key *k, struct str token,
-    char out[DIGEST_B64U_SIZE])
+key_authorization(
+    const struct key *k, struct str token, char out[DIGEST_B64U_SIZE])
 {
 	struct buf *text = buf_new(1024);
 	struct err *e;

@@ -18,8 +18,8 @@
 
 #include "sign.h"
 
-#define NUMBER_MAX (4096 / 8) /* bytes */
-#define EC_WIDTH_MAX 66	      /* P-521 */
+#define NUMBER_MAX   (4096 / 8) /* bytes */
+#define EC_WIDTH_MAX 66         /* P-521 */
 
 /* Members of an RSA key, private ones last; all of them must be there. */
 static const struct {
@@ -45,12 +45,15 @@ member_bytes(const json_t *jwk, const char *name, size_t width,
 {
 	const json_t *v = json_object_get(jwk, name);
 
+	*n = 0;
 	if (!json_is_string(v))
 		return err_new("member \"%s\" is missing or no text", name);
 	if (!b64u_decode(json_string_value(v), json_string_length(v), out,
-		NUMBER_MAX, n) || *n == 0)
+		NUMBER_MAX, n) ||
+	    *n == 0)
 		return err_new("member \"%s\" is no number of 1 to %d bytes "
-			       "in base64url", name, NUMBER_MAX);
+			       "in base64url",
+		    name, NUMBER_MAX);
 	if (width != 0 && *n != width)
 		return err_new("member \"%s\" has %zu bytes instead of %zu",
 		    name, *n, width);
@@ -59,8 +62,7 @@ member_bytes(const json_t *jwk, const char *name, size_t width,
 
 /* The same as a number in locked memory. */
 static struct err *
-member_number(const json_t *jwk, const char *name, size_t width,
-    BIGNUM **out)
+member_number(const json_t *jwk, const char *name, size_t width, BIGNUM **out)
 {
 	unsigned char *bytes = OPENSSL_secure_malloc(NUMBER_MAX);
 	struct err *e;
@@ -69,7 +71,7 @@ member_number(const json_t *jwk, const char *name, size_t width,
 	if (bytes == NULL || (*out = BN_secure_new()) == NULL)
 		e = crypto_err("locked memory");
 	else if ((e = member_bytes(jwk, name, width, bytes, &n)) == NULL &&
-	    BN_bin2bn(bytes, (int)n, *out) == NULL)
+		 BN_bin2bn(bytes, (int)n, *out) == NULL)
 		e = crypto_err("number");
 	OPENSSL_secure_clear_free(bytes, NUMBER_MAX);
 	return e;
@@ -121,8 +123,8 @@ read_rsa(const json_t *jwk, EVP_PKEY **out)
 		e = err_new("more than two primes are not supported");
 	for (size_t i = 0; e == NULL && i < N_RSA; i++) {
 		e = member_number(jwk, rsa_members[i].member, 0, &v[i]);
-		if (e == NULL &&
-		    OSSL_PARAM_BLD_push_BN(bld, rsa_members[i].param, v[i]) != 1)
+		if (e == NULL && OSSL_PARAM_BLD_push_BN(
+				     bld, rsa_members[i].param, v[i]) != 1)
 			e = crypto_err("RSA key");
 	}
 	if (e == NULL && (e = key_from_params("RSA", bld, out)) == NULL)
@@ -155,10 +157,10 @@ static struct err *
 push_ec(OSSL_PARAM_BLD *bld, const struct key_alg *alg,
     const unsigned char *point, const BIGNUM *d)
 {
-	if (OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
-		alg->group, 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
-		point, 1 + 2 * alg->width) != 1 ||
+	if (OSSL_PARAM_BLD_push_utf8_string(
+		bld, OSSL_PKEY_PARAM_GROUP_NAME, alg->group, 0) != 1 ||
+	    OSSL_PARAM_BLD_push_octet_string(
+		bld, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * alg->width) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d) != 1)
 		return crypto_err("EC key");
 	return NULL;
@@ -179,8 +181,8 @@ read_ec(const json_t *jwk, EVP_PKEY **out)
 	if (alg == NULL)
 		e = err_new("\"crv\" is none of P-256, P-384 and P-521");
 	else if ((e = read_point(jwk, alg, point)) == NULL &&
-	    (e = member_number(jwk, "d", alg->width, &d)) == NULL &&
-	    (e = push_ec(bld, alg, point, d)) == NULL)
+		 (e = member_number(jwk, "d", alg->width, &d)) == NULL &&
+		 (e = push_ec(bld, alg, point, d)) == NULL)
 		e = key_from_params("EC", bld, out);
 	BN_clear_free(d);
 	OSSL_PARAM_BLD_free(bld);
@@ -265,8 +267,8 @@ jwk_public(const EVP_PKEY *pkey, const struct key_alg *alg)
 }
 
 struct err *
-jwk_thumbprint(const EVP_PKEY *pkey, const struct key_alg *alg,
-    char out[DIGEST_B64U_SIZE])
+jwk_thumbprint(
+    const EVP_PKEY *pkey, const struct key_alg *alg, char out[DIGEST_B64U_SIZE])
 {
 	struct buf *text = buf_new(4 * NUMBER_MAX);
 	json_t *jwk = jwk_public(pkey, alg);
@@ -291,8 +293,8 @@ json_of_private(const struct key *k)
 	BIGNUM *d = BN_secure_new();
 	json_t *json = NULL;
 
-	params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, bytes,
-	    width);
+	params[0] =
+	    OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, bytes, width);
 	if (bytes != NULL && d != NULL &&
 	    EVP_PKEY_get_params(k->pkey, params) == 1 &&
 	    BN_native2bn(bytes, (int)width, d) != NULL)
@@ -311,10 +313,12 @@ jwk_write(const struct key *k, BIO *out)
 
 	if (text == NULL)
 		return err_sys("JWK");
-	jwk = json_pack("{s:o, s:o, s:o, s:s, s:s}", "d", json_of_private(k),
-	    "x", json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_X, k->alg->width),
-	    "y", json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, k->alg->width),
-	    "crv", k->alg->crv, "kty", k->alg->type);
+	jwk =
+	    json_pack("{s:o, s:o, s:o, s:s, s:s}", "d", json_of_private(k), "x",
+		json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_X, k->alg->width),
+		"y",
+		json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, k->alg->width),
+		"crv", k->alg->crv, "kty", k->alg->type);
 	if ((e = json_add(text, jwk, 0)) == NULL &&
 	    BIO_write(out, buf_data(text), (int)buf_len(text)) !=
 		(int)buf_len(text))

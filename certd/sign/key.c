@@ -127,9 +127,10 @@ key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
 	if ((k->alg = key_alg_of(pkey)) == NULL)
 		e = err_advise(err_new("a kind of key that is not supported"),
 		    "supported are RSA of %d to %d bits and the curves P-256, "
-		    "P-384 and P-521", RSA_BITS_MIN, RSA_BITS_MAX);
+		    "P-384 and P-521",
+		    RSA_BITS_MIN, RSA_BITS_MAX);
 	else if ((e = check_numbers(pkey)) == NULL &&
-	    (e = key_id(pkey, k->id)) == NULL)
+		 (e = key_id(pkey, k->id)) == NULL)
 		e = jwk_thumbprint(pkey, k->alg, k->thumbprint);
 	if (e != NULL) {
 		key_free(k);
@@ -150,8 +151,7 @@ key_make(enum key_kind kind, bool is_account, struct key **out)
 	if (alg->group != NULL)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", alg->group);
 	else
-		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA",
-		    (size_t)alg->bits);
+		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)alg->bits);
 	if (pkey == NULL)
 		return crypto_err("make a key");
 	return key_new(pkey, is_account, out);

@@ -89,8 +89,8 @@ run(struct process *p, bool kill)
 	    (e = channel_new(p->base, MONITOR_FD, ROLE_SIGNER, ROLE_MONITOR,
 		 "certd", QUEUE_MAX, &ops, p, &p->signer.monitor)) != NULL)
 		return e;
-	return event_base_dispatch(p->base) == -1 ? err_new("event loop") :
-						    NULL;
+	return event_base_dispatch(p->base) == -1 ? err_new("event loop")
+						  : NULL;
 }
 
 static void

@@ -33,8 +33,8 @@ payload_new_account(struct strs contacts, bool agree_tos)
 	json_t *p = json_object();
 
 	/* An absent member says "no"; false is no word of RFC 8555 7.3. */
-	if ((agree_tos && json_object_set_new(p, "termsOfServiceAgreed",
-			      json_true()) != 0) ||
+	if ((agree_tos && json_object_set_new(
+			      p, "termsOfServiceAgreed", json_true()) != 0) ||
 	    (contacts.n > 0 && json_object_set_new(p, "contact",
 				   json_of_strs(contacts)) != 0)) {
 		json_decref(p);
@@ -49,9 +49,9 @@ payload_new_order(struct strs names)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < names.n; i++)
-		if (json_array_append_new(list,
-			json_pack("{s:s, s:o}", "type", "dns", "value",
-			    json_of_str(names.v[i]))) != 0) {
+		if (json_array_append_new(
+			list, json_pack("{s:s, s:o}", "type", "dns", "value",
+				  json_of_str(names.v[i]))) != 0) {
 			json_decref(list);
 			return NULL;
 		}

@@ -23,7 +23,7 @@ static const struct {
 	const char *type;      /* NULL: the structure tells */
 } forms[] = {
 	{ PEM_STRING_PKCS8INF, "PrivateKeyInfo", NULL },
-	{ PEM_STRING_RSA, "type-specific", "RSA" },	   /* PKCS#1 */
+	{ PEM_STRING_RSA, "type-specific", "RSA" },         /* PKCS#1 */
 	{ PEM_STRING_ECPRIVATEKEY, "type-specific", "EC" }, /* SEC1 */
 };
 #define N_FORMS (sizeof(forms) / sizeof(forms[0]))
@@ -102,8 +102,8 @@ pem_read_key(BIO *in, struct key **out)
 struct err *
 pem_write_key(const struct key *k, BIO *out)
 {
-	if (PEM_write_bio_PKCS8PrivateKey(out, k->pkey, NULL, NULL, 0, NULL,
-		NULL) != 1)
+	if (PEM_write_bio_PKCS8PrivateKey(
+		out, k->pkey, NULL, NULL, 0, NULL, NULL) != 1)
 		return crypto_err("encode the key");
 	return NULL;
 }

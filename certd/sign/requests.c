@@ -16,9 +16,9 @@
 #include "channel.h"
 #include "sign.h"
 
-#define JWS_MAX	      49152	  /* bound of the message */
-#define CSR_MAX	      (32 * 1024) /* 100 names of 253 bytes, RSA 4096 */
-#define FAILED_TEXT   2048	  /* bound of the message */
+#define JWS_MAX       49152       /* bound of the message */
+#define CSR_MAX       (32 * 1024) /* 100 names of 253 bytes, RSA 4096 */
+#define FAILED_TEXT   2048        /* bound of the message */
 #define REGR_FILE_MAX (64 * 1024) /* ACME v1 kept whole registrations in it */
 
 static struct err *
@@ -114,8 +114,8 @@ on_key_load(struct signer *s, const struct msg *q, int fd)
 	if ((e = file_read_secret(fd, &text)) == NULL)
 		e = pem_read_key(text, &k);
 	BIO_free(text);
-	return e != NULL ? err_wrap(e, "private key file") :
-			   keep(s, q, q->key_load.key, k);
+	return e != NULL ? err_wrap(e, "private key file")
+			 : keep(s, q, q->key_load.key, k);
 }
 
 static struct err *
@@ -132,8 +132,8 @@ on_account_load(struct signer *s, const struct msg *q, int fd)
 		e = jwk_read(p, (size_t)n, &k);
 	}
 	BIO_free(text);
-	return e != NULL ? err_wrap(e, "account key file") :
-			   keep(s, q, q->account_load.key, k);
+	return e != NULL ? err_wrap(e, "account key file")
+			 : keep(s, q, q->account_load.key, k);
 }
 
 static struct err *
@@ -183,8 +183,8 @@ save(struct signer *s, const struct msg *q, int fd, json_t *json)
 static struct err *
 on_regr_save(struct signer *s, const struct msg *q, int fd)
 {
-	return err_wrap(save(s, q, fd, regr_json(q->regr_save.url)),
-	    "regr.json");
+	return err_wrap(
+	    save(s, q, fd, regr_json(q->regr_save.url)), "regr.json");
 }
 
 static struct err *
@@ -252,8 +252,7 @@ on_jws_new_order(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { m->kid, m->url, m->nonce };
 
 	(void)fd;
-	return send_jws_of(s, q, m->account, &at,
-	    payload_new_order(m->names));
+	return send_jws_of(s, q, m->account, &at, payload_new_order(m->names));
 }
 
 static struct err *
@@ -324,8 +323,7 @@ static struct err *
 on_chain_check(struct signer *s, const struct msg *q, int fd)
 {
 	const struct msg_chain_check *m = &q->chain_check;
-	struct chain_question question = { NULL, m->names, m->pem,
-		time(NULL) };
+	struct chain_question question = { NULL, m->names, m->pem, time(NULL) };
 	struct msg a = { .type = MSG_chain_good };
 	struct chain_facts f;
 	struct err *e;
@@ -346,8 +344,8 @@ on_chain_check(struct signer *s, const struct msg *q, int fd)
 }
 
 static struct err *
-send_inspection(struct signer *s, const struct msg *q,
-    const struct inspection *i)
+send_inspection(
+    struct signer *s, const struct msg *q, const struct inspection *i)
 {
 	struct msg a = { .type = MSG_cert_info };
 
@@ -419,8 +417,8 @@ fail(struct signer *s, const struct msg *q, struct err *e)
 		broken = buf_addf(whole, "%s%s%s", err_text(e),
 		    *advice == '\0' ? "" : "; ", advice);
 	if (whole != NULL && broken == NULL)
-		text_escape(text, sizeof(text), buf_data(whole),
-		    buf_len(whole));
+		text_escape(
+		    text, sizeof(text), buf_data(whole), buf_len(whole));
 	else
 		strcpy(text, "out of memory");
 	err_free(broken);

@@ -23,7 +23,7 @@
 #include "text.h"
 
 #define SECRET_FILE_MAX (32 * 1024) /* RSA 4096 as JWK: 3.2 KiB */
-#define CERT_FILE_MAX	(64 * 1024)
+#define CERT_FILE_MAX   (64 * 1024)
 
 struct channel;
 struct msg;
@@ -32,26 +32,26 @@ struct msg;
 /* Before anything else in the process: freed memory gets wiped, secrets live
  * in locked memory, providers and random numbers are ready, so that nothing
  * is opened later. */
-struct err	*crypto_init(void);
+struct err *crypto_init(void);
 /* As err_new(), with OpenSSL's reason behind it; empties its error queue. */
-struct err	*crypto_err(const char *fmt, ...) ERR_PRINTF(1, 2);
+struct err *crypto_err(const char *fmt, ...) ERR_PRINTF(1, 2) ERR_NONNULL;
 /* Whether the locked memory has room for more keys (half of it is kept for
  * work with them). */
-bool		 crypto_has_room(void);
+bool crypto_has_room(void);
 
 /* ---- file.c: descriptors that the monitor opened ---- */
 /* A whole regular file of at most max bytes into b. */
-struct err	*file_read(int fd, size_t max, struct buf *b);
+struct err *file_read(int fd, size_t max, struct buf *b);
 /* The same into locked memory; *out is freed with BIO_free(). */
-struct err	*file_read_secret(int fd, BIO **out);
+struct err *file_read_secret(int fd, BIO **out);
 /* An empty BIO in locked memory, or NULL. */
-BIO		*secret_new(void);
+BIO *secret_new(void);
 /* All bytes, on the disk when this returns. */
-struct err	*file_write(int fd, const void *p, size_t n);
-struct err	*file_write_bio(int fd, BIO *bio);
-struct err	*file_write_json(int fd, const json_t *json);
+struct err *file_write(int fd, const void *p, size_t n);
+struct err *file_write_bio(int fd, BIO *bio);
+struct err *file_write_json(int fd, const json_t *json);
 /* Appends json (NULL is an error) as text; flags are json_dumps()'s. */
-struct err	*json_add(struct buf *out, const json_t *json, size_t flags);
+struct err *json_add(struct buf *out, const json_t *json, size_t flags);
 
 /* ---- key.c: one key ---- */
 struct key_alg {
@@ -60,14 +60,14 @@ struct key_alg {
 	unsigned bits;
 	const char *group;  /* OpenSSL's name of the curve; NULL: RSA */
 	const char *crv;    /* RFC 7518 section 6.2.1.1; NULL: RSA */
-	size_t width;	    /* bytes of a coordinate (and of r and s) */
+	size_t width;       /* bytes of a coordinate (and of r and s) */
 	const char *jws;    /* RFC 7518 section 3.1 */
 	const char *digest; /* of that */
-	bool for_certs;	    /* CAs take certificates with it */
+	bool for_certs;     /* CAs take certificates with it */
 };
 
-#define KEY_ID_SIZE	    sizeof("0123456789abcdef0123456789abcdef")
-#define DIGEST_B64U_SIZE    44 /* base64url of SHA-256 and a NUL */
+#define KEY_ID_SIZE      sizeof("0123456789abcdef0123456789abcdef")
+#define DIGEST_B64U_SIZE 44 /* base64url of SHA-256 and a NUL */
 
 struct key {
 	EVP_PKEY *pkey;
@@ -81,81 +81,78 @@ struct key {
 const struct key_alg *key_alg_of(const EVP_PKEY *pkey);
 const struct key_alg *key_alg_crv(const char *crv);
 /* certbot's account id: hex MD5 of the public key as PEM. */
-struct err	*key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE]);
+struct err *key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE]);
 /* A key from pkey (taken, on failure too), checked: kind and consistency. */
-struct err	*key_new(EVP_PKEY *pkey, bool is_account, struct key **out);
+struct err *key_new(EVP_PKEY *pkey, bool is_account, struct key **out);
 /* A new key from random numbers. */
-struct err	*key_make(enum key_kind kind, bool is_account,
-		    struct key **out);
+struct err *key_make(enum key_kind kind, bool is_account, struct key **out);
 /* NULL is fine. */
-void		 key_free(struct key *k);
+void key_free(struct key *k);
 
 /* ---- pem.c: certificate keys on disk ---- */
 /* PKCS#8, PKCS#1 or SEC1, not encrypted; the first key counts. */
-struct err	*pem_read_key(BIO *in, struct key **out);
+struct err *pem_read_key(BIO *in, struct key **out);
 /* PKCS#8, as certbot writes it. */
-struct err	*pem_write_key(const struct key *k, BIO *out);
+struct err *pem_write_key(const struct key *k, BIO *out);
 
 /* ---- jwk.c: account keys on disk and in requests (RFC 7517) ---- */
-struct err	*jwk_read(const char *text, size_t n, struct key **out);
+struct err *jwk_read(const char *text, size_t n, struct key **out);
 /* Private, as certbot writes it; EC only: we make no other accounts. */
-struct err	*jwk_write(const struct key *k, BIO *out);
+struct err *jwk_write(const struct key *k, BIO *out);
 /* The public half, members in the order of RFC 7638; NULL on failure. */
-json_t		*jwk_public(const EVP_PKEY *pkey, const struct key_alg *alg);
+json_t *jwk_public(const EVP_PKEY *pkey, const struct key_alg *alg);
 /* RFC 7638. */
-struct err	*jwk_thumbprint(const EVP_PKEY *pkey,
-		    const struct key_alg *alg, char out[DIGEST_B64U_SIZE]);
+struct err *jwk_thumbprint(const EVP_PKEY *pkey, const struct key_alg *alg,
+    char out[DIGEST_B64U_SIZE]);
 
 /* ---- keys.c: keys by the numbers that the monitor gave them ---- */
 #define KEYS_MAX 4096
 struct keys;
 /* NULL when out of memory. */
-struct keys	*keys_new(void);
-void		 keys_free(struct keys *t);
+struct keys *keys_new(void);
+void keys_free(struct keys *t);
 /* Refused where the number is in use or the table is full. */
-struct err	*keys_vacant(const struct keys *t, uint32_t number);
+struct err *keys_vacant(const struct keys *t, uint32_t number);
 /* k is taken, on failure too. */
-struct err	*keys_add(struct keys *t, uint32_t number, struct key *k);
+struct err *keys_add(struct keys *t, uint32_t number, struct key *k);
 /* The key, which must be an account's or a certificate's as asked for. */
-struct err	*keys_get(const struct keys *t, uint32_t number,
-		    bool is_account, const struct key **out);
+struct err *keys_get(const struct keys *t, uint32_t number, bool is_account,
+    const struct key **out);
 /* An unknown number is fine: the key was never made. */
-void		 keys_drop(struct keys *t, uint32_t number);
+void keys_drop(struct keys *t, uint32_t number);
 
 /* ---- jose.c: RFC 7515 ---- */
 /* RFC 4648 section 5, without padding. */
-struct err	*b64u_add(struct buf *out, const void *p, size_t n);
+struct err *b64u_add(struct buf *out, const void *p, size_t n);
 /* Decodes into out; false for any other character, a length or left-over bits
  * that no encoder makes, and for more than size bytes. */
-bool		 b64u_decode(const char *p, size_t n, unsigned char *out,
-		    size_t size, size_t *n_out);
-struct err	*sha256_b64u(const void *p, size_t n,
-		    char out[DIGEST_B64U_SIZE]);
+bool b64u_decode(
+    const char *p, size_t n, unsigned char *out, size_t size, size_t *n_out);
+struct err *sha256_b64u(const void *p, size_t n, char out[DIGEST_B64U_SIZE]);
 
 struct jws_place {
 	struct str kid; /* account URL; "": the public key itself (jwk) */
 	struct str url, nonce;
 };
 /* Appends a flattened JWS to out. payload NULL: POST-as-GET. */
-struct err	*jws_sign(const struct key *k, const struct jws_place *at,
-		    const json_t *payload, struct buf *out);
+struct err *jws_sign(const struct key *k, const struct jws_place *at,
+    const json_t *payload, struct buf *out);
 /* The value of a dns-01 record, RFC 8555 sections 8.1 and 8.4. */
-struct err	*key_authorization(const struct key *k, struct str token,
-		    char out[DIGEST_B64U_SIZE]);
+struct err *key_authorization(
+    const struct key *k, struct str token, char out[DIGEST_B64U_SIZE]);
 
 /* ---- payload.c: what is said to a CA; NULL when out of memory ---- */
-json_t		*payload_new_account(struct strs contacts, bool agree_tos);
-json_t		*payload_new_order(struct strs names);
-json_t		*payload_answer(void);
-json_t		*payload_finalize(const struct buf *csr);
+json_t *payload_new_account(struct strs contacts, bool agree_tos);
+json_t *payload_new_order(struct strs names);
+json_t *payload_answer(void);
+json_t *payload_finalize(const struct buf *csr);
 
 /* ---- csr.c ---- */
 /* Appends a CSR (DER) for names to out. */
-struct err	*csr_make(const struct key *k, struct strs names,
-		    struct buf *out);
+struct err *csr_make(const struct key *k, struct strs names, struct buf *out);
 
 /* ---- cert.c: reading certificates ---- */
-#define CERT_NAMES_MAX	 100
+#define CERT_NAMES_MAX   100
 #define CERT_SERIAL_SIZE (64 + 1)
 
 /* Names of a certificate; the texts belong to it. */
@@ -170,17 +167,17 @@ struct cert_times {
 
 /* The DNS names of the SAN extension, none where there is none. gens owns the
  * texts; the caller frees it with GENERAL_NAMES_free(). */
-struct err	*cert_sans(const X509 *cert, struct cert_names *names,
-		    GENERAL_NAMES **gens);
+struct err *cert_sans(
+    const X509 *cert, struct cert_names *names, GENERAL_NAMES **gens);
 /* The common names of the subject, each a heap copy appended to v (of size
  * CERT_CN_MAX); *n is set on failure too. */
 #define CERT_CN_MAX 4
-struct err	*cert_common_names(const X509 *cert, char *v[CERT_CN_MAX],
-		    size_t *n);
-struct err	*cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE]);
-struct err	*cert_times(const X509 *cert, struct cert_times *out);
+struct err *cert_common_names(
+    const X509 *cert, char *v[CERT_CN_MAX], size_t *n);
+struct err *cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE]);
+struct err *cert_times(const X509 *cert, struct cert_times *out);
 /* Appends it as PEM. */
-struct err	*cert_add_pem(const X509 *cert, struct buf *out);
+struct err *cert_add_pem(const X509 *cert, struct buf *out);
 
 /* ---- chain.c: trust rule 5 ---- */
 #define CHAIN_CERTS_MAX 10
@@ -200,9 +197,9 @@ struct chain_facts {
 };
 /* Is it a chain for that key and exactly these names? *out is cleared with
  * chain_facts_clear(); on failure it is empty. */
-struct err	*chain_check(const struct chain_question *q,
-		    struct chain_facts *out);
-void		 chain_facts_clear(struct chain_facts *f);
+struct err *chain_check(
+    const struct chain_question *q, struct chain_facts *out);
+void chain_facts_clear(struct chain_facts *f);
 
 /* ---- inspect.c ---- */
 struct inspection {
@@ -221,15 +218,15 @@ struct inspection {
 };
 /* What is in the first certificate of a PEM text. *out is cleared with
  * inspection_clear(), on failure too. */
-struct err	*cert_inspect(struct str pem, struct inspection *out);
-void		 inspection_clear(struct inspection *i);
+struct err *cert_inspect(struct str pem, struct inspection *out);
+void inspection_clear(struct inspection *i);
 
 /* ---- account.c: certbot's account files ---- */
 /* The account's URL, a heap copy, from regr.json. */
-struct err	*regr_read(const char *text, size_t n, char **url);
+struct err *regr_read(const char *text, size_t n, char **url);
 /* NULL when out of memory. */
-json_t		*regr_json(struct str url);
-json_t		*meta_json(time_t created, struct str host);
+json_t *regr_json(struct str url);
+json_t *meta_json(time_t created, struct str host);
 
 /* ---- requests.c ---- */
 struct signer {
@@ -238,8 +235,7 @@ struct signer {
 };
 /* Carries out a request of the monitor and answers it. fd is closed. An error
  * is the monitor's fault. */
-struct err	*signer_request(struct signer *s, const struct msg *q,
-		    int fd);
+struct err *signer_request(struct signer *s, const struct msg *q, int fd);
 
 /* ---- jail.c ---- */
 extern const struct sandbox signer_jail;

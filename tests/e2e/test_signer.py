@@ -311,6 +311,53 @@ def test_many_requests_at_once(signer):
         assert opened(body, public)[0]['url'] == f'{URL}/{number}'
 
 
+def forms(number, size):
+    """How a number can lie in memory: as such, as OpenSSL keeps it, as text."""
+    big = number.to_bytes(size, 'big')
+    return [big[-24:], big[::-1][-24:], big[:24].hex().encode(),
+            base64.urlsafe_b64encode(big[:24])]
+
+
+def writable_memory(pid):
+    with open(f'/proc/{pid}/maps', encoding='ascii') as f:
+        areas = [line.split()[:2] for line in f]
+    with open(f'/proc/{pid}/mem', 'rb', 0) as mem:
+        for area, mode in areas:
+            begin, end = (int(n, 16) for n in area.split('-'))
+            if mode.startswith('rw'):
+                mem.seek(begin)
+                yield mem.read(end - begin)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or os.path.basename(BUILD) == 'san',
+    reason='needs root; the sanitizer has terabytes to search')
+def test_dropped_keys_are_gone_from_memory(signer):
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    d = int.from_bytes(b64u(json.loads(jwk)['d']), 'big')
+    _, pem = signer.into(KEY_MAKE, 2, P256)
+    _, rsa_pem = signer.into(KEY_MAKE, 3, RSA2048)
+    signer.of(KEY_LOAD, 4, data=rsa_pem)
+    for key in 2, 3, 4:
+        signer.good(FINALIZE, 1, KID, URL, NONCE, key, NAMES)
+    ec_key, rsa_key = (serialization.load_pem_private_key(p, None)
+                       .private_numbers() for p in (pem, rsa_pem))
+    secrets = [*forms(d, 32), *forms(ec_key.private_value, 32),
+               *forms(rsa_key.d, 256), *forms(rsa_key.p, 128),
+               *forms(rsa_key.q, 128), *forms(rsa_key.dmp1, 128),
+               pem.splitlines()[2], rsa_pem.splitlines()[12]]
+
+    def found():
+        memory = list(writable_memory(signer.process.pid))
+        return {i for i, s in enumerate(secrets) if any(s in m for m in memory)}
+
+    assert len(found()) == 6        # each number, once in OpenSSL's form
+    for key in 1, 2, 3, 4:
+        signer.send(KEY_DROP, 0, key)
+    assert 'no key 1' in signer.bad(GET, 1, KID, URL, NONCE)
+    assert found() == set()
+
+
 def test_sigterm_ends_it():
     s = Signer()
     s.into(KEY_MAKE, 1, P256)

@@ -1,0 +1,163 @@
+"""Cloudflare's errors, turned into advice; records that are always removed."""
+
+import json
+
+import pytest
+
+
+def fails(certd, zone, *told, code=1):
+    done = certd.issue(zone.name)
+    assert done.code == code, done
+    for text in told:
+        assert text.lower() in done.err.lower(), done
+    assert zone.token not in done.text + certd.log()
+    return done
+
+
+def test_records_are_what_certbot_would_make(certd, zone):
+    assert certd.issue(zone.name).code == 0
+    made, = zone.requests('POST')
+    body = json.loads(made['body'])
+    assert body['type'] == 'TXT'
+    assert body['name'] == '_acme-challenge.' + zone.name
+    assert len(body['content'].strip('"')) == 43
+    assert 60 <= body['ttl'] <= 120
+    removed, = zone.requests('DELETE')
+    assert removed['status'] == 200 and removed['content_type'] is None
+    assert all(r['agent'].startswith('certd') for r in zone.requests())
+    assert len({r['connection'] for r in zone.requests()}) == 1
+
+
+def test_zone_is_looked_up_once(certd, zone):
+    names = [f'h{i}.{zone.name}' for i in range(3)]
+    for name in names:
+        assert certd.issue(name).code == 0
+    lookups = [r for r in zone.requests('GET') if r['path'] == '/zones'
+               and r['query'].get('name') == zone.name]
+    assert len(lookups) == 1
+
+
+def test_unknown_token(stage, zone, new_certd):
+    certd = new_certd()
+    stage.cloudflare.control('token', token=zone.token, status='disabled')
+    fails(certd, zone, '9109', 'token', certd.credentials)
+
+
+def test_token_that_is_none(zone, new_certd):
+    import os
+    certd = new_certd(start=False)
+    os.chmod(certd.credentials, 0o600)
+    with open(certd.credentials, 'w', encoding='ascii') as f:
+        f.write('dns_cloudflare_api_token = short\n')
+    with certd:
+        done = certd.issue(zone.name)
+        assert done.code == 1 and certd.credentials in done.err, done
+
+
+def test_unknown_email_and_key(zone, new_certd):
+    import os
+    certd = new_certd(start=False)
+    os.chmod(certd.credentials, 0o600)
+    with open(certd.credentials, 'w', encoding='ascii') as f:
+        f.write('dns_cloudflare_email = nobody@example.com\n'
+                'dns_cloudflare_api_key = ' + '0' * 37 + '\n')
+    with certd:
+        done = certd.issue(zone.name)
+        assert done.code == 1 and '9103' in done.err, done
+
+
+def test_token_without_the_right_to_edit(stage, zone, certd):
+    stage.cloudflare.control('token', token=zone.token, zones=[zone.name],
+                             rights=['zone:read', 'dns:read'])
+    fails(certd, zone, '10000', 'edit', zone.name)
+
+
+def test_token_without_the_right_to_see_zones(stage, zone, certd):
+    stage.cloudflare.control('token', token=zone.token, zones=[zone.name],
+                             rights=[])
+    fails(certd, zone, '10000', 'zone')
+
+
+def test_zone_that_the_token_does_not_see(stage, zone, certd):
+    stage.cloudflare.control('token', token=zone.token, zones=[])
+    done = fails(certd, zone, zone.name, 'token')
+    assert zone.requests('POST') == [], done
+
+
+MOODS = {
+    'html 502': {'status': 502, 'html': True},
+    'json 500': {'status': 500, 'code': 1234, 'message': 'Internal\x1b[31m'},
+    'not JSON': {'body': 'hello'},
+    'null': {'body': 'null'},
+    'no result': {'body': '{"success":true,"errors":[],"messages":[]}'},
+    'wrong types': {'body': '{"success":"yes","errors":{},"result":7}'},
+    'false with 200': {'status': 200, 'code': 1000, 'message': 'strange'},
+    'truncated': {'truncate': 25},
+    'flood': {'flood': 20 << 20},
+    'dropped': {'drop': 'before'},
+}
+
+
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+@pytest.mark.parametrize('mood', MOODS)
+def test_bad_mood_fails_the_job_and_leaves_nothing(
+        zone, certd, nothing_left, mood, method):
+    zone.fault(method=method, times=-1, **MOODS[mood])
+    done = fails(certd, zone, 'api.stage.test')
+    assert '\x1b' not in done.err
+    zone.heal()
+    nothing_left(certd, zone)
+    assert certd.issue(zone.name).code == 0
+
+
+def test_rate_limit_says_when_to_try_again(zone, certd, nothing_left):
+    zone.fault(method='GET', times=-1, status=429, code=971,
+               message='Please wait', headers={'Retry-After': '290'})
+    fails(certd, zone, '429', 'again')
+    nothing_left(certd, zone)
+
+
+def test_identical_record_is_adopted(stage, zone, certd):
+    """The answer to the first creation is lost: it was made all the same."""
+    zone.fault(method='POST', drop='after')
+    done = certd.issue(zone.name)
+    if done.code != 0:          # it may fail, but must not leave anything
+        assert zone.records() == []
+        done = certd.issue(zone.name)
+    assert done.code == 0, done
+    assert zone.records() == []
+
+
+def test_foreign_records_stay(stage, zone, certd):
+    name = '_acme-challenge.' + zone.name
+    stage.cloudflare.control('record_add', zone=zone.name, name=name,
+                             content='"somebody else\'s"')
+    stage.cloudflare.control('record_add', zone=zone.name, name=name,
+                             content='A' * 43)
+    before = zone.records()
+    done = certd.issue(zone.name, '*.' + zone.name)
+    assert done.code == 0, done
+    assert zone.records() == before
+
+
+def test_record_that_is_gone_already_counts_as_removed(zone, certd):
+    zone.fault(method='DELETE', status=404, code=81044,
+               message='Record does not exist.')
+    done = certd.issue(zone.name)
+    assert done.code == 0, done
+
+
+def test_record_that_cannot_be_removed_is_removed_later(zone, new_certd):
+    certd = new_certd()
+    zone.fault(method='DELETE', times=-1, status=500, code=1, message='no')
+    done = certd.issue(zone.name)
+    assert done.code == 0, done
+    assert len(zone.records()) == 1
+    zone.heal()
+    assert certd.stop() == 0
+    with certd:
+        import time
+        deadline = time.monotonic() + 20
+        while zone.records() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert zone.records() == []

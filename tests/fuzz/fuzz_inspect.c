@@ -1,0 +1,41 @@
+/* fuzz_inspect.c - any certificate of the store. */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* libs: jansson libcrypto */
+#include <string.h>
+
+#include "as_pem.h"
+#include "sign.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* All of it must fit into the message and onto a terminal. */
+static void
+check(const struct inspection *i)
+{
+	for (size_t k = 0; k < i->names.n; k++)
+		if (!text_is_plain(i->names.v[k].p, i->names.v[k].n))
+			abort();
+	if (i->names.n > CERT_NAMES_MAX || i->key_kind > KEY_KIND_MAX ||
+	    !text_is_plain(i->issuer, strlen(i->issuer)) ||
+	    strlen(i->issuer) > 512 ||
+	    !text_is_hex(i->serial, strlen(i->serial)) ||
+	    strlen(i->serial) > 64 || strlen(i->sha256) != 64 ||
+	    strlen(i->key_id) != 32)
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct buf *pem = as_pem(data, n);
+	struct inspection i;
+	struct err *e =
+	    cert_inspect((struct str){ buf_data(pem), buf_len(pem) }, &i);
+
+	if (e == NULL)
+		check(&i);
+	err_free(e);
+	inspection_clear(&i);
+	buf_free(pem);
+	return 0;
+}
