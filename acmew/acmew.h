@@ -29,11 +29,22 @@ extern const struct sandbox worker_jail;
 
 /* ---- worker.c: jobs, and the messages of certd ---- */
 
+#define SILENT_MAX 64
+
+struct silence {
+	struct silent {
+		char address[64];
+		uint64_t until_msecs; /* 0: free */
+	} list[SILENT_MAX];
+	size_t next;
+};
+
 struct worker {
 	struct event_base *base;
 	struct dns *dns;
 	struct https *https;
 	struct lookups *lookups;
+	struct silence silence;
 	struct channel *channel; /* to certd; NULL when it is over */
 	LIST_HEAD(ca_list, ca) cas;
 	LIST_HEAD(job_list, job) jobs;
@@ -196,7 +207,7 @@ struct err *text_replace(char **to, const char *text);
 struct err *job_take_order(
     struct job *job, const struct https_response *r, enum job_event *event);
 
-/* ---- account.c, authz.c, issue.c: the actions of the table ---- */
+/* ---- account.c, authz.c, records.c, issue.c: the actions of the table ---- */
 
 struct err *want_directory(struct job *job);
 struct err *ask_account(struct job *job);
@@ -362,6 +373,13 @@ struct lookup *lookup_ask(struct lookups *l, const char *name,
     enum dns_type type, dns_done *done, void *arg);
 /* NULL is fine. */
 void lookup_cancel(struct lookup *l);
+
+/* ---- silence.c: addresses that did not answer lately ---- */
+
+void silence_note(struct silence *s, const char *address);
+/* It has answered. */
+void silence_break(struct silence *s, const char *address);
+bool silence_is_kept(struct silence *s, const char *address);
 
 /* ---- servers.c: who is authoritative for a name ---- */
 

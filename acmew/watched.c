@@ -224,10 +224,15 @@ ask_later(struct spot *s, enum showing showing)
 static void
 note(struct spot *s, const struct dns_answer *a)
 {
+	struct silence *silence = &s->of->watch->worker->silence;
 	struct place *p = &s->of->places[s->which];
 
 	p->showing = showing_of(a, s->of->values, s->of->n_values, &s->missing);
 	p->streak = p->showing == SHOWS_ALL ? p->streak + 1 : 0;
+	if (p->showing == SHOWS_SILENT)
+		silence_note(silence, s->at->text);
+	else
+		silence_break(silence, s->at->text);
 	s->is_referral = p->showing == SHOWS_MUTE && a->outcome != DNS_SERVER;
 	text_escape(
 	    s->problem, sizeof(s->problem), a->problem, strlen(a->problem));
@@ -299,6 +304,9 @@ add_spot(struct watched *d, size_t server, const struct dns_server *at)
 	s->at = at;
 	p->server = server;
 	p->family = at->address.ss_family;
+	/* It is asked all the same, but holds nobody up. */
+	if (silence_is_kept(&d->watch->worker->silence, at->text))
+		p->showing = SHOWS_SILENT;
 	s->timer = evtimer_new(d->watch->worker->base, ask_spot, s);
 	if (s->timer == NULL)
 		return err_new("out of memory");

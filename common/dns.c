@@ -11,11 +11,11 @@
 #include <arpa/nameser.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
 
 #include "dns_answer.h"
 #include "dns_pool.h"
+#include "queue.h"
 
 #define TRIES_RESOLVER 3
 #define TRIES_SERVER   2 /* the caller asks again anyway */
@@ -28,8 +28,8 @@ struct dns_query {
 	char name[DNS_NAME_SIZE];
 	enum dns_type type;
 	struct dns_server server; /* the one that is asked now */
-	bool direct;		  /* dns_ask_server() */
-	bool no_edns;		  /* the server does not know EDNS */
+	bool direct;              /* dns_ask_server() */
+	bool no_edns;             /* the server does not know EDNS */
 	unsigned tries;
 	struct event *step; /* everything happens in its callback */
 	struct dns_flight *flight;
@@ -94,10 +94,12 @@ dns_cancel(struct dns_query *q)
 void
 dns_free(struct dns *d)
 {
+	struct dns_query *q, *next;
+
 	if (d == NULL)
 		return;
-	while (!TAILQ_EMPTY(&d->queries))
-		dns_cancel(TAILQ_FIRST(&d->queries));
+	TAILQ_FOREACH_SAFE(q, &d->queries, entry, next)
+		dns_cancel(q);
 	dns_pool_free(d->pool);
 	free(d);
 }
@@ -112,24 +114,24 @@ fill_failure(struct dns_query *q, enum dns_outcome outcome)
 		    "%s does not answer within %d s", server,
 		    DNS_TRY_MSECS / 1000);
 	else if (outcome == DNS_UNREACHABLE)
-		dns_reply_fail(&q->reply, outcome, "%s cannot be reached",
-		    server);
+		dns_reply_fail(
+		    &q->reply, outcome, "%s cannot be reached", server);
 	else
 		dns_reply_fail(&q->reply, outcome,
 		    "%s cannot be asked for \"%s\"", server, q->name);
 }
 
 static void
-on_landed(void *arg, enum dns_outcome outcome, const unsigned char *data,
-    size_t n)
+on_landed(
+    void *arg, enum dns_outcome outcome, const unsigned char *data, size_t n)
 {
 	struct dns_query *q = arg;
 
 	q->flight = NULL;
 	q->landed = true;
 	if (data != NULL)
-		dns_reply_read(&q->reply, q->name, q->type, q->server.text,
-		    data, n);
+		dns_reply_read(
+		    &q->reply, q->name, q->type, q->server.text, data, n);
 	else
 		fill_failure(q, outcome == DNS_OK ? DNS_SERVER : outcome);
 	event_active(q->step, EV_TIMEOUT, 0);
@@ -146,11 +148,10 @@ send_query(struct dns_query *q)
 	int n = 0;
 
 	q->tries++;
-	if (*q->name == '\0' ||
-	    getrandom(&id, sizeof(id), 0) != sizeof(id) ||
+	if (*q->name == '\0' || getrandom(&id, sizeof(id), 0) != sizeof(id) ||
 	    ares_create_query(q->name, ns_c_in, (int)q->type, id, !q->direct,
-		&message, &n, q->no_edns ? 0 : DNS_EDNS_BYTES) !=
-		ARES_SUCCESS) {
+		&message, &n,
+		q->no_edns ? 0 : DNS_EDNS_BYTES) != ARES_SUCCESS) {
 		on_landed(q, DNS_SERVER, NULL, 0);
 		return;
 	}
@@ -251,7 +252,7 @@ query_new(struct dns *d, const char *name, enum dns_type type, dns_done *done,
 	q->done = done;
 	q->arg = arg;
 	if (n < sizeof(q->name)) /* else it stays empty: no name */
-		memcpy(q->name, name, n);
+		memcpy(q->name, name, n + 1);
 	if ((q->step = evtimer_new(d->base, on_step, q)) == NULL) {
 		dns_cancel(q);
 		return NULL;

@@ -126,8 +126,8 @@ take_record(struct message *m)
 
 /* Reads answer and authority section; false if they are not whole. */
 static bool
-read_message(struct message *m, const unsigned char *data, size_t n,
-    HEADER *header)
+read_message(
+    struct message *m, const unsigned char *data, size_t n, HEADER *header)
 {
 	unsigned answers, authority;
 
@@ -139,8 +139,7 @@ read_message(struct message *m, const unsigned char *data, size_t n,
 	m->at = data + NS_HFIXEDSZ;
 	answers = ntohs((uint16_t)header->ancount);
 	authority = ntohs((uint16_t)header->nscount);
-	if (!header->qr ||
-	    !skip_questions(m, ntohs((uint16_t)header->qdcount)))
+	if (!header->qr || !skip_questions(m, ntohs((uint16_t)header->qdcount)))
 		return false;
 	for (; answers > 0 && m->n_records < RECORDS_MAX; answers--)
 		if (!take_record(m))
@@ -184,7 +183,8 @@ txt_value(const unsigned char *data, size_t n)
 
 		n--;
 		for (; left > 0 && n > 0; left--, n--, data++)
-			*o++ = *data >= ' ' && *data < 0x7f ? (char)*data : '?';
+			*o++ = (char)(isascii(*data) && isprint(*data) ? *data
+								      : '?');
 	}
 	if (out != NULL)
 		*o = '\0';
@@ -250,7 +250,7 @@ is_within(const char *name, const char *zone)
 	if (strcmp(zone, ".") == 0)
 		return true;
 	return n >= z && strcmp(name + n - z, zone) == 0 &&
-	    (n == z || name[n - z - 1] == '.');
+	       (n == z || name[n - z - 1] == '.');
 }
 
 /* A zone that does not hold the name has no business in the answer. */
@@ -335,8 +335,8 @@ out:
 }
 
 void
-dns_reply_fail(struct dns_reply *reply, enum dns_outcome outcome,
-    const char *fmt, ...)
+dns_reply_fail(
+    struct dns_reply *reply, enum dns_outcome outcome, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -12,9 +12,9 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "dns_pool.h"
+#include "queue.h"
 
 struct pool_socket {
 	LIST_ENTRY(pool_socket) entry;
@@ -120,8 +120,8 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	struct pool_channel *c = arg;
 	struct pool_socket *s = find_socket(c, fd);
-	short what = (short)((readable ? EV_READ : 0) |
-	    (writable ? EV_WRITE : 0));
+	short what =
+	    (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
 
 	if (s == NULL)
 		return;
@@ -139,10 +139,12 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 static void
 channel_free(struct pool_channel *c)
 {
+	struct pool_socket *s, *next;
+
 	if (c->ares != NULL)
 		ares_destroy(c->ares); /* the flights land here */
-	while (!LIST_EMPTY(&c->sockets))
-		drop_socket(LIST_FIRST(&c->sockets));
+	LIST_FOREACH_SAFE(s, &c->sockets, entry, next)
+		drop_socket(s);
 	if (c->timer != NULL)
 		event_free(c->timer);
 	free(c);
@@ -160,7 +162,7 @@ open_ares(struct pool_channel *c)
 
 	/* NOCHECKRESP: SERVFAIL and the like are answers, too */
 	options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH |
-	    ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+			ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
 	options.ednspsz = DNS_EDNS_BYTES;
 	options.timeout = DNS_TRY_MSECS;
 	options.tries = 1;
@@ -173,9 +175,8 @@ open_ares(struct pool_channel *c)
 	return ares_init_options(&c->ares, &options,
 		   ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS |
 		       ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
-		       ARES_OPT_SERVERS | ARES_OPT_DOMAINS |
-		       ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB) ==
-	    ARES_SUCCESS;
+		       ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
+		       ARES_OPT_SOCK_STATE_CB) == ARES_SUCCESS;
 }
 
 static bool
@@ -193,8 +194,8 @@ point_at(struct pool_channel *c)
 	} else {
 		const struct sockaddr_in6 *in6 = (const void *)ss;
 
-		memcpy(&node.addr.addr6, &in6->sin6_addr,
-		    sizeof(node.addr.addr6));
+		memcpy(
+		    &node.addr.addr6, &in6->sin6_addr, sizeof(node.addr.addr6));
 		node.udp_port = ntohs(in6->sin6_port);
 	}
 	node.tcp_port = node.udp_port;
@@ -315,11 +316,11 @@ dns_flight_abandon(struct dns_flight *f)
 void
 dns_pool_free(struct dns_pool *p)
 {
-	struct pool_channel *c;
+	struct pool_channel *c, *next;
 
 	if (p == NULL)
 		return;
-	while ((c = TAILQ_FIRST(&p->channels)) != NULL)
+	TAILQ_FOREACH_SAFE(c, &p->channels, entry, next)
 		channel_drop(c);
 	free(p);
 }

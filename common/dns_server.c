@@ -53,15 +53,16 @@ dns_server_parse(const char *text, struct dns_server *out)
 		return false;
 	(void)strcpy(copy, text);
 	if (*ip == '[') {
-		if ((end = strchr(++ip, ']')) == NULL ||
-		    strchr(ip, ':') == NULL)
+		if ((end = strchr(++ip, ']')) == NULL)
 			return false;
 		*end++ = '\0';
+		if (strchr(ip, ':') == NULL)
+			return false;
 		if (*end != '\0' && *end != ':')
 			return false;
 		colon = *end == ':' ? end : NULL;
 	} else if ((colon = strchr(ip, ':')) != NULL &&
-	    strchr(colon + 1, ':') != NULL) {
+		   strchr(colon + 1, ':') != NULL) {
 		colon = NULL; /* several: a bare IPv6 address */
 	}
 	if (colon != NULL) {
@@ -118,8 +119,8 @@ servers_of_system(struct dns_server *out, size_t max, size_t *n)
 }
 
 struct err *
-dns_servers_read(const char *text, struct dns_server *out, size_t max,
-    size_t *n)
+dns_servers_read(
+    const char *text, struct dns_server *out, size_t max, size_t *n)
 {
 	struct err *e;
 

@@ -18,9 +18,9 @@
 #include "https_call.h"
 #include "https_loop.h"
 
-#define HOSTS_FILE	     "/etc/hosts"
+#define HOSTS_FILE           "/etc/hosts"
 #define TIMEOUT_SECS_DEFAULT 60
-#define CALLS_MAX	     1024
+#define CALLS_MAX            1024
 
 struct https {
 	struct https_loop *loop;
@@ -101,7 +101,7 @@ is_address(const char *host)
 	unsigned char raw[16];
 
 	return inet_pton(AF_INET, host, raw) == 1 ||
-	    inet_pton(AF_INET6, host, raw) == 1;
+	       inet_pton(AF_INET6, host, raw) == 1;
 }
 
 struct err *
@@ -114,8 +114,8 @@ https_start(struct https *h, const struct https_request *req, https_done *done,
 
 	*out = NULL;
 	if (h->n_calls >= CALLS_MAX)
-		return err_mark(err_new("%s: too many requests at once",
-				    req->url), EAGAIN);
+		return err_mark(
+		    err_new("%s: too many requests at once", req->url), EAGAIN);
 	if ((e = https_call_new(req, &h->ca, h->agent, &call)) != NULL)
 		return e;
 	TAILQ_INSERT_TAIL(&h->calls, call, entry);
@@ -123,12 +123,13 @@ https_start(struct https *h, const struct https_request *req, https_done *done,
 	call->https = h;
 	call->done = done;
 	call->arg = arg;
-	call->deadline_msecs = now_msecs() +
+	call->deadline_msecs =
+	    now_msecs() +
 	    (secs == 0 ? TIMEOUT_SECS_DEFAULT : secs) * UINT64_C(1000);
 	if (is_address(call->host))
 		e = launch(call, NULL);
-	else if ((call->wait = host_find(h->hosts, call->host, on_addresses,
-		      call)) == NULL)
+	else if ((call->wait = host_find(
+		      h->hosts, call->host, on_addresses, call)) == NULL)
 		e = err_sys("%s", req->url);
 	if (e != NULL)
 		https_cancel(call);
@@ -167,8 +168,8 @@ open_curl(void)
 	(void)unsetenv("SSLKEYLOGFILE");
 	tzset(); /* or mktime() reads /etc/localtime later */
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
-	    ? NULL
-	    : err_new("libcurl cannot be set up");
+		   ? NULL
+		   : err_new("libcurl cannot be set up");
 }
 
 struct err *
@@ -187,8 +188,8 @@ https_new(struct event_base *base, struct dns *d, const char *ca_pem,
 		h->agent = NULL;
 		e = err_sys("HTTPS");
 	} else if ((e = open_curl()) == NULL &&
-	    (e = set_trust(h, ca_pem, ca_bytes)) == NULL &&
-	    (e = host_book_new(base, d, HOSTS_FILE, &h->hosts)) == NULL)
+		   (e = set_trust(h, ca_pem, ca_bytes)) == NULL &&
+		   (e = host_book_new(base, d, HOSTS_FILE, &h->hosts)) == NULL)
 		e = https_loop_new(base, on_result, &h->loop);
 	if (e != NULL)
 		https_free(h);
@@ -200,10 +201,12 @@ https_new(struct event_base *base, struct dns *d, const char *ca_pem,
 void
 https_free(struct https *h)
 {
+	struct https_call *call, *next;
+
 	if (h == NULL)
 		return;
-	while (!TAILQ_EMPTY(&h->calls))
-		https_cancel(TAILQ_FIRST(&h->calls));
+	TAILQ_FOREACH_SAFE(call, &h->calls, entry, next)
+		https_cancel(call);
 	https_loop_free(h->loop);
 	host_book_free(h->hosts);
 	free(h->ca_pem);

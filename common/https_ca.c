@@ -59,8 +59,7 @@ https_read_ca(const char *file, char **pem, size_t *n)
 	*n = 0;
 	if (*file == '\0') {
 		for (size_t i = 0; fd == -1 && i < 3; i++)
-			fd = open(file = system_files[i],
-			    O_RDONLY | O_CLOEXEC);
+			fd = open(file = system_files[i], O_RDONLY | O_CLOEXEC);
 		if (fd == -1)
 			return err_advise(
 			    err_new("the system has no file of trusted "

@@ -64,7 +64,8 @@ add_headers(struct https_call *call, const struct https_request *req)
 	struct err *e = NULL;
 
 	for (size_t i = 0; e == NULL && i < req->n_headers; i++) {
-		has_type |= strcasecmp(req->headers[i].name, "content-type") == 0;
+		has_type |=
+		    strcasecmp(req->headers[i].name, "content-type") == 0;
 		e = add_line(&call->headers, req->headers[i].name,
 		    req->headers[i].value);
 	}
@@ -132,14 +133,13 @@ on_send(void *arg, char *to, char *from, int to_port, int from_port)
 						   : CURL_PREREQFUNC_OK;
 }
 
-#define SET(option, value)                                                   \
-	(rc = rc != CURLE_OK ? rc                                            \
-			     : curl_easy_setopt(call->easy, option, value))
+#define SET(option, value)                                                     \
+	(rc = rc != CURLE_OK ? rc : curl_easy_setopt(call->easy, option, value))
 
 /* What is the same for every call. */
 static CURLcode
-set_rules(struct https_call *call, const struct curl_blob *ca,
-    const char *agent)
+set_rules(
+    struct https_call *call, const struct curl_blob *ca, const char *agent)
 {
 	CURLcode rc = CURLE_OK;
 
@@ -253,8 +253,8 @@ out:
 /* libcurl's own resolver would start a thread and read files. With RESOLVE it
  * finds host and port in its cache, and never looks further. */
 struct err *
-https_call_aim(struct https_call *call, const char *addresses,
-    uint64_t now_msecs)
+https_call_aim(
+    struct https_call *call, const char *addresses, uint64_t now_msecs)
 {
 	struct curl_slist *list = NULL;
 	CURLcode rc = CURLE_OK;
@@ -275,9 +275,9 @@ https_call_aim(struct https_call *call, const char *addresses,
 		call->resolve = list;
 		SET(CURLOPT_RESOLVE, list);
 	}
-	return rc == CURLE_OK ? NULL
-			      : err_new("%s: %s", call->url,
-				    curl_easy_strerror(rc));
+	return rc == CURLE_OK
+		   ? NULL
+		   : err_new("%s: %s", call->url, curl_easy_strerror(rc));
 }
 
 /* Fills headers with what libcurl kept, names in lower case (a copy in
@@ -290,9 +290,8 @@ collect_headers(struct https_call *call,
 	struct curl_header *h = NULL;
 	struct err *e;
 
-	while (n < HTTPS_HEADERS_MAX &&
-	    (h = curl_easy_nextheader(call->easy, CURLH_HEADER, -1, h)) !=
-		NULL) {
+	while (n < HTTPS_HEADERS_MAX && (h = curl_easy_nextheader(call->easy,
+					     CURLH_HEADER, -1, h)) != NULL) {
 		offsets[n] = buf_len(names);
 		headers[n].value = h->value;
 		e = buf_add(names, h->name, strlen(h->name) + 1);
@@ -338,7 +337,8 @@ failure_of(struct https_call *call, CURLcode result)
 		return err_new("%s: %s", call->url, call->excess);
 	if (result == CURLE_ABORTED_BY_CALLBACK)
 		return err_mark(err_new("%s: the connection broke while the "
-					"request was under way", call->url),
+					"request was under way",
+				    call->url),
 		    ECONNRESET);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
@@ -346,8 +346,8 @@ failure_of(struct https_call *call, CURLcode result)
 		(void)snprintf(call->detail, sizeof(call->detail),
 		    "cannot connect to %s port %u: %s", call->host,
 		    (unsigned)call->port, strerror((int)number));
-	return https_failure(call->url, call->host, result, call->detail,
-	    sent > 0);
+	return https_failure(
+	    call->url, call->host, result, call->detail, sent > 0);
 }
 
 void

@@ -6,11 +6,11 @@
 #define HTTPS_CALL_H
 
 #include <curl/curl.h>
-#include <sys/queue.h>
 
 #include "buf.h"
 #include "https.h"
 #include "https_host.h"
+#include "queue.h"
 #include "url.h"
 
 #define HTTPS_HEADERS_MAX      64

@@ -14,18 +14,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "https_host.h"
+#include "queue.h"
 
 #define HOSTS_MAX_BYTES (1024 * 1024)
-#define KEEP_SECS	60
-#define ENTRIES_MAX	64
-#define ADDRESSES_SIZE	640 /* a dozen of the longest addresses */
-#define OTHER_MSECS	200 /* for the other family, RFC 8305 section 3 */
+#define KEEP_SECS       60
+#define ENTRIES_MAX     64
+#define ADDRESSES_SIZE  640 /* a dozen of the longest addresses */
+#define OTHER_MSECS     200 /* for the other family, RFC 8305 section 3 */
 
 struct host_wait {
 	TAILQ_ENTRY(host_wait) entry;
@@ -41,9 +41,9 @@ struct host_entry {
 	char *name;
 	char addresses[ADDRESSES_SIZE]; /* "": none known (yet) */
 	char problem[384];
-	bool temporary;	 /* problem */
-	bool asking;	 /* until on_step() is through: keep the entry */
-	time_t until;	 /* monotonic; 0: nothing is known, ask */
+	bool temporary; /* problem */
+	bool asking;    /* until on_step() is through: keep the entry */
+	time_t until;   /* monotonic; 0: nothing is known, ask */
 	struct dns_query *query[2]; /* A, AAAA */
 	struct event *step;
 	TAILQ_HEAD(, host_wait) waits;
@@ -151,11 +151,11 @@ look_into_file(struct host_entry *h)
 static void
 entry_free(struct host_entry *h)
 {
-	struct host_wait *w;
+	struct host_wait *w, *next;
 
 	TAILQ_REMOVE(&h->book->entries, h, entry);
 	h->book->n_entries--;
-	while ((w = TAILQ_FIRST(&h->waits)) != NULL)
+	TAILQ_FOREACH_SAFE(w, &h->waits, entry, next)
 		host_cancel(w);
 	dns_cancel(h->query[0]);
 	dns_cancel(h->query[1]);
@@ -168,10 +168,12 @@ entry_free(struct host_entry *h)
 void
 host_book_free(struct host_book *b)
 {
+	struct host_entry *h, *next;
+
 	if (b == NULL)
 		return;
-	while (!TAILQ_EMPTY(&b->entries))
-		entry_free(TAILQ_FIRST(&b->entries));
+	TAILQ_FOREACH_SAFE(h, &b->entries, entry, next)
+		entry_free(h);
 	buf_free(b->hosts);
 	free(b);
 }
@@ -223,8 +225,8 @@ look_up(struct host_entry *h)
 	}
 	if (*h->addresses == '\0') {
 		h->query[0] = dns_ask(h->book->dns, h->name, DNS_A, on_a, h);
-		h->query[1] = dns_ask(h->book->dns, h->name, DNS_AAAA, on_aaaa,
-		    h);
+		h->query[1] =
+		    dns_ask(h->book->dns, h->name, DNS_AAAA, on_aaaa, h);
 	}
 	if (h->query[0] == NULL && h->query[1] == NULL)
 		event_active(h->step, EV_TIMEOUT, 0);
@@ -251,7 +253,8 @@ answer(struct host_entry *h)
 
 	TAILQ_FOREACH(w, &h->waits, entry)
 		w->due = true;
-	while ((w = TAILQ_FIRST(&h->waits)) != NULL && w->due) {
+	/* host_cancel() unlinks w: the analyzer loses track of the head */
+	while ((w = TAILQ_FIRST(&h->waits)) != NULL && w->due) { // NOLINT
 		copy = *w;
 		host_cancel(w);
 		copy.done(copy.arg, addresses, problem_of(h));

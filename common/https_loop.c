@@ -8,9 +8,9 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
 #include "https_loop.h"
+#include "queue.h"
 
 /* HTTP/2 needs one connection a host. A server that knows only HTTP/1.1 gets a
  * few, so that one slow answer does not hold all others up. */
@@ -57,8 +57,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	(void)curl_multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0,
-	    &running);
+	(void)curl_multi_socket_action(
+	    l->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	drain(l);
 }
 
@@ -67,7 +67,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct https_loop *l = arg;
 	int running, flags = (what & EV_READ ? CURL_CSELECT_IN : 0) |
-	    (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+			     (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 
 	(void)curl_multi_socket_action(l->multi, fd, flags, &running);
 	drain(l);
@@ -84,13 +84,12 @@ drop_socket(struct loop_socket *s)
 
 /* CURLMOPT_SOCKETFUNCTION: what libcurl waits for on a socket. */
 static int
-on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg,
-    void *known)
+on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct https_loop *l = arg;
 	struct loop_socket *s = known;
 	short events = (short)((what & CURL_POLL_IN ? EV_READ : 0) |
-	    (what & CURL_POLL_OUT ? EV_WRITE : 0));
+			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -106,8 +105,8 @@ on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg,
 	}
 	if (s->event != NULL)
 		event_free(s->event);
-	s->event = event_new(l->base, fd, (short)(events | EV_PERSIST),
-	    on_socket, l);
+	s->event =
+	    event_new(l->base, fd, (short)(events | EV_PERSIST), on_socket, l);
 	return s->event == NULL || event_add(s->event, NULL) != 0 ? -1 : 0;
 }
 
@@ -129,21 +128,22 @@ set_options(struct https_loop *l)
 {
 	return curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION,
 		   on_socket_state) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION,
-		on_timer_state) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_PIPELINING,
-		CURLPIPE_MULTIPLEX) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-		HOST_CONNECTIONS) == CURLM_OK &&
-	    curl_multi_setopt(l->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-		TOTAL_CONNECTIONS) == CURLM_OK;
+	       curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l) ==
+		   CURLM_OK &&
+	       curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION,
+		   on_timer_state) == CURLM_OK &&
+	       curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l) == CURLM_OK &&
+	       curl_multi_setopt(l->multi, CURLMOPT_PIPELINING,
+		   CURLPIPE_MULTIPLEX) == CURLM_OK &&
+	       curl_multi_setopt(l->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+		   HOST_CONNECTIONS) == CURLM_OK &&
+	       curl_multi_setopt(l->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+		   TOTAL_CONNECTIONS) == CURLM_OK;
 }
 
 struct err *
-https_loop_new(struct event_base *base, https_loop_done *done,
-    struct https_loop **out)
+https_loop_new(
+    struct event_base *base, https_loop_done *done, struct https_loop **out)
 {
 	struct https_loop *l = calloc(1, sizeof(*l));
 
@@ -166,12 +166,14 @@ https_loop_new(struct event_base *base, https_loop_done *done,
 void
 https_loop_free(struct https_loop *l)
 {
+	struct loop_socket *s, *next;
+
 	if (l == NULL)
 		return;
 	if (l->multi != NULL)
 		(void)curl_multi_cleanup(l->multi);
-	while (!LIST_EMPTY(&l->sockets))
-		drop_socket(LIST_FIRST(&l->sockets));
+	LIST_FOREACH_SAFE(s, &l->sockets, entry, next)
+		drop_socket(s);
 	if (l->timer != NULL)
 		event_free(l->timer);
 	free(l);

@@ -74,8 +74,8 @@ bad_certificate(const char *url, const char *host, const char *detail)
 
 	if (strncmp(cause, prefix, strlen(prefix)) == 0)
 		cause += strlen(prefix);
-	e = err_new("%s: the certificate of %s is not trusted: %s", url, host,
-	    cause);
+	e = err_new(
+	    "%s: the certificate of %s is not trusted: %s", url, host, cause);
 	if (strstr(cause, "expired") != NULL ||
 	    strstr(cause, "not yet valid") != NULL)
 		return err_advise(e, "check the clock of this machine; if it "
@@ -83,8 +83,10 @@ bad_certificate(const char *url, const char *host, const char *detail)
 				     "certificate");
 	if (cause == detail) /* the name, not the issuer */
 		return err_advise(e, "check the host in the URL");
-	return err_advise(e, "if %s has a private CA, set ca-certificates in "
-			     "certd.conf to a PEM bundle with its root", host);
+	return err_advise(e,
+	    "if %s has a private CA, set ca-certificates in "
+	    "certd.conf to a PEM bundle with its root",
+	    host);
 }
 
 struct err *

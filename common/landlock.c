@@ -22,7 +22,7 @@
 
 #include "landlock.h"
 
-#define CREATE_VERSION	  1 /* flag of create_ruleset: return the version */
+#define CREATE_VERSION    1 /* flag of create_ruleset: return the version */
 #define RULE_PATH_BENEATH 1
 
 /* handled_access_fs */
@@ -41,20 +41,19 @@
 
 /* What a path can be opened for. Nothing is ever executed, no device made. */
 #define FS_READ (FS_READ_FILE | FS_READ_DIR)
-#define FS_WRITE                                                         \
-	(FS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE |      \
-	    FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SYM | FS_REFER |         \
-	    FS_TRUNCATE)
+#define FS_WRITE                                                               \
+	(FS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE |            \
+	    FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SYM | FS_REFER | FS_TRUNCATE)
 /* Rights of files; the others are of directories only (else EINVAL). */
 #define FS_OF_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE)
 
 /* handled_access_net */
-#define NET_BIND_TCP	(1ULL << 0)
+#define NET_BIND_TCP    (1ULL << 0)
 #define NET_CONNECT_TCP (1ULL << 1)
 
 /* scoped */
 #define SCOPE_ABSTRACT_UNIX (1ULL << 0)
-#define SCOPE_SIGNAL	    (1ULL << 1)
+#define SCOPE_SIGNAL        (1ULL << 1)
 
 struct ruleset {
 	uint64_t fs, net, scoped;
@@ -70,11 +69,11 @@ static const struct {
 	int version;
 	struct ruleset adds;
 } versions[] = {
-	{ 1, { .fs = FS_ALL_1 } },			     /* 5.13 */
-	{ 2, { .fs = FS_REFER } },			     /* 5.19 */
-	{ 3, { .fs = FS_TRUNCATE } },			     /* 6.2 */
-	{ 4, { .net = NET_BIND_TCP | NET_CONNECT_TCP } },    /* 6.7 */
-	{ 5, { .fs = FS_IOCTL_DEV } },			     /* 6.10 */
+	{ 1, { .fs = FS_ALL_1 } },                               /* 5.13 */
+	{ 2, { .fs = FS_REFER } },                               /* 5.19 */
+	{ 3, { .fs = FS_TRUNCATE } },                            /* 6.2 */
+	{ 4, { .net = NET_BIND_TCP | NET_CONNECT_TCP } },        /* 6.7 */
+	{ 5, { .fs = FS_IOCTL_DEV } },                           /* 6.10 */
 	{ 6, { .scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL } }, /* 6.12 */
 };
 
@@ -120,9 +119,8 @@ open_path(int rules, const struct sandbox_path *p, uint64_t fs)
 		e = err_sys("%s", p->path);
 	else if (!S_ISDIR(st.st_mode))
 		rule.allowed &= FS_OF_FILE;
-	if (e == NULL &&
-	    syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule,
-		0) == -1)
+	if (e == NULL && syscall(SYS_landlock_add_rule, rules,
+			     RULE_PATH_BENEATH, &rule, 0) == -1)
 		e = err_sys("Landlock rule for %s", p->path);
 	close(rule.fd);
 	return e;
@@ -153,8 +151,8 @@ landlock_enter(const struct sandbox_path *paths, struct landlock_keeps keeps)
 		return err_sys("version of Landlock");
 	/* An older kernel takes the longer struct where the rest is zero. */
 	attr = handled((int)version, keeps);
-	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
-	    0);
+	rules =
+	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (rules == -1)
 		return err_sys("Landlock rules");
 	if ((e = open_paths(rules, paths, attr.fs)) == NULL &&

@@ -16,7 +16,7 @@ struct landlock_keeps {
 /* Closes all of the file system but paths (NULL: none; ended by a NULL path).
  * Success, without effect, where the kernel has no Landlock. Needs
  * no_new_privs. */
-struct err	*landlock_enter(const struct sandbox_path *paths,
-		    struct landlock_keeps keeps);
+struct err *landlock_enter(
+    const struct sandbox_path *paths, struct landlock_keeps keeps);
 
 #endif

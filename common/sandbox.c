@@ -32,14 +32,15 @@ make_layers(const struct sandbox *s, struct layer out[LAYERS])
 {
 	const bool san = SANDBOX_SANITIZED;
 
-	out[OWN_SAN] = (struct layer){ s->rules, san ? s->n_rules : 0, SB_SANITIZER };
+	out[OWN_SAN] =
+	    (struct layer){ s->rules, san ? s->n_rules : 0, SB_SANITIZER };
 	out[BASE_SAN] = (struct layer){ sandbox_base, san ? sandbox_base_n : 0,
 		SB_SANITIZER };
 	out[OWN] = (struct layer){ s->rules, s->n_rules, SB_ALWAYS };
 	out[NET] = (struct layer){ sandbox_net, s->network ? sandbox_net_n : 0,
 		SB_ALWAYS };
-	out[FORKS] = (struct layer){ sandbox_forks, s->forks ? sandbox_forks_n : 0,
-		SB_ALWAYS };
+	out[FORKS] = (struct layer){ sandbox_forks,
+		s->forks ? sandbox_forks_n : 0, SB_ALWAYS };
 	out[BASE] = (struct layer){ sandbox_base, sandbox_base_n, SB_ALWAYS };
 }
 
@@ -99,17 +100,17 @@ add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *r, uint32_t other)
 	if (r->arg != -1) {
 		match.arg = (unsigned)r->arg;
 		match.datum_a = r->mask;
-		match.datum_b = r->value == SB_OWN_PID ? (uint64_t)getpid()
-						       : r->value;
+		match.datum_b =
+		    r->value == SB_OWN_PID ? (uint64_t)getpid() : r->value;
 	}
-	errno = -seccomp_rule_add_array(ctx, action_of(r), call,
-	    r->arg == -1 ? 0 : 1, &match);
+	errno = -seccomp_rule_add_array(
+	    ctx, action_of(r), call, r->arg == -1 ? 0 : 1, &match);
 	return errno == 0 ? NULL : err_sys("rule for %s", r->call);
 }
 
 static struct err *
-add_layer(scmp_filter_ctx ctx, const struct layer *all, size_t at,
-    uint32_t other)
+add_layer(
+    scmp_filter_ctx ctx, const struct layer *all, size_t at, uint32_t other)
 {
 	const struct layer *l = &all[at];
 	const struct sandbox_rule *r;
@@ -166,8 +167,8 @@ enter_seccomp(const struct sandbox *s, bool kill)
 		e = add_layer(ctx, layers, i, other);
 	if (e != NULL)
 		goto out;
-	if ((errno = -seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
-		 SCMP_ACT_KILL_PROCESS)) != 0 ||
+	if ((errno = -seccomp_attr_set(
+		 ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)) != 0 ||
 	    (errno = -seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1)) != 0 ||
 	    (errno = -seccomp_load(ctx)) != 0)
 		e = err_sys("seccomp");
@@ -225,8 +226,8 @@ enter_prctl(void)
 }
 
 struct err *
-sandbox_enter(const struct sandbox *s, const struct sandbox_path *paths,
-    bool kill)
+sandbox_enter(
+    const struct sandbox *s, const struct sandbox_path *paths, bool kill)
 {
 	struct landlock_keeps keeps = { allows(s, "connect"),
 		allows(s, "kill") };

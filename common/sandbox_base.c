@@ -17,8 +17,8 @@
 #define CLONE_NEWTIME 0x80
 #endif
 #define THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
-#define NEW_FLAGS                                                        \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |   \
+#define NEW_FLAGS                                                              \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
 	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 const struct sandbox_rule sandbox_base[] = {
@@ -31,8 +31,7 @@ const struct sandbox_rule sandbox_base[] = {
 	SB_DENY_IF("mmap", EACCES, 2, PROT_EXEC, PROT_EXEC,
 	    "libc loads a module on demand: too late"),
 	SB_IF("mprotect", 2, PROT_EXEC, 0, "malloc in threads"),
-	SB_DENY_IF("mprotect", EACCES, 2, PROT_EXEC, PROT_EXEC,
-	    "as mmap"),
+	SB_DENY_IF("mprotect", EACCES, 2, PROT_EXEC, PROT_EXEC, "as mmap"),
 
 	/* ---- the event loop ---- */
 	SB_ANY("epoll_wait", "libevent"),
@@ -59,8 +58,8 @@ const struct sandbox_rule sandbox_base[] = {
 	SB_ANY("fstat", "stdio"),
 	SB_IF("newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH,
 	    "fstat of glibc 2.33 and later"),
-	SB_DENY_IF("newfstatat", EACCES, 3, AT_EMPTY_PATH, 0,
-	    "libc looks for files"),
+	SB_DENY_IF(
+	    "newfstatat", EACCES, 3, AT_EMPTY_PATH, 0, "libc looks for files"),
 	SB_ANY("lseek", "stdio on descriptors that were passed"),
 	SB_IF("fcntl", 1, SB_INT, F_GETFL, "sockets become non-blocking"),
 	SB_IF("fcntl", 1, SB_INT, F_SETFL, "sockets become non-blocking"),
@@ -193,7 +192,8 @@ const struct sandbox_rule sandbox_base[] = {
 	SB_SAN("wait4", "LeakSanitizer waits for it"),
 	SB_SAN("ptrace", "LeakSanitizer stops the other threads"),
 	SB_SAN("prctl", "LeakSanitizer's tracer"),
-	SB_SAN("sigaltstack", "AddressSanitizer reports from a stack of its own"),
+	SB_SAN(
+	    "sigaltstack", "AddressSanitizer reports from a stack of its own"),
 };
 const size_t sandbox_base_n = sizeof(sandbox_base) / sizeof(sandbox_base[0]);
 
@@ -204,5 +204,4 @@ const struct sandbox_rule sandbox_forks[] = {
 	SB_ANY("wait4", "children"),
 	SB_ANY("waitid", "children"),
 };
-const size_t sandbox_forks_n =
-    sizeof(sandbox_forks) / sizeof(sandbox_forks[0]);
+const size_t sandbox_forks_n = sizeof(sandbox_forks) / sizeof(sandbox_forks[0]);

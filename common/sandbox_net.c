@@ -30,11 +30,12 @@ const struct sandbox_rule sandbox_net[] = {
 	SB_IF("setsockopt", 1, SB_INT, IPPROTO_TCP, "TCP_NODELAY"),
 	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, SOL_SOCKET,
 	    "filters and the like; libraries do without their wishes"),
-	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IPV6,
-	    "as before"),
-	SB_DENY_IF("setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IP,
-	    "as before"),
-	SB_DENY("socketpair", EACCES, "libcurl wakes threads that it never has"),
+	SB_DENY_IF(
+	    "setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IPV6, "as before"),
+	SB_DENY_IF(
+	    "setsockopt", ENOPROTOOPT, 1, SB_INT, IPPROTO_IP, "as before"),
+	SB_DENY(
+	    "socketpair", EACCES, "libcurl wakes threads that it never has"),
 	SB_DIE("bind", "nothing is offered to anybody"),
 	SB_DIE("listen", "nothing is offered to anybody"),
 	SB_DIE("accept", "nothing is offered to anybody"),

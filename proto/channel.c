@@ -22,12 +22,12 @@
 #include "channel_io.h"
 #include "log.h"
 
-#define HELLO_SECS	10
-#define FINISH_SECS	2
+#define HELLO_SECS      10
+#define FINISH_SECS     2
 #define FRAMES_A_WAKEUP 8 /* then the other peers have their turn */
 
 enum state {
-	CH_NEW,	      /* hello has not come */
+	CH_NEW, /* hello has not come */
 	CH_OPEN,
 	CH_FINISHING, /* only what is queued is sent */
 	CH_CLOSED,    /* no descriptor, no events; freed soon */
@@ -47,7 +47,7 @@ struct channel {
 				   * after hello */
 	size_t max_queue;
 	uint32_t last_id;
-	bool is_deaf;	  /* the peer reads no more */
+	bool is_deaf;     /* the peer reads no more */
 	bool is_unwanted; /* freed by its owner */
 	unsigned busy;
 	struct err *doom; /* why the timer will close it */
@@ -129,8 +129,8 @@ static void
 end(struct channel *c, struct err *reason)
 {
 	if (reason != NULL)
-		log_warn("%s: connection closed: %s", c->name,
-		    err_text(reason));
+		log_warn(
+		    "%s: connection closed: %s", c->name, err_text(reason));
 	if (c->state != CH_CLOSED) {
 		stop(c);
 		c->ops->closed(c->arg, reason);
@@ -180,8 +180,8 @@ on_hello(struct channel *c, const struct msg_hello *m)
 		    (unsigned)m->version, PROTO_VERSION);
 	c->state = CH_OPEN;
 	return c->is_deaf || event_del(c->timer) == 0
-	    ? NULL
-	    : err_new("cannot stop a timer");
+		   ? NULL
+		   : err_new("cannot stop a timer");
 }
 
 /* Holds a message against its row. */
@@ -195,14 +195,14 @@ check(const struct channel *c, const struct msg *m, bool with_fd)
 
 	why = msg_problem(row, c->peer, c->self, row->phases, with_fd);
 	if (why == NULL && phase == PH_OPEN && msg_is_of_job(row)) {
-		memcpy(&job, (const char *)m + row->fields[0].offset,
-		    sizeof(job));
+		memcpy(
+		    &job, (const char *)m + row->fields[0].offset, sizeof(job));
 		phase = c->ops->job_phase == NULL
-		    ? 0
-		    : c->ops->job_phase(c->arg, job);
+			    ? 0
+			    : c->ops->job_phase(c->arg, job);
 		if (phase == 0)
-			return err_new("%s: it has no job %u", row->name,
-			    (unsigned)job);
+			return err_new(
+			    "%s: it has no job %u", row->name, (unsigned)job);
 	}
 	if (why == NULL)
 		why = msg_problem(row, c->peer, c->self, phase, with_fd);
@@ -313,7 +313,7 @@ queue(struct channel *c, const struct msg *m, int fd)
 	if (buf_len(frame) > c->max_queue - c->out.bytes) {
 		buf_free(frame);
 		doom(c, err_new("it reads too slowly: %zu bytes wait for it",
-			c->out.bytes));
+			    c->out.bytes));
 		return err_new("%s reads too slowly", c->name);
 	}
 	if ((e = frames_add(&c->out, frame, fd)) == NULL &&
@@ -389,10 +389,10 @@ make_events(struct channel *c, struct event_base *base)
 
 	if (flags == -1 || fcntl(c->fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return err_sys("make a socket non-blocking");
-	c->readable = event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable,
-	    c);
-	c->writable = event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable,
-	    c);
+	c->readable =
+	    event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable =
+	    event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = evtimer_new(base, on_timer, c);
 	if (c->readable == NULL || c->writable == NULL || c->timer == NULL ||
 	    event_add(c->readable, NULL) == -1 ||

@@ -27,7 +27,7 @@
 struct frame {
 	STAILQ_ENTRY(frame) next;
 	struct buf *bytes; /* still to be sent */
-	int fd;		   /* goes with the first of them; -1: none */
+	int fd;            /* goes with the first of them; -1: none */
 };
 
 /* Room for one descriptor. Alignment makes it room for two, which is why more
@@ -147,7 +147,7 @@ read_head(struct frame_in *in, int sock, size_t max, struct err **why)
 		in->head_n += got;
 	}
 	in->body_bytes = (size_t)in->head[0] << 24 | (size_t)in->head[1] << 16 |
-	    (size_t)in->head[2] << 8 | in->head[3];
+			 (size_t)in->head[2] << 8 | in->head[3];
 	if (in->body_bytes != 0 && in->body_bytes <= max)
 		return IO_DONE;
 	*why = err_new("a message of %zu bytes was announced, at most %zu are "
@@ -163,8 +163,8 @@ read_body(struct frame_in *in, int sock, struct err **why)
 	enum io rc = IO_DONE;
 	size_t left, got;
 
-	while (rc == IO_DONE &&
-	    (left = in->body_bytes - buf_len(in->body)) > 0) {
+	while (
+	    rc == IO_DONE && (left = in->body_bytes - buf_len(in->body)) > 0) {
 		rc = receive(in, sock, part,
 		    left < sizeof(part) ? left : sizeof(part), &got, why);
 		if (rc == IO_DONE &&

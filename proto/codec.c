@@ -32,7 +32,8 @@ pack_u64(msgpack_packer *pk, const void *v)
 static int
 pack_flag(msgpack_packer *pk, const void *v)
 {
-	return *(const bool *)v ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+	return *(const bool *)v ? msgpack_pack_true(pk)
+				: msgpack_pack_false(pk);
 }
 
 static int
@@ -41,9 +42,9 @@ pack_text(msgpack_packer *pk, const void *v)
 	const struct str *s = v;
 
 	return msgpack_pack_str(pk, s->n) == 0 &&
-		(s->n == 0 || msgpack_pack_str_body(pk, s->p, s->n) == 0)
-	    ? 0
-	    : -1;
+		       (s->n == 0 || msgpack_pack_str_body(pk, s->p, s->n) == 0)
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -52,9 +53,9 @@ pack_bytes(msgpack_packer *pk, const void *v)
 	const struct str *s = v;
 
 	return msgpack_pack_bin(pk, s->n) == 0 &&
-		(s->n == 0 || msgpack_pack_bin_body(pk, s->p, s->n) == 0)
-	    ? 0
-	    : -1;
+		       (s->n == 0 || msgpack_pack_bin_body(pk, s->p, s->n) == 0)
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -199,7 +200,8 @@ pack_message(const struct msg *m, const struct msg_def *row, struct sink *s)
 
 	msgpack_packer_init(&pk, s, sink_write);
 	rc = msgpack_pack_array(&pk, row->n_fields + 2) |
-	    msgpack_pack_uint32(&pk, m->type) | msgpack_pack_uint32(&pk, m->id);
+	     msgpack_pack_uint32(&pk, m->type) |
+	     msgpack_pack_uint32(&pk, m->id);
 	for (f = row->fields; f < row->fields + row->n_fields && rc == 0; f++)
 		rc = coders[f->type].pack(&pk, field_of(m, f));
 	return rc;
@@ -265,10 +267,10 @@ take_fields(struct msg *m, const struct msg_def *row,
 	spare = m->lists_;
 	for (i = 0; i < row->n_fields; i++) {
 		f = &row->fields[i];
-		if (!coders[f->type].take(&fields->ptr[i + 2], field_in(m, f),
-			&spare))
-			return err_new("%s: %s has the wrong type", row->name,
-			    f->name);
+		if (!coders[f->type].take(
+			&fields->ptr[i + 2], field_in(m, f), &spare))
+			return err_new(
+			    "%s: %s has the wrong type", row->name, f->name);
 	}
 	return check_fields(m, row);
 }
@@ -284,7 +286,8 @@ unpack(const char *frame, size_t n, struct msg *m, const struct msg_def *row)
 	if (msgpack_unpack_next(&u, frame, n, &end) != MSGPACK_UNPACK_SUCCESS ||
 	    end != n || u.data.type != MSGPACK_OBJECT_ARRAY ||
 	    u.data.via.array.size != row->n_fields + 2)
-		e = err_new("%s: msgpack-c does not accept the frame", row->name);
+		e = err_new(
+		    "%s: msgpack-c does not accept the frame", row->name);
 	else
 		e = take_fields(m, row, &u.data.via.array);
 	msgpack_unpacked_destroy(&u);
@@ -303,8 +306,8 @@ msg_decode(const char *frame, size_t n, struct msg *m)
 	if ((why = frame_walk(frame, n, &w)) != NULL)
 		return err_new("malformed frame: %s", why);
 	if (w.type > MSG_MAX_TYPE || (row = msg_row((uint32_t)w.type)) == NULL)
-		return err_new("there is no message %llu",
-		    (unsigned long long)w.type);
+		return err_new(
+		    "there is no message %llu", (unsigned long long)w.type);
 	if (n > row->max_bytes)
 		return err_new("%s: longer than it can be", row->name);
 	if (w.count != row->n_fields + 2)

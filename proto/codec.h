@@ -17,7 +17,7 @@ struct walked {
 /* Reads a frame from end to end without reserving anything. NULL where it is
  * built as our encoder builds frames and begins with a number (then msgpack-c
  * may see it), else what is wrong. */
-const char	*frame_walk(const char *frame, size_t n, struct walked *out);
+const char *frame_walk(const char *frame, size_t n, struct walked *out);
 
 /* Where a field is in m. */
 static inline void *
@@ -34,6 +34,6 @@ field_of(const struct msg *m, const struct field_row *f)
 
 /* Holds a value of the row's C type against its bound and shape. NULL where it
  * is good, else what it should be. */
-const char	*field_problem(const struct field_row *f, const void *value);
+const char *field_problem(const struct field_row *f, const void *value);
 
 #endif

@@ -19,8 +19,7 @@ struct line {
 	size_t size;
 };
 
-static void ERR_PRINTF(2, 3)
-put(struct line *l, const char *fmt, ...)
+static void ERR_PRINTF(2, 3) put(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 	size_t n;
@@ -99,7 +98,7 @@ msg_describe(const struct msg *m, char *out, size_t size)
 	put(&l, "%s", row->name);
 	for (i = 0; i < row->n_fields; i++) {
 		put(&l, " %s=", row->fields[i].name);
-		put_value(&l, row->fields[i].type,
-		    field_of(m, &row->fields[i]));
+		put_value(
+		    &l, row->fields[i].type, field_of(m, &row->fields[i]));
 	}
 }

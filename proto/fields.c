@@ -53,7 +53,7 @@ is_anything(struct str s)
 /* One text, or each text of a list. */
 static const struct shape {
 	bool (*is)(struct str s);
-	const char *what; /* "is " and this */
+	const char *what;  /* "is " and this */
 	size_t list_bytes; /* of an element; 0: no list */
 	size_t list_least; /* elements */
 } shapes[] = {
@@ -65,7 +65,8 @@ static const struct shape {
 	[FT_url] = { is_url, "no strict https URL", 0, 0 },
 	[FT_bytes] = { is_anything, "", 0, 0 },
 	[FT_names] = { is_name, "no list of DNS names", NAME_MAX_BYTES, 1 },
-	[FT_texts] = { is_text, "no list of plain texts", PROTO_TEXTS_BYTES, 0 },
+	[FT_texts] = { is_text, "no list of plain texts", PROTO_TEXTS_BYTES,
+	    0 },
 };
 
 static const char *
@@ -105,6 +106,7 @@ field_problem(const struct field_row *f, const void *value)
 	if (f->type == FT_u64)
 		return *(const uint64_t *)value > f->bound ? "too large" : NULL;
 	if (shape->list_bytes != 0)
-		return list_problem(shape, *(const struct strs *)value, f->bound);
+		return list_problem(
+		    shape, *(const struct strs *)value, f->bound);
 	return text_problem(shape, *(const struct str *)value, f->bound);
 }

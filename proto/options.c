@@ -12,7 +12,7 @@
 #define ADMIN false
 
 const struct option_row option_table[] = {
-#define OPTION(name, number, word, argument, who) \
+#define OPTION(name, number, word, argument, who)                              \
 	{ OPTION_##name, word, argument, who },
 #include "options.def"
 #undef OPTION

@@ -11,34 +11,34 @@
 #include "names.h"
 
 /* ---- the most bytes that a frame of each message has ---- */
-#define HEAD	      5 /* type byte and 32 bits of length, at most */
-#define MOST_u32(b)   5
-#define MOST_u64(b)   9
-#define MOST_flag(b)  1
-#define MOST_text(b)  (HEAD + (b))
-#define MOST_b64u(b)  (HEAD + (b))
-#define MOST_hex(b)   (HEAD + (b))
-#define MOST_name(b)  (HEAD + (b))
+#define HEAD           5 /* type byte and 32 bits of length, at most */
+#define MOST_u32(b)    5
+#define MOST_u64(b)    9
+#define MOST_flag(b)   1
+#define MOST_text(b)   (HEAD + (b))
+#define MOST_b64u(b)   (HEAD + (b))
+#define MOST_hex(b)    (HEAD + (b))
+#define MOST_name(b)   (HEAD + (b))
 #define MOST_record(b) (HEAD + (b))
-#define MOST_url(b)   (HEAD + (b))
-#define MOST_bytes(b) (HEAD + (b))
-#define MOST_names(b) (HEAD + (b) * (HEAD + NAME_MAX_BYTES))
-#define MOST_texts(b) (HEAD + (b) * (HEAD + PROTO_TEXTS_BYTES))
+#define MOST_url(b)    (HEAD + (b))
+#define MOST_bytes(b)  (HEAD + (b))
+#define MOST_names(b)  (HEAD + (b) * (HEAD + NAME_MAX_BYTES))
+#define MOST_texts(b)  (HEAD + (b) * (HEAD + PROTO_TEXTS_BYTES))
 
 enum most_bytes { /* the list's head, the type, the request number, fields */
 #define BEGIN(name, number, from, to, phases, fd) most_##name = HEAD + 2 + 5
-#define FIELD(of, field, type, bound)		  +MOST_##type(bound)
-#define END(name)				  ,
+#define FIELD(of, field, type, bound)             +MOST_##type(bound)
+#define END(name)                                 ,
 #include "messages.def"
 #undef BEGIN
 #undef FIELD
 #undef END
 };
 
-#define BEGIN(name, number, from, to, phases, fd)                \
-	_Static_assert(most_##name <= PROTO_FRAME_MAX,           \
-	    #name " could be longer than a frame may be");       \
-	_Static_assert((number) > 0 && (number) <= MSG_MAX_TYPE, \
+#define BEGIN(name, number, from, to, phases, fd)                              \
+	_Static_assert(most_##name <= PROTO_FRAME_MAX,                         \
+	    #name " could be longer than a frame may be");                     \
+	_Static_assert((number) > 0 && (number) <= MSG_MAX_TYPE,               \
 	    #name " has a number that is none of a message");
 #define FIELD(of, field, type, bound)
 #define END(name)
@@ -48,28 +48,27 @@ enum most_bytes { /* the list's head, the type, the request number, fields */
 #undef END
 
 /* ---- the rows ---- */
-#define HAS_FD	 true
+#define HAS_FD   true
 #define HAS_NOFD false
 
-/* The last row of each list stands for "no more", because C has no empty
- * arrays. */
-#define BEGIN(name, number, from, to, phases, fd) \
-	static const struct field_row fields_##name[] = {
-#define FIELD(of, field, type, bound) \
+/* The first row of each list is none, because C has no empty arrays. */
+#define BEGIN(name, number, from, to, phases, fd)                              \
+	static const struct field_row fields_##name[] = {                      \
+		{ NULL, FT_u32, 0, 0 },
+#define FIELD(of, field, type, bound)                                          \
 	{ #field, FT_##type, bound, offsetof(struct msg, of.field) },
-#define END(name)             \
-	{ NULL, FT_u32, 0, 0 } \
-	}                      \
+#define END(name)                                                              \
+	}                                                                      \
 	;
 #include "messages.def"
 #undef BEGIN
 #undef FIELD
 #undef END
 
-#define BEGIN(name, number, from, to, phases, fd)                            \
-	static const struct msg_def row_##name = { MSG_##name, #name,        \
-		ROLE_##from, ROLE_##to, phases, HAS_##fd, fields_##name,     \
-		sizeof(fields_##name) / sizeof(fields_##name[0]) - 1,        \
+#define BEGIN(name, number, from, to, phases, fd)                              \
+	static const struct msg_def row_##name = { MSG_##name, #name,          \
+		ROLE_##from, ROLE_##to, phases, HAS_##fd, fields_##name + 1,   \
+		sizeof(fields_##name) / sizeof(fields_##name[0]) - 1,          \
 		most_##name };
 #define FIELD(of, field, type, bound)
 #define END(name)

@@ -21,7 +21,7 @@ static const struct lead {
 	enum kind kind;
 	unsigned char size; /* bytes of number, length or count behind it; 0:
 			     * it is in the byte itself */
-	uint64_t least;	    /* below it a shorter form would have done */
+	uint64_t least;     /* below it a shorter form would have done */
 } leads[] = {
 	{ 0x00, 0x7f, NUMBER, 0, 0 },
 	{ 0x90, 0x9f, LIST, 0, 0 },
@@ -76,7 +76,8 @@ take_head(struct rest *r, enum kind *kind, uint64_t *value)
 		*value = *value << 8 | r->p[i];
 	r->p += 1 + l->size;
 	r->n -= 1 + l->size;
-	return *value < l->least ? "a number is not in its shortest form" : NULL;
+	return *value < l->least ? "a number is not in its shortest form"
+				 : NULL;
 }
 
 /* Takes one element off r. A list's elements stay; *count is how many. */

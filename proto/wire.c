@@ -72,7 +72,8 @@ msg_send(int fd, const struct msg *m)
 		if (n >= 0)
 			buf_drop(b, (size_t)n);
 		else if (!is_passing(errno) ||
-		    (errno == EAGAIN && wait_for(fd, POLLOUT, -1) == FAILED)) {
+			 (errno == EAGAIN &&
+			     wait_for(fd, POLLOUT, -1) == FAILED)) {
 			e = err_sys("send");
 			goto out;
 		}
@@ -121,7 +122,8 @@ length_of(const struct buf *head)
 {
 	const unsigned char *p = (const unsigned char *)buf_data(head);
 
-	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
+	       p[3];
 }
 
 /* Reads one frame that has begun to come. */
@@ -144,8 +146,8 @@ read_frame(int fd, struct buf *in, bool *ended)
 }
 
 struct err *
-msg_recv(int fd, struct buf *in, int timeout_msecs, struct msg *m,
-    bool *timed_out)
+msg_recv(
+    int fd, struct buf *in, int timeout_msecs, struct msg *m, bool *timed_out)
 {
 	struct err *e;
 	bool ended = false;
@@ -153,8 +155,8 @@ msg_recv(int fd, struct buf *in, int timeout_msecs, struct msg *m,
 	memset(m, 0, sizeof(*m));
 	*timed_out = false;
 	buf_clear(in);
-	switch (wait_for(fd, POLLIN,
-	    timeout_msecs < 0 ? -1 : now_msecs() + timeout_msecs)) {
+	switch (wait_for(
+	    fd, POLLIN, timeout_msecs < 0 ? -1 : now_msecs() + timeout_msecs)) {
 	case TIMED_OUT:
 		*timed_out = true;
 		return NULL;

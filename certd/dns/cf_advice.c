@@ -57,8 +57,8 @@ cf_reply_error(const struct cf_reply *r)
 	struct err *e;
 
 	if (r->n_problems == 0)
-		e = cf_reply_wrap(r, err_new("HTTP status %ld without a reason",
-					 r->status));
+		e = cf_reply_wrap(
+		    r, err_new("HTTP status %ld without a reason", r->status));
 	else if (r->n_problems == 1)
 		e = err_new("Cloudflare says: %ld %s (HTTP status %ld)",
 		    r->problems[0].code, r->problems[0].message, r->status);
@@ -69,8 +69,8 @@ cf_reply_error(const struct cf_reply *r)
 	if (row != NULL)
 		return err_advise(e, "%s", row->advice);
 	if (r->status == 401 || r->status == 403)
-		return err_advise(e, "does the token have the permission "
-				     "Zone:DNS:Edit for this zone? See "
-				     TOKENS);
+		return err_advise(e,
+		    "does the token have the permission "
+		    "Zone:DNS:Edit for this zone? See " TOKENS);
 	return e;
 }

@@ -20,10 +20,10 @@
 #include "cf_priv.h"
 #include "log.h"
 
-#define TRIES	       5
+#define TRIES          5
 #define BACKOFF_MSECS  500 /* doubled after each try: 7.5 s in all, and jitter */
 #define TIMEOUT_SECS   30
-#define WAIT_MAX_SECS  60 /* a longer Retry-After is the caller's */
+#define WAIT_MAX_SECS  60  /* a longer Retry-After is the caller's */
 #define BLOCKED_SECS   300 /* for how long a 429 blocks, if it does not say */
 #define RETRY_MAX_SECS 86400
 
@@ -31,7 +31,7 @@ struct cf_call {
 	TAILQ_ENTRY(cf_call) entry;
 	struct cloudflare *cf;
 	const char *method;
-	char *asked; /* "GET https://...": method, blank, URL */
+	char *asked;     /* "GET https://...": method, blank, URL */
 	const char *url; /* in asked */
 	char *body;
 	unsigned tries;
@@ -71,8 +71,10 @@ call_free(struct cf_call *c)
 void
 cf_calls_free(struct cloudflare *cf)
 {
-	while (!TAILQ_EMPTY(&cf->calls))
-		call_free(TAILQ_FIRST(&cf->calls));
+	struct cf_call *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &cf->calls, entry, next)
+		call_free(c);
 }
 
 /* Hands the end over; e is taken. */
@@ -142,7 +144,8 @@ static void
 give_up_429(struct cf_call *c, long secs)
 {
 	struct err *e = err_new("%s: the limit of requests is exceeded (HTTP "
-				"status 429)", c->asked);
+				"status 429)",
+	    c->asked);
 
 	(void)err_advise(e, "what else uses the API of this Cloudflare "
 			    "account? It allows 1,200 requests in 5 minutes");

@@ -70,6 +70,8 @@ cf_made_drop(struct cloudflare *cf, const char *zone, const char *number)
 void
 cf_made_free(struct cloudflare *cf)
 {
-	while (!TAILQ_EMPTY(&cf->made))
-		drop(cf, TAILQ_FIRST(&cf->made));
+	struct cf_made *m, *next;
+
+	TAILQ_FOREACH_SAFE(m, &cf->made, entry, next)
+		drop(cf, m);
 }

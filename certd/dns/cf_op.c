@@ -30,8 +30,10 @@ op_free(struct cf_op *op)
 void
 cf_ops_free(struct cloudflare *cf)
 {
-	while (!TAILQ_EMPTY(&cf->ops))
-		op_free(TAILQ_FIRST(&cf->ops));
+	struct cf_op *op, *next;
+
+	TAILQ_FOREACH_SAFE(op, &cf->ops, entry, next)
+		op_free(op);
 }
 
 static struct err *
@@ -39,8 +41,8 @@ check(const struct cloudflare *cf, struct str record, struct str value)
 {
 	if (!name_is_challenge(record))
 		return err_new("no record of a challenge");
-	if (value.n != 0 && (value.n != DIGEST_BYTES ||
-			     !text_is_base64url(value.p, value.n)))
+	if (value.n != 0 &&
+	    (value.n != DIGEST_BYTES || !text_is_base64url(value.p, value.n)))
 		return err_new("no value of a challenge");
 	if (cf->credentials.n_headers == 0)
 		return err_advise(err_new("there are no credentials for "
@@ -83,8 +85,9 @@ cf_op_end(struct cf_op *op, struct err *e)
 
 	if (e != NULL && *op->zone.status != '\0' &&
 	    strcmp(op->zone.status, "active") != 0)
-		(void)err_advise(e, "the zone %s is \"%s\" at Cloudflare: set "
-				    "its name servers at the registrar first",
+		(void)err_advise(e,
+		    "the zone %s is \"%s\" at Cloudflare: set "
+		    "its name servers at the registrar first",
 		    op->zone.name, op->zone.status);
 	e = err_wrap(e, "%s %s", op->doing, op->record);
 	op->done(op->arg, e == NULL ? &place : NULL, e);
@@ -119,8 +122,8 @@ bool
 cf_is_lost(const struct cf_reply *reply)
 {
 	return cf_reply_has(reply, 81044) || cf_reply_has(reply, 7003) ||
-	    cf_reply_has(reply, 1001) ||
-	    (reply->status == 404 && !cf_reply_has(reply, 7000));
+	       cf_reply_has(reply, 1001) ||
+	       (reply->status == 404 && !cf_reply_has(reply, 7000));
 }
 
 void
@@ -131,8 +134,8 @@ cf_op_call(struct cf_op *op, const char *method, const char *path,
 	struct err *e;
 
 	(void)snprintf(whole, sizeof(whole), "/zones/%s%s", op->zone.id, path);
-	if ((e = cf_call_start(op->cf, method, whole, body, delay_msecs, done,
-		 op)) != NULL)
+	if ((e = cf_call_start(
+		 op->cf, method, whole, body, delay_msecs, done, op)) != NULL)
 		cf_op_end(op, e);
 }
 

@@ -4,11 +4,10 @@
 #ifndef CF_PRIV_H
 #define CF_PRIV_H
 
-#include <sys/queue.h>
-
 #include "cf_reply.h"
 #include "pace.h"
 #include "publisher.h"
+#include "queue.h"
 
 #define CF_FOUND_MAX 16 /* records of one name and value: there can be one */
 

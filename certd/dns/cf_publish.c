@@ -14,10 +14,10 @@
 
 #include "cf_priv.h"
 
-#define POSTS_MAX	 4
+#define POSTS_MAX        4
 #define POST_AGAIN_MSECS 1000U /* doubled each time */
-#define TTL_SECS	 120  /* what certbot, lego and acme.sh take */
-#define COMMENT		 "ACME challenge, made by certd"
+#define TTL_SECS         120   /* what certbot, lego and acme.sh take */
+#define COMMENT          "ACME challenge, made by certd"
 
 static void on_posted(void *arg, const struct cf_reply *reply, struct err *e);
 
@@ -31,7 +31,8 @@ body_of(const struct cf_op *op)
 
 	(void)snprintf(content, sizeof(content), "\"%s\"", op->value);
 	body = json_pack("{s:s, s:s, s:s, s:i, s:s}", "type", "TXT", "name",
-	    op->record, "content", content, "ttl", TTL_SECS, "comment", COMMENT);
+	    op->record, "content", content, "ttl", TTL_SECS, "comment",
+	    COMMENT);
 	text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	return text;
@@ -40,8 +41,8 @@ body_of(const struct cf_op *op)
 static void
 post(struct cf_op *op)
 {
-	unsigned delay = op->posts == 0 ? 0 : POST_AGAIN_MSECS
-		<< (op->posts - 1);
+	unsigned delay =
+	    op->posts == 0 ? 0 : POST_AGAIN_MSECS << (op->posts - 1);
 	char *body = body_of(op);
 
 	if (body == NULL) {

@@ -82,8 +82,8 @@ cloudflare_remove(struct cloudflare *cf, struct str record, struct str zone,
 	struct cf_op *op;
 	struct err *e;
 
-	if ((e = cf_op_new(cf, "removing", record, str_of(""), done, arg,
-		 &op)) != NULL)
+	if ((e = cf_op_new(
+		 cf, "removing", record, str_of(""), done, arg, &op)) != NULL)
 		return e;
 	op->n_numbers = 1;
 	if (!take_id(op->zone.id, zone) || !take_id(op->numbers[0], number)) {

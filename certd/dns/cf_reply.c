@@ -59,9 +59,8 @@ code_of(const json_t *problem)
 
 	if (json_is_integer(code))
 		return (long)json_integer_value(code);
-	return json_is_string(code)
-	    ? strtol(json_string_value(code), NULL, 10)
-	    : 0;
+	return json_is_string(code) ? strtol(json_string_value(code), NULL, 10)
+				    : 0;
 }
 
 static void
@@ -70,7 +69,8 @@ add_problems(struct cf_reply *r, const json_t *list, bool chained)
 	const json_t *problem;
 	size_t i;
 
-	json_array_foreach(list, i, problem) {
+	json_array_foreach(list, i, problem)
+	{
 		struct cf_problem *p = &r->problems[r->n_problems];
 
 		if (r->n_problems == CF_PROBLEMS_MAX)
@@ -82,8 +82,8 @@ add_problems(struct cf_reply *r, const json_t *list, bool chained)
 		    text_of(problem, "message"));
 		r->n_problems++;
 		if (!chained)
-			add_problems(r, json_object_get(problem, "error_chain"),
-			    true);
+			add_problems(
+			    r, json_object_get(problem, "error_chain"), true);
 	}
 }
 
@@ -110,7 +110,8 @@ no_json(long status, const char *body, size_t n, const char *why)
 	(void)strncpy(start, what, sizeof(start) - 1);
 	cf_show(shown, sizeof(shown), start);
 	return err_new("HTTP status %ld, but the body is not what the API "
-		       "answers (%s): %s", status, why, shown);
+		       "answers (%s): %s",
+	    status, why, shown);
 }
 
 struct err *
@@ -123,8 +124,8 @@ cf_reply_read(long status, const char *body, size_t n, struct cf_reply *out)
 	memset(out, 0, sizeof(*out));
 	out->status = status;
 	if (n > CF_BODY_MAX_BYTES)
-		return err_new("HTTP status %ld with a body of %zu bytes",
-		    status, n);
+		return err_new(
+		    "HTTP status %ld with a body of %zu bytes", status, n);
 	if ((out->root = json_loadb(body, n, 0, &why)) == NULL) {
 		cf_show(shown, sizeof(shown), why.text);
 		return no_json(status, body, n, shown);
@@ -171,7 +172,8 @@ copy_servers(struct cf_zone *z, const json_t *list)
 	const json_t *server;
 	size_t i;
 
-	json_array_foreach(list, i, server) {
+	json_array_foreach(list, i, server)
+	{
 		const char *name = json_string_value(server);
 
 		if (z->n_servers == CF_SERVERS_MAX)
@@ -205,10 +207,12 @@ choose_zone(const json_t *list, const char *name, size_t *rivals)
 	size_t i;
 
 	*rivals = 0;
-	json_array_foreach(list, i, zone) {
+	json_array_foreach(list, i, zone)
+	{
 		if (!zone_is(zone, name))
 			continue;
-		if (best == NULL || zone_is_active(zone) > zone_is_active(best)) {
+		if (best == NULL ||
+		    zone_is_active(zone) > zone_is_active(best)) {
 			best = zone;
 			*rivals = 0;
 		} else if (zone_is_active(zone) == zone_is_active(best))
@@ -236,8 +240,8 @@ cf_zone_read(const struct cf_reply *r, const char *name, struct cf_zone *out,
 				      rivals + 1, name),
 		    "use a token of the one account that holds the domain");
 	if (!copy_number(out->id, zone))
-		return cf_reply_wrap(r,
-		    err_new("the zone %s has no usable id", name));
+		return cf_reply_wrap(
+		    r, err_new("the zone %s has no usable id", name));
 	(void)copy(out->name, sizeof(out->name), name);
 	cf_show(out->status, sizeof(out->status), text_of(zone, "status"));
 	copy_servers(out, json_object_get(zone, "name_servers"));
@@ -251,12 +255,12 @@ static bool
 record_is(const json_t *record, const char *name)
 {
 	return strcmp(text_of(record, "type"), "TXT") == 0 &&
-	    strcasecmp(text_of(record, "name"), name) == 0;
+	       strcasecmp(text_of(record, "name"), name) == 0;
 }
 
 struct err *
-cf_record_read(const struct cf_reply *r, const char *name,
-    char number[CF_ID_SIZE])
+cf_record_read(
+    const struct cf_reply *r, const char *name, char number[CF_ID_SIZE])
 {
 	char shown[300];
 
@@ -269,8 +273,7 @@ cf_record_read(const struct cf_reply *r, const char *name,
 			name, shown));
 	}
 	if (!copy_number(number, r->result))
-		return cf_reply_wrap(r,
-		    err_new("the record has no usable id"));
+		return cf_reply_wrap(r, err_new("the record has no usable id"));
 	return NULL;
 }
 
@@ -295,7 +298,8 @@ cf_records_find(const struct cf_reply *r, const char *name, const char *value,
 	const json_t *record;
 	size_t i, n = 0;
 
-	json_array_foreach(r->result, i, record) {
+	json_array_foreach(r->result, i, record)
+	{
 		if (n < max && record_is(record, name) &&
 		    content_is(record, value) &&
 		    copy_number(numbers[n], record))

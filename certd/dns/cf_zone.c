@@ -15,10 +15,10 @@
 #include "cf_priv.h"
 #include "log.h"
 
-#define ENTRIES_MAX   1024
-#define ZONE_SECS     (4 * 60 * 60)
-#define NO_ZONE_SECS  (5 * 60) /* the user may be adding it right now */
-#define PENDING_SECS  (5 * 60)
+#define ENTRIES_MAX  1024
+#define ZONE_SECS    (4 * 60 * 60)
+#define NO_ZONE_SECS (5 * 60) /* the user may be adding it right now */
+#define PENDING_SECS (5 * 60)
 
 /* What is known of a name: a zone, or none. */
 struct cf_entry {
@@ -59,10 +59,13 @@ walk_free(struct cf_walk *w)
 void
 cf_zones_free(struct cloudflare *cf)
 {
-	while (!TAILQ_EMPTY(&cf->walks))
-		walk_free(TAILQ_FIRST(&cf->walks));
-	while (!TAILQ_EMPTY(&cf->entries))
-		entry_free(TAILQ_FIRST(&cf->entries));
+	struct cf_walk *w, *next_walk;
+	struct cf_entry *en, *next;
+
+	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next_walk)
+		walk_free(w);
+	TAILQ_FOREACH_SAFE(en, &cf->entries, entry, next)
+		entry_free(en);
 }
 
 /* Forgets what is known of names; id NULL: of all of them. What is being asked
@@ -72,10 +75,9 @@ forget(struct cloudflare *cf, const char *id)
 {
 	struct cf_entry *en, *next;
 
-	for (en = TAILQ_FIRST(&cf->entries); en != NULL; en = next) {
-		next = TAILQ_NEXT(en, entry);
-		if (!en->asking && (id == NULL || !en->found ||
-				    strcmp(en->zone.id, id) == 0))
+	TAILQ_FOREACH_SAFE(en, &cf->entries, entry, next) {
+		if (!en->asking &&
+		    (id == NULL || !en->found || strcmp(en->zone.id, id) == 0))
 			entry_free(en);
 	}
 }
@@ -103,25 +105,32 @@ entry_of(struct cloudflare *cf, const char *name)
 	return NULL;
 }
 
-static struct cf_entry *
-entry_new(struct cloudflare *cf, const char *name)
+/* Frees the oldest one that nobody waits for, but not this. */
+static void
+forget_one(struct cloudflare *cf, const struct cf_entry *but)
 {
 	struct cf_entry *en;
 
 	TAILQ_FOREACH(en, &cf->entries, entry) {
-		if (cf->n_entries < ENTRIES_MAX)
-			break;
-		if (!en->asking) {
+		if (en != but && !en->asking) {
 			entry_free(en);
-			break;
+			return;
 		}
 	}
-	if ((en = calloc(1, sizeof(*en))) == NULL)
+}
+
+static struct cf_entry *
+entry_new(struct cloudflare *cf, const char *name)
+{
+	struct cf_entry *en = calloc(1, sizeof(*en));
+
+	if (en == NULL)
 		return NULL;
 	TAILQ_INSERT_TAIL(&cf->entries, en, entry);
-	cf->n_entries++;
 	en->cf = cf;
 	(void)strcpy(en->name, name);
+	if (++cf->n_entries > ENTRIES_MAX)
+		forget_one(cf, en);
 	return en;
 }
 
@@ -154,8 +163,8 @@ ask(struct cf_walk *w, struct cf_entry *en)
 	char path[CF_NAME_SIZE + 64];
 	struct err *e;
 
-	(void)snprintf(path, sizeof(path), "/zones?name=%s&per_page=50",
-	    en->name);
+	(void)snprintf(
+	    path, sizeof(path), "/zones?name=%s&per_page=50", en->name);
 	en->asking = true;
 	if ((e = cf_call_start(w->cf, "GET", path, NULL, 0, on_zones, en)) !=
 	    NULL) {
@@ -218,8 +227,7 @@ wake(struct cloudflare *cf, const char *name, const struct err *why)
 	TAILQ_HEAD(, cf_walk) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 	struct cf_walk *w, *next;
 
-	for (w = TAILQ_FIRST(&cf->walks); w != NULL; w = next) {
-		next = TAILQ_NEXT(w, entry);
+	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {
 		if (strcmp(w->at, name) != 0)
 			continue;
 		TAILQ_REMOVE(&cf->walks, w, entry);
@@ -262,20 +270,22 @@ on_zones(void *arg, const struct cf_reply *reply, struct err *e)
 			 "Cloudflare",
 		    name, en->zone.status);
 	en->asking = false;
-	en->until = cf_now_secs() +
-	    (!en->found ? NO_ZONE_SECS : active ? ZONE_SECS : PENDING_SECS);
+	en->until = cf_now_secs() + (!en->found  ? NO_ZONE_SECS
+					: active ? ZONE_SECS
+						 : PENDING_SECS);
 	wake(cf, name, NULL);
 }
 
 void
-cf_zone_find(struct cloudflare *cf, const char *base, cf_zone_done *done,
-    void *arg)
+cf_zone_find(
+    struct cloudflare *cf, const char *base, cf_zone_done *done, void *arg)
 {
 	struct cf_walk *w = calloc(1, sizeof(*w));
 
 	if (w == NULL || strlen(base) >= sizeof(w->base)) {
 		free(w);
-		done(arg, NULL, err_new("no zone can be looked up for %s", base));
+		done(arg, NULL,
+		    err_new("no zone can be looked up for %s", base));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&cf->walks, w, entry);

@@ -27,8 +27,7 @@ cloudflare_new(struct event_base *base, struct https *h, const char *api_url,
 	*out = NULL;
 	if (!url_parse(str_of(api_url), &url) ||
 	    memchr(url.path.p, '?', url.path.n) != NULL)
-		return err_advise(err_new("api-url: no https URL: %s",
-				      api_url),
+		return err_advise(err_new("api-url: no https URL: %s", api_url),
 		    "leave it out to use Cloudflare's own");
 	if ((cf = calloc(1, sizeof(*cf))) == NULL)
 		return err_sys("Cloudflare");

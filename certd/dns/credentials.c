@@ -14,12 +14,12 @@
 #include "ini.h"
 #include "publisher.h"
 
-#define FILE_NAME      "the credentials file" /* its path is the monitor's */
-#define FILE_MAX_BYTES (64 * 1024)
+#define FILE_NAME       "the credentials file" /* its path is the monitor's */
+#define FILE_MAX_BYTES  (64 * 1024)
 #define VALUE_MAX_BYTES 1024
-#define TOKEN	       "dns_cloudflare_api_token"
-#define EMAIL	       "dns_cloudflare_email"
-#define KEY	       "dns_cloudflare_api_key"
+#define TOKEN           "dns_cloudflare_api_token"
+#define EMAIL           "dns_cloudflare_email"
+#define KEY             "dns_cloudflare_api_key"
 
 /* What ends up in a header: visible ASCII. Editors and consoles add blanks and
  * line ends, which are cut off. */
@@ -137,9 +137,9 @@ check_file(int fd)
 	if (!S_ISREG(st.st_mode))
 		return err_new(FILE_NAME " is not a regular file");
 	if (st.st_mode & S_IRWXO)
-		return err_advise(err_new(FILE_NAME
-				      " is open to others (mode %04o)",
-				      (unsigned)st.st_mode & 07777),
+		return err_advise(
+		    err_new(FILE_NAME " is open to others (mode %04o)",
+			(unsigned)st.st_mode & 07777),
 		    "chmod 600 it, and make a new token if others have had "
 		    "access to this machine");
 	return NULL;

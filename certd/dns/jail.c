@@ -16,8 +16,9 @@
 #include "publisher.h"
 
 static const struct sandbox_rule rules[] = {
-	SB_DENY("clone", EAGAIN, "there are no threads: libcurl's resolver, "
-				 "which would be one, is not used"),
+	SB_DENY("clone", EAGAIN,
+	    "there are no threads: libcurl's resolver, "
+	    "which would be one, is not used"),
 	SB_DENY("sched_yield", ENOSYS, "there are no threads"),
 	SB_DIE("kill", "others are none of its business"),
 	SB_SAN("sched_yield", "locks of AddressSanitizer"),

@@ -22,7 +22,7 @@
 #include "log.h"
 #include "publisher.h"
 
-#define USAGE	   "usage: certd-dns --config FILE [--jail-kill] [--version]\n"
+#define USAGE      "usage: certd-dns --config FILE [--jail-kill] [--version]\n"
 #define MONITOR_FD 3
 #define QUEUE_MAX  (4 * 1024 * 1024) /* 500 of the longest answers */
 
@@ -102,8 +102,8 @@ prepare(struct process *p)
 	    (e = https_new(pub->base, p->dns, p->ca_pem, p->ca_bytes,
 		 "certd-dns/" VERSION " (certd)", &p->https)) != NULL)
 		return e;
-	return cloudflare_new(pub->base, p->https, p->config->api_url,
-	    &pub->cloudflare);
+	return cloudflare_new(
+	    pub->base, p->https, p->config->api_url, &pub->cloudflare);
 }
 
 static struct err *

@@ -43,10 +43,9 @@ answer_failure(struct publisher *p, uint32_t id, struct err *e)
 	struct msg m = { .type = MSG_dns_failed };
 	time_t when = err_when(e);
 
-	(void)text_escape(text, sizeof(text), err_text(e),
-	    strlen(err_text(e)));
-	(void)text_escape(advice, sizeof(advice), err_advice(e),
-	    strlen(err_advice(e)));
+	(void)text_escape(text, sizeof(text), err_text(e), strlen(err_text(e)));
+	(void)text_escape(
+	    advice, sizeof(advice), err_advice(e), strlen(err_advice(e)));
 	m.dns_failed.text = str_of(text);
 	m.dns_failed.advice = str_of(advice);
 	m.dns_failed.retry_at = when > 0 ? (uint64_t)when : 0;

@@ -237,6 +237,17 @@ control_result(struct job *j, const struct err *e, const char *text)
 
 /* ---- requests ---- */
 
+static const char *
+option_word(uint32_t option)
+{
+	size_t i;
+
+	for (i = 0; i < option_table_n; i++)
+		if (option_table[i].option == (enum request_option)option)
+			return option_table[i].word;
+	return "option";
+}
+
 static struct err *
 on_option(struct client *c, const struct msg *m)
 {
@@ -246,6 +257,7 @@ on_option(struct client *c, const struct msg *m)
 
 	if (why != NULL) {
 		c->request.refusal = why;
+		c->request.refused = o->option;
 		return NULL;
 	}
 	slot = &c->request.options[o->option];
@@ -358,7 +370,8 @@ on_message(void *arg, const struct msg *m, int fd)
 		return handlers[i].on(c, m);
 	c->busy = true;
 	if (c->request.refusal != NULL) {
-		client_refuse(c, 3, err_new("%s", c->request.refusal));
+		client_refuse(c, 3, err_new("--%s: %s",
+		    option_word(c->request.refused), c->request.refusal));
 		return NULL;
 	}
 	return handlers[i].on(c, m);

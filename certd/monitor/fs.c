@@ -297,6 +297,7 @@ fs_list(int dir, struct store_names *out)
 			close(fd);
 		return e;
 	}
+	/* cppcheck-suppress readdirCalled ; there is one thread */
 	while (e == NULL && (errno = 0, entry = readdir(d)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)

@@ -58,7 +58,7 @@ struct err	*ledger_job_update(struct ledger *l,
 /* Its records stay: they may stand in DNS. None with this id is fine. */
 struct err	*ledger_job_remove(struct ledger *l, uint32_t id);
 /* Calls fn for every job by id. An error of fn stops and is returned. fn may
- * change other rows, and remove its own. */
+ * add and change rows and remove its own, but not ask for the same list. */
 struct err	*ledger_job_each(struct ledger *l,
 		    struct err *(*fn)(void *arg, const struct ledger_job *j),
 		    void *arg);

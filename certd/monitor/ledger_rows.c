@@ -82,30 +82,38 @@ ledger_row(struct ledger *l, sqlite3_stmt *st,
 	return e;
 }
 
-/* All numbers that a statement gives; *out is the caller's. */
+struct ids {
+	int64_t *v;
+	size_t n, room;
+};
+
 static struct err *
-read_ids(struct ledger *l, sqlite3_stmt *st, int64_t **out, size_t *n)
+add_id(struct ids *ids, int64_t id)
+{
+	const size_t room = ids->room == 0 ? 64 : ids->room * 2;
+	int64_t *v;
+
+	if (ids->n == ids->room) {
+		v = reallocarray(ids->v, room, sizeof(*v));
+		if (v == NULL)
+			return err_sys("ledger: list");
+		ids->v = v;
+		ids->room = room;
+	}
+	ids->v[ids->n++] = id;
+	return NULL;
+}
+
+/* All numbers that a statement gives. */
+static struct err *
+read_ids(struct ledger *l, sqlite3_stmt *st, struct ids *ids)
 {
 	struct err *e = NULL;
-	size_t room = 0;
-	int64_t *ids;
-	int code;
+	int code = SQLITE_DONE;
 
-	*out = NULL;
-	*n = 0;
-	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-		if (*n == room) {
-			room = room == 0 ? 64 : room * 2;
-			ids = reallocarray(*out, room, sizeof(*ids));
-			if (ids == NULL)
-				break;
-			*out = ids;
-		}
-		(*out)[(*n)++] = column_number(st, 0);
-	}
-	if (code == SQLITE_ROW)
-		e = err_sys("ledger: list");
-	else if (code != SQLITE_DONE)
+	while (e == NULL && (code = sqlite3_step(st)) == SQLITE_ROW)
+		e = add_id(ids, column_number(st, 0));
+	if (e == NULL && code != SQLITE_DONE)
 		e = ledger_err(l, "read");
 	reset(st);
 	return e;
@@ -115,19 +123,19 @@ struct err *
 ledger_each(struct ledger *l, sqlite3_stmt *ids, enum statement get,
     struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg)
 {
-	sqlite3_stmt *st;
-	int64_t *list = NULL;
+	struct ids list = { NULL, 0, 0 };
+	sqlite3_stmt *st = NULL;
 	struct err *e;
-	size_t i, n = 0;
+	size_t i;
 
-	e = read_ids(l, ids, &list, &n);
-	for (i = 0; e == NULL && i < n; i++) {
+	e = read_ids(l, ids, &list);
+	for (i = 0; e == NULL && i < list.n; i++) {
 		if ((e = ledger_prepare(l, get, &st)) != NULL)
 			break;
-		bind_number(st, 1, list[i]);
+		bind_number(st, 1, list.v[i]);
 		e = ledger_row(l, st, fn, arg, NULL);
 	}
-	free(list);
+	free(list.v);
 	return e;
 }
 

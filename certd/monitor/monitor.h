@@ -133,6 +133,7 @@ void		 report_status(struct client *c);
 struct request {
 	char *options[OPTIONS_MAX];
 	const char *refusal; /* of an option; NULL: all may be given */
+	uint32_t refused;    /* which */
 };
 void		 request_clear(struct request *r);
 /* Issue a certificate for names; answers the client in every case. */

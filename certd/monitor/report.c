@@ -181,7 +181,7 @@ report_status(struct client *c)
 	struct job *j;
 	struct err *e;
 
-	client_fact(c, "certd", VERSION);
+	client_fact(c, "version", VERSION);
 	client_fact(c, "store", store_path(m->store));
 	client_fact(c, "server", m->cfg->server);
 	client_fact(c, "worker", workers_ready(m) > 0 ? "ready" :

@@ -101,7 +101,6 @@ tidy(struct store *s, const struct journal *j)
 	}
 	log_err(LOG_LEVEL_WARN,
 	    err_wrap(e, "old versions in archive/%s", j->archive));
-	log_err(LOG_LEVEL_WARN, live_clean(s, j->lineage));
 	log_err(LOG_LEVEL_WARN, live_readme(s));
 }
 

@@ -44,16 +44,18 @@ stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
 	*n = 0;
 	if ((e = fs_list(s->stage, &names)) != NULL)
 		return err_wrap(e, "%s/.certd", s->path);
-	if ((*jobs = calloc(names.n + 1, sizeof(**jobs))) == NULL)
-		e = err_sys("staged jobs");
-	for (i = 0; e == NULL && i < names.n; i++)
+	if ((*jobs = calloc(names.n + 1, sizeof(**jobs))) == NULL) {
+		store_names_clear(&names);
+		return err_sys("staged jobs");
+	}
+	for (i = 0; i < names.n; i++)
 		if (text_number(names.v[i], 0, UINT32_MAX, &job))
 			(*jobs)[(*n)++] = (uint32_t)job;
 		else
 			log_warn("%s/.certd/%s is none of ours", s->path,
 			    names.v[i]);
 	store_names_clear(&names);
-	return e;
+	return NULL;
 }
 
 struct err *
@@ -111,6 +113,24 @@ store_stage_sync(struct store *s, uint32_t job)
 	return e;
 }
 
+/* The directory that live/NAME was before an installation. It stays until here,
+ * because who was just opening a file in it must still find the file. */
+static void
+clean_live(struct store *s, uint32_t job)
+{
+	struct journal j;
+	struct err *e = journal_read(s, job, JOURNAL_DONE, &j);
+
+	if (e == NULL) {
+		e = live_clean(s, j.lineage);
+		journal_close(&j);
+	} else if (err_errno(e) == ENOENT) {
+		err_free(e);
+		e = NULL;
+	}
+	log_err(LOG_LEVEL_WARN, e);
+}
+
 void
 store_unstage(struct store *s, uint32_t job)
 {
@@ -128,6 +148,7 @@ store_unstage(struct store *s, uint32_t job)
 		err_free(e);
 		e = NULL;
 	}
+	clean_live(s, job);
 	(void)snprintf(name, sizeof(name), "%u", job);
 	if (e == NULL)
 		e = fs_remove_dir(s->stage, name);

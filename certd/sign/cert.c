@@ -72,12 +72,13 @@ struct err *
 cert_common_names(const X509 *cert, char *v[CERT_CN_MAX], size_t *n)
 {
 	const X509_NAME *subject = X509_get_subject_name(cert);
-	struct err *e;
 	int at = -1;
 
 	*n = 0;
 	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >=
 	       0) {
+		struct err *e;
+
 		if (*n == CERT_CN_MAX)
 			return err_new(
 			    "more than %d common names", CERT_CN_MAX);

@@ -91,10 +91,11 @@ struct err *
 file_write(int fd, const void *p, size_t n)
 {
 	const char *at = p;
-	ssize_t done;
 
 	while (n > 0) {
-		if ((done = write(fd, at, n)) == -1) {
+		ssize_t done = write(fd, at, n);
+
+		if (done == -1) {
 			if (errno == EINTR)
 				continue;
 			return err_sys("write");

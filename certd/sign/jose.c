@@ -27,19 +27,16 @@ b64u_add(struct buf *out, const void *p, size_t n)
 	const unsigned char *in = p;
 	struct err *e = NULL;
 
-	for (; e == NULL && n > 0; in += 3) {
-		size_t take = n < 3 ? n : 3;
-		uint32_t bits = (uint32_t)in[0] << 16;
+	for (size_t i = 0; e == NULL && i < n; i += 3) {
+		size_t rest = n - i;
+		uint32_t bits = (uint32_t)in[i] << 16 |
+				(uint32_t)(rest > 1 ? in[i + 1] : 0) << 8 |
+				(uint32_t)(rest > 2 ? in[i + 2] : 0);
 		char c[4];
 
-		if (take > 1)
-			bits |= (uint32_t)in[1] << 8;
-		if (take > 2)
-			bits |= in[2];
-		for (size_t i = 0; i < 4; i++)
-			c[i] = alphabet[bits >> (18 - 6 * i) & 63];
-		e = buf_add(out, c, take + 1);
-		n -= take;
+		for (size_t k = 0; k < 4; k++)
+			c[k] = alphabet[bits >> (18 - 6 * k) & 63];
+		e = buf_add(out, c, rest > 2 ? 4 : rest + 1);
 	}
 	return e;
 }

@@ -124,11 +124,11 @@ on_account_load(struct signer *s, const struct msg *q, int fd)
 	BIO *text = NULL;
 	struct key *k = NULL;
 	struct err *e;
-	char *p;
-	long n;
 
 	if ((e = file_read_secret(fd, &text)) == NULL) {
-		n = BIO_get_mem_data(text, &p);
+		char *p = NULL;
+		long n = BIO_get_mem_data(text, &p);
+
 		e = jwk_read(p, (size_t)n, &k);
 	}
 	BIO_free(text);

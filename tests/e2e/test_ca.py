@@ -71,9 +71,10 @@ DIRECTORY = {                   # what is at the directory's URL: what is told
              ['JSON']),
     'empty': ({'status': 200, 'body': ''}, []),
     'html 500': ({'status': 500, 'body': '<h1>Oops</h1>'}, ['500']),
-    'problem 500': ({'status': 500, 'body': json.dumps(
+    'problem 500': ({'status': 500, 'headers': {
+        'Content-Type': 'application/problem+json'}, 'body': json.dumps(
         {'type': PROBLEM + 'serverInternal', 'detail': 'the\x1bdog ate it'})},
-        ['500', 'dog ate it']),
+        ['serverInternal', 'dog ate it']),
     '404': ({'status': 404, 'body': 'not here'}, ['404']),
     'truncated': ({'truncate': 40}, []),
     'endless': ({'status': 200, 'endless': True}, []),
@@ -110,8 +111,9 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize('answer', ANSWERS)
-@pytest.mark.parametrize('where', LATER)
+@pytest.mark.parametrize('where, answer', [
+    (w, a) for w in LATER for a in ANSWERS
+    if (w, a) != ('finalize', 'truncated')])
 def test_bad_answer_later_on(stage, zone, new_certd, nothing_left, where,
                              answer):
     path, told = LATER[where]
@@ -120,6 +122,17 @@ def test_bad_answer_later_on(stage, zone, new_certd, nothing_left, where,
         certd = new_certd(server=ca.url)
         fails(certd, zone, nothing_left, told,
               f'https://fake.stage.test:{ca.port}{path}', seconds=100)
+
+
+@pytest.mark.parametrize('fault', [{'truncate': 20}, {'drop': 'after'}],
+                         ids=['truncated', 'dropped'])
+def test_lost_answer_to_finalize_is_asked_for(stage, zone, new_certd, fault):
+    """The CA has issued: the order says so, nothing is finalized again."""
+    with Proxy(stage, {'path': '/finalize-order/', 'times': 1, **fault}) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name)
+        assert done.code == 0, done
+        assert ca.count('/finalize-order/') == 1
 
 
 def test_no_nonce(stage, zone, new_certd, nothing_left):
@@ -237,7 +250,7 @@ def test_old_certificate_stays_when_renewal_fails(stage, zone, new_certd):
         assert pem.read(certd.live(zone.name)) == before
         row, = certd.ctl('list', '--json').json['certificates']
         assert row['status'] == 'valid'
-        assert 'Oops' in row['last_error'] or '500' in row['last_error']
+        assert '/finalize-order/' in row['last_error']
         ca.rules.clear()
         done = certd.issue(zone.name, options=['--force-renewal'])
         assert done.code == 0, done

@@ -107,9 +107,7 @@ def test_status(certd):
     assert done.code == 0, done
     status = certd.ctl('status', '--json').json
     assert isinstance(status, dict) and status
-    text = json.dumps(status)
-    for word in ('worker', 'version'):
-        assert word in text, status
+    assert {'certd', 'worker', 'publisher', 'hooks', 'store'} <= set(status)
 
 
 def test_issue_json(certd, zone):

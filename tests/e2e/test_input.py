@@ -15,7 +15,7 @@ LONG_NAME = '.'.join(['a' * 60] * 4 + ['b' * 10, 'test'])
 
 BAD_NAMES = [                   # what is typed, what the message must contain
     ('', 'empty'),
-    ('example', 'two'),
+    ('example', 'label'),
     (LONG_NAME, '253'),
     (LONG_LABEL + '.test', '63'),
     ('a.*.example.com', '*'),
@@ -84,7 +84,7 @@ def test_unknown_option_is_a_usage_error(certd):
 def test_bad_option_value_is_refused(certd, zone, options):
     done = certd.issue(zone.name, options=options)
     assert done.code in (1, 2), done
-    assert options[1] in done.err, done
+    assert options[0] in done.err or options[1] in done.err, done
     assert zone.requests() == []
 
 
@@ -107,7 +107,7 @@ CREDENTIALS = [                 # text, mode, what is told
     ('dns_cloudflare_api_key = 0123\n', 0o400, 'dns_cloudflare_email'),
     ('dns_cloudflare_api_token = {token}\ndns_cloudflare_email = a@b.test\n'
      'dns_cloudflare_api_key = 0123\n', 0o400, 'token'),
-    ('dns_cloudflare_api_token = "unclosed\n', 0o400, 'line 1'),
+    ('dns_cloudflare_api_token = "unclosed\n', 0o400, ':1:'),
 ]
 
 
@@ -174,7 +174,7 @@ def test_unknown_key_is_warned_about(zone, new_certd):
 BAD_VALUES = [                  # section, key, value, what is allowed
     ('acme', 'server', 'http://ca.test/dir', 'https'),
     ('acme', 'max-orders', '0', '1'),
-    ('acme', 'agree-tos', 'perhaps', 'true'),
+    ('acme', 'agree-tos', 'perhaps', 'yes or no'),
     ('certd', 'config-dir', 'relative/path', '/'),
     ('certd', 'jail', 'maybe', 'kill'),
     ('dns', 'provider', 'route53', 'cloudflare'),
@@ -262,7 +262,7 @@ def test_member_of_the_admin_group_may_not_set_hooks(certd, zone):
     done = certd.issue(zone.name, options=['--deploy-hook', 'id'],
                        **as_user('nobody', 'certadmin'))
     assert done.code == 3, done
-    assert 'deploy-hook' in done.err and 'root' in done.err, done
+    assert 'only root' in done.err, done
     assert zone.requests() == []
 
 
@@ -284,7 +284,7 @@ def test_unix_signals_end_certd_cleanly(new_certd):
         certd = new_certd(start=False)
         certd.start()
         others = process.children(certd.process.pid)
-        assert len(others) == 4, certd.pids()
+        assert len(certd.pids()) == 5, certd.pids()
         certd.process.send_signal(number)
         assert certd.process.wait(10) == 0
         assert process.survivors(others) == {}

@@ -1,6 +1,9 @@
 """What each process could do if it were taken over: one system call from inside
-its jail, made by it (inject.c). Everything forbidden fails or kills it."""
+its jail, made by it (inject.c). Everything forbidden fails or kills it. Of
+certd-hook that is the process that reads messages; what runs the hooks is a
+child of it, and must be free."""
 
+import ctypes
 import os
 import pwd
 import re
@@ -13,33 +16,32 @@ from stage import process
 USERS = {'certd': 'root', 'certd-sign': '_certd-sign',
          'certd-dns': '_certd-dns', 'certd-hook': 'root', 'acmew': '_acmew'}
 INET = {'certd-dns', 'acmew'}   # may open internet sockets
-EXEC = {'certd-hook'}
+ROOT = {'certd', 'certd-hook'}
 AT_FDCWD, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = -100, 2, 10, 16, 17
 SOCK_STREAM, SOCK_RAW, PTRACE_ATTACH, PROT_RWX = 1, 3, 16, 7
 MAP_PRIVATE_ANONYMOUS, CLONE_NEWUSER = 0x22, 0x10000000
 
 FORBIDDEN = {                   # label: (call, arguments, who may all the same)
-    'open a file of root': ('openat', [AT_FDCWD, '=/etc/shadow', 0, 0], EXEC),
-    'open the old way': ('open', ['=/etc/shadow', 0, 0], EXEC),
-    'open any file': ('openat', [AT_FDCWD, '=/etc/hostname', 0, 0],
-                      EXEC | {'certd'}),
+    'open a file of root': ('openat', [AT_FDCWD, '=/etc/shadow', 0, 0], set()),
+    'open the old way': ('open', ['=/etc/shadow', 0, 0], set()),
+    'open any file': ('openat', [AT_FDCWD, '=/etc/hostname', 0, 0], set()),
     'look into another process': (
-        'openat', [AT_FDCWD, '=/proc/{sibling}/mem', 2, 0], EXEC),
+        'openat', [AT_FDCWD, '=/proc/{sibling}/mem', 2, 0], set()),
     'open an internet socket': ('socket', [AF_INET, SOCK_STREAM, 0], INET),
     'open an IPv6 socket': ('socket', [AF_INET6, SOCK_STREAM, 0], INET),
     'open a netlink socket': ('socket', [AF_NETLINK, SOCK_RAW, 0], set()),
     'open a packet socket': ('socket', [AF_PACKET, SOCK_RAW, 0], set()),
-    'execute': ('execve', ['=/bin/true', 0, 0], EXEC),
+    'execute': ('execve', ['=/bin/true', 0, 0], set()),
     'execute the new way': (
-        'execveat', [AT_FDCWD, '=/bin/true', 0, 0, 0], EXEC),
+        'execveat', [AT_FDCWD, '=/bin/true', 0, 0, 0], set()),
     'trace a sibling': ('ptrace', [PTRACE_ATTACH, '{sibling}', 0, 0], set()),
     'read a sibling\'s memory': (
         'process_vm_readv', ['{sibling}', 0, 0, 0, 0, 0], set()),
-    'become root': ('setresuid', [0, 0, 0], EXEC),
+    'become root': ('setresuid', [0, 0, 0], ROOT),
     'make a namespace': ('unshare', [CLONE_NEWUSER], set()),
     'mount': ('mount', ['=none', '=/mnt', '=tmpfs', 0, 0], set()),
     'map memory to write and execute': (
-        'mmap', [0, 4096, PROT_RWX, MAP_PRIVATE_ANONYMOUS, -1, 0], EXEC),
+        'mmap', [0, 4096, PROT_RWX, MAP_PRIVATE_ANONYMOUS, -1, 0], set()),
     'ask for io_uring': ('io_uring_setup', [8, 0], set()),
     'load a kernel module': ('init_module', [0, 0, 0], set()),
     'use the key ring': ('keyctl', [0, 0, 0, 0, 0], set()),
@@ -48,6 +50,13 @@ FORBIDDEN = {                   # label: (call, arguments, who may all the same)
 # An argument the kernel would refuse anyhow proves nothing; a jail's answers
 # are these, and death.
 ANSWERS = {'EACCES', 'EAFNOSUPPORT', 'ENOSYS', 'EPERM'}
+
+
+LANDLOCK_CREATE_RULESET = 444   # with flag 1 it tells its version
+
+
+def has_landlock():
+    return ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, 1) > 0
 
 
 def inject(pid, call, arguments):
@@ -68,6 +77,9 @@ def test_forbidden_calls_fail_or_kill(new_certd, program):
     for label, (call, arguments, exempt) in FORBIDDEN.items():
         if program in exempt:
             continue
+        if program == 'certd' and call.startswith('open') and \
+                not has_landlock():
+            continue            # the store is all it has to open, by rights
         if certd is None:
             certd = new_certd(start=False)
             certd.start()
@@ -98,24 +110,18 @@ def test_harmless_call_works(certd):
     assert certd.ctl('status').code == 0
 
 
-def status_of(pid):
-    with open(f'/proc/{pid}/status', encoding='utf-8') as f:
-        return dict(re.findall(r'^(\w+):\s*(.*)$', f.read(), re.M))
-
-
 def test_users_and_locks(certd):
     pids = certd.pids()
     assert set(pids) == set(USERS)
     for program, user in USERS.items():
-        status = status_of(pids[program])
+        status = process.status(pids[program])
         uid = str(pwd.getpwnam(user).pw_uid)
         assert set(status['Uid'].split()) == {uid}, program
         if user != 'root':
             assert status['Groups'].strip() == '', program
             assert int(status['CapEff'], 16) == 0, program
             assert int(status['CapPrm'], 16) == 0, program
-        if program != 'certd-hook':     # what it starts may be setuid
-            assert status['NoNewPrivs'] == '1', program
+        assert status['NoNewPrivs'] == '1', program
         assert status['Seccomp'] == '2', program
         owner = os.stat(f'/proc/{pids[program]}/mem').st_uid
         assert owner == 0, f'{program} is dumpable'

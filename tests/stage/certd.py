@@ -17,6 +17,9 @@ SANITIZER = {name: value for name, value in os.environ.items()
              if name in ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS')}
 
 
+PROGRAMS = {'certd', 'certd-sign', 'certd-dns', 'certd-hook', 'acmew'}
+
+
 class Result:
     """How a program ended and what it said."""
 
@@ -113,7 +116,15 @@ class Certd:
         process.wait_until(
             lambda: self.ctl('status', '--json').code == 0, self.process,
             self.log_file, 'certd')
+        process.wait_until(self.is_locked_in, self.process, self.log_file,
+                           'a process of certd')
         return self
+
+    def is_locked_in(self):
+        """All programs run, and each is in its jail."""
+        pids = self.pids()
+        return PROGRAMS <= set(pids) and all(
+            process.status(p).get('Seccomp') == '2' for p in pids.values())
 
     def stop(self):
         """Ends it as an administrator would; returns its exit status."""
@@ -146,8 +157,11 @@ class Certd:
         assert not sick, '\n'.join(sick)
 
     def pids(self):
-        """{program: pid} of this certd's processes."""
-        found = {process.name(p): p for p in process.children(self.process.pid)}
+        """{program: pid} of this certd's processes. What its children have
+        forked is not among them: see process.children()."""
+        found = {process.name(p): p
+                 for p in process.children(self.process.pid)
+                 if int(process.stat(p)[1]) == self.process.pid}
         found['certd'] = self.process.pid
         return found
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import time
@@ -67,6 +68,15 @@ def stat(pid):
     return None if fields[0] in 'ZX' else fields
 
 
+def status(pid):
+    """What stands in /proc/PID/status, {} when it is gone."""
+    try:
+        with open(f'/proc/{pid}/status', encoding='utf-8') as f:
+            return dict(re.findall(r'^(\w+):[ \t]*(.*)$', f.read(), re.M))
+    except OSError:
+        return {}
+
+
 def start_time(pid):
     fields = stat(pid)
     return fields and int(fields[19])
@@ -102,7 +112,8 @@ def survivors(pids, seconds=3):
     """Those of {pid: start time} that still run after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
-        left = {p: name(p) for p, t in pids.items() if start_time(p) == t}
+        left = {p: name(p) for p, t in pids.items()
+                if t is not None and start_time(p) == t}
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.02)

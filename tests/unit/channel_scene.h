@@ -28,7 +28,7 @@ struct scene {
 	struct channel *c;
 	int peer;
 	int log, old_stderr; /* what is logged goes to a file */
-	int open_fds;	     /* at the start */
+	int open_fds;        /* at the start */
 
 	/* what came */
 	int n_messages, n_closed;
@@ -186,8 +186,8 @@ scene_run_until_closed(struct scene *s)
 
 /* Sends bytes with descriptors. */
 static inline void
-scene_write(struct scene *s, const void *p, size_t n, const int *fds,
-    size_t n_fds)
+scene_write(
+    struct scene *s, const void *p, size_t n, const int *fds, size_t n_fds)
 {
 	union {
 		char bytes[CMSG_SPACE(8 * sizeof(int))];

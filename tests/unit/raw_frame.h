@@ -13,15 +13,15 @@
 typedef int raw_value(msgpack_packer *pk);
 
 struct raw {
-	size_t skip;	 /* this field is left out; SIZE_MAX: none */
-	size_t at;	 /* this field is replaced by value */
+	size_t skip; /* this field is left out; SIZE_MAX: none */
+	size_t at;   /* this field is replaced by value */
 	raw_value *value;
-	bool is_extra;	 /* value comes behind all fields */
+	bool is_extra; /* value comes behind all fields */
 };
-#define RAW_AS_IS                                      \
-	(struct raw)                                   \
-	{                                              \
-		.skip = SIZE_MAX, .at = SIZE_MAX       \
+#define RAW_AS_IS                                                              \
+	(struct raw)                                                           \
+	{                                                                      \
+		.skip = SIZE_MAX, .at = SIZE_MAX                               \
 	}
 
 static inline void
@@ -66,8 +66,8 @@ raw_frame(const struct msg *m, struct raw how, msgpack_sbuffer *out)
 
 	msgpack_sbuffer_init(out);
 	msgpack_packer_init(&pk, out, msgpack_sbuffer_write);
-	msgpack_pack_array(&pk, row->n_fields + 2 - (how.skip != SIZE_MAX) +
-		how.is_extra);
+	msgpack_pack_array(
+	    &pk, row->n_fields + 2 - (how.skip != SIZE_MAX) + how.is_extra);
 	msgpack_pack_uint32(&pk, m->type);
 	msgpack_pack_uint32(&pk, m->id);
 	for (i = 0; i < row->n_fields; i++) {

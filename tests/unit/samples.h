@@ -116,9 +116,8 @@ sample_field(struct sample *s, const struct field_row *f, enum sample_size size)
 	void *at = (char *)&s->m + f->offset;
 
 	if (f->type == FT_u32)
-		*(uint32_t *)at = size == LEAST
-		    ? 0
-		    : (uint32_t)(f->bound + (size == OVER));
+		*(uint32_t *)at =
+		    size == LEAST ? 0 : (uint32_t)(f->bound + (size == OVER));
 	else if (f->type == FT_u64)
 		*(uint64_t *)at = size == LEAST ? 0 : f->bound + (size == OVER);
 	else if (f->type == FT_flag)
@@ -134,8 +133,8 @@ static inline bool
 sample_can_be_over(const struct field_row *f)
 {
 	return f->type != FT_flag &&
-	    !(f->type == FT_u32 && f->bound == UINT32_MAX) &&
-	    !(f->type == FT_u64 && f->bound == UINT64_MAX);
+	       !(f->type == FT_u32 && f->bound == UINT32_MAX) &&
+	       !(f->type == FT_u64 && f->bound == UINT64_MAX);
 }
 
 /* The message of a row; sample_clear() frees what it borrows. */

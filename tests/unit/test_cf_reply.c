@@ -12,17 +12,19 @@
 
 #include "cf_reply.h"
 
-#define NAME   "_acme-challenge.example.com"
-#define VALUE  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-#define ID	"0123456789abcdef0123456789abcdef"
-#define OTHER	"fedcba9876543210fedcba9876543210"
-#define GOOD(r) "{\"success\":true,\"errors\":[],\"messages\":[],\"result\":" r "}"
-#define BAD(e)	"{\"success\":false,\"errors\":[" e "],\"result\":null}"
-#define ZONE(id, name, status) \
-	"{\"id\":\"" id "\",\"name\":\"" name "\",\"status\":\"" status "\"," \
-	"\"name_servers\":[\"ada.ns.cloudflare.com\",\"bob.ns.cloudflare.com\"]}"
-#define RECORD(id, type, name, content) \
-	"{\"id\":\"" id "\",\"type\":\"" type "\",\"name\":\"" name "\"," \
+#define NAME  "_acme-challenge.example.com"
+#define VALUE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define ID    "0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210"
+#define GOOD(r)                                                                \
+	"{\"success\":true,\"errors\":[],\"messages\":[],\"result\":" r "}"
+#define BAD(e) "{\"success\":false,\"errors\":[" e "],\"result\":null}"
+#define ZONE(id, name, status)                                                 \
+	"{\"id\":\"" id "\",\"name\":\"" name "\",\"status\":\"" status "\","  \
+	"\"name_servers\":[\"ada.ns.cloudflare.com\",\"bob.ns.cloudflare."     \
+	"com\"]}"
+#define RECORD(id, type, name, content)                                        \
+	"{\"id\":\"" id "\",\"type\":\"" type "\",\"name\":\"" name "\","      \
 	"\"content\":\"" content "\"}"
 
 static struct err *
@@ -42,13 +44,17 @@ read_envelope_gives_result_and_pages(void **state)
 	assert_true(json_is_array(r.result));
 	assert_int_equal(r.n_pages, 1);
 	cf_reply_clear(&r);
-	assert_null(take(200, "{\"success\":true,\"result\":[],\"result_info\":"
-			      "{\"page\":2,\"total_pages\":7}}", &r));
+	assert_null(take(200,
+	    "{\"success\":true,\"result\":[],\"result_info\":"
+	    "{\"page\":2,\"total_pages\":7}}",
+	    &r));
 	assert_int_equal(r.page, 2);
 	assert_int_equal(r.n_pages, 7);
 	cf_reply_clear(&r);
-	assert_null(take(200, "{\"success\":true,\"result\":[],\"result_info\":"
-			      "{\"total_pages\":-3}}", &r));
+	assert_null(take(200,
+	    "{\"success\":true,\"result\":[],\"result_info\":"
+	    "{\"total_pages\":-3}}",
+	    &r));
 	assert_int_equal(r.n_pages, 1);
 	cf_reply_clear(&r);
 }
@@ -129,7 +135,8 @@ read_huge_or_deep_body_is_refused(void **state)
 static void
 read_truncated_body_is_refused(void **state)
 {
-	static const char body[] = GOOD("[" ZONE(ID, "example.com", "active") "]");
+	static const char body[] =
+	    GOOD("[" ZONE(ID, "example.com", "active") "]");
 	struct cf_reply r;
 
 	(void)state;
@@ -151,26 +158,38 @@ error_codes_have_advice(void **state)
 		long status;
 		const char *body, *text, *advice;
 	} rows[] = {
-		{ 400, BAD("{\"code\":6003,\"message\":\"Invalid request headers\","
-			   "\"error_chain\":[{\"code\":6111,\"message\":"
-			   "\"Invalid format\"}]}"), "6111", "copy it again" },
-		{ 403, BAD("{\"code\":9109,\"message\":\"Invalid access token\"}"),
+		{ 400,
+		    BAD("{\"code\":6003,\"message\":\"Invalid request "
+			"headers\","
+			"\"error_chain\":[{\"code\":6111,\"message\":"
+			"\"Invalid format\"}]}"),
+		    "6111", "copy it again" },
+		{ 403,
+		    BAD("{\"code\":9109,\"message\":\"Invalid access token\"}"),
 		    "9109 Invalid access token", "revoked" },
 		{ 403, BAD("{\"code\":9103,\"message\":\"Unknown\"}"), "9103",
 		    "Global API Key" },
-		{ 403, BAD("{\"code\":10000,\"message\":\"Authentication error\"}"),
+		{ 403,
+		    BAD("{\"code\":10000,\"message\":\"Authentication "
+			"error\"}"),
 		    "10000", "Zone:DNS:Edit" },
 		{ 400, BAD("{\"code\":1009,\"message\":\"x\"}"), "1009",
 		    "Zone:DNS:Edit" },
-		{ 404, BAD("{\"code\":7003,\"message\":\"no route\"},"
-			   "{\"code\":7000,\"message\":\"none\"}"), "7003", "zone" },
-		{ 400, BAD("{\"code\":81053,\"message\":\"x\"}"), "81053", "CNAME" },
-		{ 400, BAD("{\"code\":81045,\"message\":\"x\"}"), "81045", "full" },
-		{ 400, BAD("{\"code\":1038,\"message\":\"x\"}"), "1038", ".tk" },
-		{ 400, BAD("{\"code\":\"10000\",\"message\":\"as text\"}"), "as text",
-		    "Zone:DNS:Edit" },
+		{ 404,
+		    BAD("{\"code\":7003,\"message\":\"no route\"},"
+			"{\"code\":7000,\"message\":\"none\"}"),
+		    "7003", "zone" },
+		{ 400, BAD("{\"code\":81053,\"message\":\"x\"}"), "81053",
+		    "CNAME" },
+		{ 400, BAD("{\"code\":81045,\"message\":\"x\"}"), "81045",
+		    "full" },
+		{ 400, BAD("{\"code\":1038,\"message\":\"x\"}"), "1038",
+		    ".tk" },
+		{ 400, BAD("{\"code\":\"10000\",\"message\":\"as text\"}"),
+		    "as text", "Zone:DNS:Edit" },
 		{ 403, BAD(""), "403", "permission" },
-		{ 400, BAD("{\"code\":424242,\"message\":\"new\"}"), "424242 new", "" },
+		{ 400, BAD("{\"code\":424242,\"message\":\"new\"}"),
+		    "424242 new", "" },
 		{ 400, BAD("17,null,[],{\"message\":5}"), "0 ", "" },
 		{ 400, "{\"success\":false,\"errors\":{}}", "400", "" },
 	};
@@ -198,7 +217,8 @@ error_list_is_bounded_and_escaped(void **state)
 
 	(void)state;
 	for (int i = 0; i < 50; i++)
-		(void)strcat(body, "{\"code\":1,\"message\":\"a\\nb\\u001b[31m\"},");
+		(void)strcat(
+		    body, "{\"code\":1,\"message\":\"a\\nb\\u001b[31m\"},");
 	(void)strcat(body, "{\"code\":2}]}");
 	assert_null(take(400, body, &r));
 	assert_int_equal(r.n_problems, CF_PROBLEMS_MAX);
@@ -216,8 +236,10 @@ zone_is_found_by_its_exact_name(void **state)
 	bool found;
 
 	(void)state;
-	assert_null(take(200, GOOD("[" ZONE(OTHER, "an.example.com", "active") ","
-				   ZONE(ID, "example.com", "active") "]"), &r));
+	assert_null(take(200,
+	    GOOD("[" ZONE(OTHER, "an.example.com", "active") "," ZONE(
+		ID, "example.com", "active") "]"),
+	    &r));
 	assert_null(cf_zone_read(&r, "example.com", &z, &found));
 	assert_true(found);
 	assert_string_equal(z.id, ID);
@@ -242,14 +264,18 @@ zone_that_is_active_wins(void **state)
 	bool found;
 
 	(void)state;
-	assert_null(take(200, GOOD("[" ZONE(OTHER, "example.com", "moved") ","
-				   ZONE(ID, "example.com", "active") ","
-				   ZONE(OTHER, "example.com", "pending") "]"), &r));
+	assert_null(take(200,
+	    GOOD("[" ZONE(OTHER, "example.com", "moved") "," ZONE(ID,
+		"example.com",
+		"active") "," ZONE(OTHER, "example.com", "pending") "]"),
+	    &r));
 	assert_null(cf_zone_read(&r, "example.com", &z, &found));
 	assert_string_equal(z.id, ID);
 	cf_reply_clear(&r);
-	assert_null(take(200, GOOD("[" ZONE(OTHER, "example.com", "active") ","
-				   ZONE(ID, "example.com", "active") "]"), &r));
+	assert_null(take(200,
+	    GOOD("[" ZONE(OTHER, "example.com", "active") "," ZONE(
+		ID, "example.com", "active") "]"),
+	    &r));
 	e = cf_zone_read(&r, "example.com", &z, &found);
 	assert_non_null(e);
 	assert_non_null(strstr(err_text(e), "2 zones"));
@@ -271,9 +297,11 @@ zone_of_wrong_types_is_refused_or_skipped(void **state)
 		{ GOOD("[{\"name\":5}]"), false },
 		{ GOOD("[{\"name\":\"example.com\"}]"), true },
 		{ GOOD("[{\"name\":\"example.com\",\"id\":7}]"), true },
-		{ GOOD("[" ZONE("../../user", "example.com", "active") "]"), true },
+		{ GOOD("[" ZONE("../../user", "example.com", "active") "]"),
+		    true },
 		{ GOOD("[" ZONE("ABCDEF", "example.com", "active") "]"), true },
-		{ GOOD("[" ZONE(ID ID "0", "example.com", "active") "]"), true },
+		{ GOOD("[" ZONE(ID ID "0", "example.com", "active") "]"),
+		    true },
 	};
 	struct cf_reply r;
 	struct cf_zone z;
@@ -294,9 +322,10 @@ zone_of_wrong_types_is_refused_or_skipped(void **state)
 static void
 zone_servers_that_are_no_names_are_skipped(void **state)
 {
-	static const char body[] = GOOD("[{\"id\":\"" ID "\",\"name\":"
-	    "\"example.com\",\"name_servers\":[\"ns1.example.net\",7,\"\","
-	    "\"two words\",\"UPPER.example\",\"a\\nb\"]}]");
+	static const char body[] =
+	    GOOD("[{\"id\":\"" ID "\",\"name\":"
+		 "\"example.com\",\"name_servers\":[\"ns1.example.net\",7,\"\","
+		 "\"two words\",\"UPPER.example\",\"a\\nb\"]}]");
 	struct cf_reply r;
 	struct cf_zone z;
 	bool found;
@@ -343,14 +372,12 @@ record_must_be_the_one_asked_for(void **state)
 static void
 records_are_found_quoted_or_not(void **state)
 {
-	static const char body[] = GOOD("["
-	    RECORD(OTHER, "TXT", NAME, "foreign") ","
-	    RECORD("aa", "TXT", NAME, VALUE) ","
-	    RECORD("bb", "TXT", NAME, "\\\"" VALUE "\\\"") ","
-	    RECORD("cc", "TXT", NAME, "\\\"" VALUE) ","
-	    RECORD("dd", "TXT", "other.example.com", VALUE) ","
-	    RECORD("ee", "CNAME", NAME, VALUE) ","
-	    RECORD("FF", "TXT", NAME, VALUE) ",5,null,{}]");
+	static const char body[] = GOOD("[" RECORD(OTHER, "TXT", NAME,
+	    "foreign") "," RECORD("aa", "TXT", NAME, VALUE) "," RECORD("bb",
+	    "TXT", NAME, "\\\"" VALUE "\\\"") "," RECORD("cc", "TXT", NAME,
+	    "\\\"" VALUE) "," RECORD("dd", "TXT", "other.example.com",
+	    VALUE) "," RECORD("ee", "CNAME", NAME, VALUE) "," RECORD("FF",
+	    "TXT", NAME, VALUE) ",5,null,{}]");
 	char numbers[4][CF_ID_SIZE];
 	struct cf_reply r;
 

@@ -214,7 +214,7 @@ peer_that_reads_too_slowly_is_closed(void **state)
 	assert_non_null(e);
 	err_free(e);
 	assert_in_range(n, QUEUE_BYTES / 4100, 300);
-	assert_int_equal(s.n_closed, 0); /* not while the owner calls */
+	assert_int_equal(s.n_closed, 0);        /* not while the owner calls */
 	assert_null(channel_send(s.c, &m, -1)); /* no second complaint */
 	scene_run(&s);
 	assert_closed(&s, "too slowly");
@@ -246,7 +246,7 @@ longest_messages_arrive_whole(void **state)
 		sample_make(&sample, row, MOST);
 		if (msg_is_of_job(row))
 			*(uint32_t *)((char *)&sample.m +
-			    row->fields[0].offset) = 1;
+				      row->fields[0].offset) = 1;
 		assert_null(
 		    channel_send(from, &sample.m, row->has_fd ? 0 : -1));
 		scene_run(&s);

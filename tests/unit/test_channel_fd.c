@@ -12,8 +12,9 @@
 
 #define QUEUE_BYTES 100000
 
-static const struct msg load = { .type = MSG_key_load, .id = 4,
-	.key_load = { .key = 7 } };
+static const struct msg load = {
+	.type = MSG_key_load, .id = 4, .key_load = { .key = 7 }
+};
 static const struct msg drop = { .type = MSG_key_drop,
 	.key_drop = { .key = 7 } };
 
@@ -271,7 +272,8 @@ fd_is_sent_with_the_first_byte(void **state)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { bytes, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
 	size_t n;

@@ -127,8 +127,8 @@ message_before_hello_closes(void **state)
 		if (msg_table[i]->type == MSG_hello || msg_table[i]->has_fd)
 			continue;
 		sample_make(&sample, msg_table[i], LEAST);
-		scene_init(&s,
-		    msg_table[i]->to, msg_table[i]->from, QUEUE_BYTES);
+		scene_init(
+		    &s, msg_table[i]->to, msg_table[i]->from, QUEUE_BYTES);
 		scene_say(&s, &sample.m, -1);
 		scene_run(&s);
 		assert_closed(&s, "");
@@ -156,13 +156,13 @@ message_out_of_role_closes(void **state)
 			if (row->type == MSG_hello)
 				continue;
 			good = row->from == roles[r] &&
-			    row->to == other_end(roles[r]);
+			       row->to == other_end(roles[r]);
 			sample_make(&sample, row, LEAST);
 			if (msg_is_of_job(row)) /* its first field */
 				*(uint32_t *)((char *)&sample.m +
-				    row->fields[0].offset) = 1;
-			scene_init(&s, other_end(roles[r]), roles[r],
-			    QUEUE_BYTES);
+					      row->fields[0].offset) = 1;
+			scene_init(
+			    &s, other_end(roles[r]), roles[r], QUEUE_BYTES);
 			s.phase = row->phases & -row->phases;
 			scene_say_hello(&s);
 			scene_say(&s, &sample.m, row->has_fd ? 0 : -1);
@@ -195,14 +195,14 @@ message_out_of_phase_closes(void **state)
 				continue;
 			sample_make(&sample, row, LEAST);
 			*(uint32_t *)((char *)&sample.m +
-			    row->fields[0].offset) = 1;
+				      row->fields[0].offset) = 1;
 			scene_init(&s, row->to, row->from, QUEUE_BYTES);
 			s.phase = phase;
 			scene_say_hello(&s);
 			scene_say(&s, &sample.m, -1);
 			scene_run(&s);
-			assert_int_equal(s.n_messages,
-			    (row->phases & phase) != 0);
+			assert_int_equal(
+			    s.n_messages, (row->phases & phase) != 0);
 			if ((row->phases & phase) == 0)
 				assert_closed(&s, "not allowed in this phase");
 			scene_clear(&s);
@@ -213,8 +213,7 @@ message_out_of_phase_closes(void **state)
 static void
 message_of_foreign_job_closes(void **state)
 {
-	struct msg m = { .type = MSG_account_ask,
-		.account_ask = { .job = 2 } };
+	struct msg m = { .type = MSG_account_ask, .account_ask = { .job = 2 } };
 	struct scene s;
 
 	(void)state;

@@ -75,8 +75,8 @@ encode(const struct msg *m)
 	if (e != NULL)
 		fail_msg("%s", err_text(e));
 	p = (const unsigned char *)buf_data(b);
-	assert_int_equal((size_t)p[0] << 24 | (size_t)p[1] << 16 |
-		(size_t)p[2] << 8 | p[3],
+	assert_int_equal(
+	    (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3],
 	    buf_len(b) - 4);
 	buf_drop(b, 4);
 	return b;
@@ -250,11 +250,11 @@ codec_text_of_wrong_shape_is_refused(void **state)
 				sample_make(&s, msg_table[i], LEAST);
 				if (f->type == FT_names || f->type == FT_texts)
 					*(struct strs *)((char *)&s.m +
-					    f->offset) = (struct strs){ &bad,
-						1 };
+							 f->offset) =
+					    (struct strs){ &bad, 1 };
 				else
 					*(struct str *)((char *)&s.m +
-					    f->offset) = bad;
+							f->offset) = bad;
 				assert_refused(msg_table[i], k, &s.m);
 				sample_clear(&s);
 			}
@@ -363,7 +363,7 @@ pack_deep_list(msgpack_packer *pk)
 }
 
 #define BIT(type) (1u << FT_##type)
-#define TEXTUAL                                                          \
+#define TEXTUAL                                                                \
 	(BIT(text) | BIT(b64u) | BIT(hex) | BIT(name) | BIT(record) | BIT(url))
 
 static const struct {
@@ -400,8 +400,7 @@ codec_field_of_wrong_type_is_refused(void **state)
 		for (how.at = 0; how.at < row->n_fields; how.at++)
 			for (j = 0; j < sizeof(values) / sizeof(*values); j++) {
 				how.value = values[j].pack;
-				if (values[j].fine >>
-					    row->fields[how.at].type &
+				if (values[j].fine >> row->fields[how.at].type &
 				    1)
 					continue;
 				if (raw_is_accepted(&s.m, how))

@@ -14,27 +14,31 @@ static void
 describe_sign_names_every_field(void **state)
 {
 	struct msg m = { .type = MSG_sign,
-		.sign = { .job = 3, .verb = 2, .url = str_of("https://a/x"),
+		.sign = { .job = 3,
+		    .verb = 2,
+		    .url = str_of("https://a/x"),
 		    .nonce = str_of("abc") } };
 	char line[200];
 
 	(void)state;
 	msg_describe(&m, line, sizeof(line));
-	assert_string_equal(line, "sign job=3 verb=2 url=https://a/x nonce=abc");
+	assert_string_equal(
+	    line, "sign job=3 verb=2 url=https://a/x nonce=abc");
 }
 
 static void
 describe_text_cannot_pretend_to_be_a_field(void **state)
 {
 	struct msg m = { .type = MSG_progress,
-		.progress = { .job = 1, .stage = 2,
+		.progress = { .job = 1,
+		    .stage = 2,
 		    .text = str_of("x\" job=9\n\x1b[31m") } };
 	char line[200];
 
 	(void)state;
 	msg_describe(&m, line, sizeof(line));
-	assert_string_equal(line,
-	    "progress job=1 stage=2 text=\"x' job=9\\n\\x1B[31m\"");
+	assert_string_equal(
+	    line, "progress job=1 stage=2 text=\"x' job=9\\n\\x1B[31m\"");
 }
 
 static void
@@ -54,8 +58,10 @@ describe_lists_and_flags_are_readable(void **state)
 {
 	const struct str names[] = { str_of("a.b"), str_of("*.a.b") };
 	struct msg m = { .type = MSG_jws_new_account,
-		.jws_new_account = { .account = 1, .url = str_of("https://a/"),
-		    .nonce = str_of("n"), .contacts = { names, 2 },
+		.jws_new_account = { .account = 1,
+		    .url = str_of("https://a/"),
+		    .nonce = str_of("n"),
+		    .contacts = { names, 2 },
 		    .agree_tos = true } };
 	char line[200];
 
@@ -64,7 +70,8 @@ describe_lists_and_flags_are_readable(void **state)
 	assert_string_equal(line, "jws_new_account account=1 url=https://a/ "
 				  "nonce=n contacts=\"a.b,*.a.b\" "
 				  "agree_tos=yes");
-	m = (struct msg){ .type = MSG_issue, .issue = { .names = { names, 2 } } };
+	m = (struct msg){ .type = MSG_issue,
+		.issue = { .names = { names, 2 } } };
 	msg_describe(&m, line, sizeof(line));
 	assert_string_equal(line, "issue names=a.b,*.a.b");
 	m = (struct msg){ .type = MSG_end };
@@ -105,8 +112,8 @@ describe_every_size_is_kept(void **state)
 				msg_describe(&s.m, line, n);
 				assert_int_equal(line[n], 'x');
 				if (n > 0)
-					assert_memory_equal(line, whole,
-					    strlen(line));
+					assert_memory_equal(
+					    line, whole, strlen(line));
 				free(line);
 			}
 			sample_clear(&s);

@@ -11,7 +11,7 @@
 #include "pace.h"
 
 #define WINDOW_MSECS 300000
-#define ALLOWED	     1200
+#define ALLOWED      1200
 #define REQUESTS     5000
 
 /* The most requests that fall into one window of five minutes. */
@@ -91,7 +91,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pace_burst_goes_at_once),
 		cmocka_unit_test(pace_everybody_at_once_stays_below_the_limit),
-		cmocka_unit_test(pace_bursts_after_silence_stay_below_the_limit),
+		cmocka_unit_test(
+		    pace_bursts_after_silence_stay_below_the_limit),
 		cmocka_unit_test(pace_blocked_waits_and_comes_back_one_by_one),
 	};
 

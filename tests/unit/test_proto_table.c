@@ -22,8 +22,8 @@ table_numbers_and_names_are_unique(void **state)
 	for (i = 0; i < msg_table_n; i++) {
 		assert_ptr_equal(msg_row(msg_table[i]->type), msg_table[i]);
 		for (j = 0; j < i; j++)
-			assert_string_not_equal(msg_table[i]->name,
-			    msg_table[j]->name);
+			assert_string_not_equal(
+			    msg_table[i]->name, msg_table[j]->name);
 	}
 }
 
@@ -54,11 +54,11 @@ table_rows_have_one_kind_of_phase(void **state)
 		row = msg_table[i];
 		assert_int_not_equal(row->phases, 0);
 		assert_int_equal(row->phases & ~(uint32_t)ALL_PHASES, 0);
-		assert_int_equal(msg_is_of_job(row),
-		    (row->phases & PH_JOBS) != 0);
+		assert_int_equal(
+		    msg_is_of_job(row), (row->phases & PH_JOBS) != 0);
 		if (!msg_is_of_job(row)) {
-			assert_true(row->phases == PH_NEW ||
-			    row->phases == PH_OPEN);
+			assert_true(
+			    row->phases == PH_NEW || row->phases == PH_OPEN);
 			continue;
 		}
 		assert_int_equal(row->phases & ~(uint32_t)PH_JOBS, 0);
@@ -96,7 +96,7 @@ table_monitor_is_one_end_of_all(void **state)
 		row = msg_table[i];
 		if (row->type != MSG_hello)
 			assert_int_equal((row->from == ROLE_MONITOR) +
-				(row->to == ROLE_MONITOR),
+					     (row->to == ROLE_MONITOR),
 			    1);
 	}
 }
@@ -113,8 +113,8 @@ table_descriptors_go_to_signer_and_publisher(void **state)
 		row = msg_table[i];
 		if (row->has_fd)
 			assert_true(row->from == ROLE_MONITOR &&
-			    (row->to == ROLE_SIGNER ||
-				row->to == ROLE_PUBLISHER));
+				    (row->to == ROLE_SIGNER ||
+					row->to == ROLE_PUBLISHER));
 	}
 }
 
@@ -159,14 +159,14 @@ problem_agrees_with_row_in_every_case(void **state)
 				for (phase = 1; phase < ALL_PHASES; phase <<= 1)
 					for (fd = 0; fd < 2; fd++) {
 						row = msg_table[i];
-						why = msg_problem(row, from, to,
-						    phase, fd);
+						why = msg_problem(
+						    row, from, to, phase, fd);
 						good = (row->from & from) &&
-						    (row->to & to) &&
-						    (row->phases & phase) &&
-						    row->has_fd == fd;
-						assert_int_equal(why == NULL,
-						    good);
+						       (row->to & to) &&
+						       (row->phases & phase) &&
+						       row->has_fd == fd;
+						assert_int_equal(
+						    why == NULL, good);
 					}
 }
 
@@ -191,10 +191,10 @@ options_fit_their_message(void **state)
 	for (i = 0; i < option_table_n; i++) {
 		assert_in_range(option_table[i].option, 1, 63);
 		for (j = 0; j < i; j++) {
-			assert_int_not_equal(option_table[i].option,
-			    option_table[j].option);
-			assert_string_not_equal(option_table[i].word,
-			    option_table[j].word);
+			assert_int_not_equal(
+			    option_table[i].option, option_table[j].option);
+			assert_string_not_equal(
+			    option_table[i].word, option_table[j].word);
 		}
 		/* What later runs as root is root's to say. */
 		assert_int_equal(option_table[i].root_only,
@@ -214,8 +214,8 @@ words_exist_for_every_number(void **state)
 	assert_string_equal(stage_label(STAGE_done), "done");
 	assert_string_equal(verb_word(VERB_NEW_ORDER), "new_order");
 	for (i = 0; i < 40; i++) {
-		assert_int_equal(strcmp(stage_word(i), "unknown") == 0,
-		    i >= STAGE_N);
+		assert_int_equal(
+		    strcmp(stage_word(i), "unknown") == 0, i >= STAGE_N);
 		assert_non_null(stage_label(i));
 		assert_int_equal(strcmp(verb_word(i), "unknown") == 0,
 		    i == 0 || i >= VERB_N);

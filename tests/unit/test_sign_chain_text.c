@@ -136,11 +136,25 @@ bytes_behind_der(struct scene *s)
 	X509_free(cert);
 }
 
+static void
+eleven(struct scene *s)
+{
+	long_chain(s, 11);
+}
+
+static void
+hundred(struct scene *s)
+{
+	long_chain(s, 100);
+}
+
 static const struct {
 	const char *title;
 	void (*spoil)(struct scene *);
 	const char *why;
 } bad[] = {
+	{ "11 certificates", eleven, "11 certificates instead of 1 to 10" },
+	{ "100 certificates", hundred, "100 certificates" },
 	{ "empty", empty, "0 certificates" },
 	{ "HTML", html, "something else" },
 	{ "only BEGIN", only_begin, "the end is missing" },

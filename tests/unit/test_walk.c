@@ -20,11 +20,11 @@
 static unsigned unpacked;
 
 msgpack_unpack_return
-msgpack_unpack_next(msgpack_unpacked *result, const char *data, size_t n,
-    size_t *off)
+msgpack_unpack_next(
+    msgpack_unpacked *result, const char *data, size_t n, size_t *off)
 {
-	msgpack_unpack_return (*real)(msgpack_unpacked *, const char *, size_t,
-	    size_t *);
+	msgpack_unpack_return (*real)(
+	    msgpack_unpacked *, const char *, size_t, size_t *);
 	void *symbol = dlsym(RTLD_NEXT, "msgpack_unpack_next");
 
 	unpacked++;
@@ -215,7 +215,10 @@ static const struct {
 	const char *bytes;
 	size_t n;
 } traps[] = {
-#define TRAP(s) { s, sizeof(s) - 1 }
+#define TRAP(s)                                                                \
+	{                                                                      \
+		s, sizeof(s) - 1                                               \
+	}
 	TRAP("\xdd\x00\xff\xff\xff"),
 	TRAP("\xdd\xff\xff\xff\xff"),
 	TRAP("\xdf\xff\xff\xff\xff"),
@@ -225,9 +228,9 @@ static const struct {
 	TRAP("\xc6\xff\xff\xff\xff"),
 	TRAP("\xdb\xff\xff\xff\xff"),
 	TRAP("\xc9\xff\xff\xff\xff\x01"),
-	TRAP("\x93\x0d\x00\xda\xff\xff"),	  /* show, text */
+	TRAP("\x93\x0d\x00\xda\xff\xff"),          /* show, text */
 	TRAP("\x93\x0d\x00\xdb\x00\x00\x00\x01x"), /* str32 */
-	TRAP("\x93\x0b\x00\xdd\xff\xff\xff\xff"), /* issue, names */
+	TRAP("\x93\x0b\x00\xdd\xff\xff\xff\xff"),  /* issue, names */
 	TRAP("\x93\x0b\x00\xdd\x00\x00\x00\x01\xa3"
 	     "a.b"),
 	TRAP("\x93\x0b\x00\xdc\xff\xff"),

@@ -194,7 +194,8 @@ wire_interrupted_frame_arrives_whole(void **state)
 	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	for (i = 0; i < 20; i++) {
-		assert_int_equal(pthread_create(&thread, NULL, send_most, p), 0);
+		assert_int_equal(
+		    pthread_create(&thread, NULL, send_most, p), 0);
 		must(msg_recv(p->b, p->in, -1, &got, &late));
 		assert_int_equal(got.type, MSG_chain_good);
 		assert_int_equal(got.chain_good.chain.n, 98304);
