@@ -49,15 +49,15 @@ struct worker {
 	LIST_HEAD(ca_list, ca) cas;
 	LIST_HEAD(job_list, job) jobs;
 	uint32_t n_jobs, capacity;
-	bool failed; /* certd was lost otherwise than by
-					  * the end of the stream */
+	bool failed;		 /* certd was lost otherwise than by the end
+				  * of the stream */
 };
 
 /* Says hello and ready on fd (taken). The loop of w->base ends with the
  * stream. */
-struct err *worker_start(struct worker *w, int fd);
+struct err	*worker_start(struct worker *w, int fd);
 /* Lets go of all jobs and of the channel. */
-void worker_stop(struct worker *w);
+void		 worker_stop(struct worker *w);
 
 /* ---- order.c: one order as a state machine ---- */
 
@@ -134,9 +134,9 @@ extern const struct job_state_row job_states[JS_N];
 
 /* Takes the job one event further (and further still where the action raises
  * another). May free the job: callers return right after it. */
-void job_step(struct job *job, enum job_event event);
+void		 job_step(struct job *job, enum job_event event);
 /* Ends the job with e (taken). May free it, as job_step(). */
-void job_fail(struct job *job, struct err *e);
+void		 job_fail(struct job *job, struct err *e);
 
 /* ---- job.c ---- */
 
@@ -188,50 +188,50 @@ struct job {
 };
 
 /* A job of a job_issue message, not yet started. */
-struct err *job_new(
-    struct worker *w, const struct msg_job_issue *m, struct job **out);
+struct err	*job_new(struct worker *w, const struct msg_job_issue *m,
+		    struct job **out);
 /* Cancels whatever the job waits for. NULL is fine. */
-void job_free(struct job *job);
+void		 job_free(struct job *job);
 /* Sends m, which is about the job, as a new request; *id (may be NULL) is its
  * number. */
-struct err *job_ask(struct job *job, struct msg *m, uint32_t *id);
+struct err	*job_ask(struct job *job, struct msg *m, uint32_t *id);
 /* Tells certd where the job stands. */
-void job_progress(struct job *job, const char *text);
+void		 job_progress(struct job *job, const char *text);
 /* JE_POLL comes after msecs. */
-struct err *job_wake(struct job *job, unsigned msecs);
+struct err	*job_wake(struct job *job, unsigned msecs);
 /* Makes *to a copy of text, in place of what it was. */
-struct err *text_replace(char **to, const char *text);
+struct err	*text_replace(char **to, const char *text);
 
 /* Reads the order in an answer: its URLs, and its status as an event. The CA's
  * reason for an invalid one goes to job->order_error. */
-struct err *job_take_order(
-    struct job *job, const struct https_response *r, enum job_event *event);
+struct err	*job_take_order(struct job *job,
+		    const struct https_response *r, enum job_event *event);
 
 /* ---- account.c, authz.c, records.c, issue.c: the actions of the table ---- */
 
-struct err *want_directory(struct job *job);
-struct err *ask_account(struct job *job);
-struct err *make_account(struct job *job);
-struct err *place_order(struct job *job);
-struct err *read_authorizations(struct job *job);
-struct err *publish_records(struct job *job);
-struct err *watch_servers(struct job *job);
-struct err *answer_challenges(struct job *job);
-struct err *poll_later(struct job *job);
-struct err *poll_order(struct job *job);
-struct err *finalize_order(struct job *job);
-struct err *download_chain(struct job *job);
-struct err *hand_chain_over(struct job *job);
-struct err *report_failure(struct job *job);
-struct err *report_late(struct job *job);
-struct err *report_done(struct job *job);
-struct err *forget_job(struct job *job);
+struct err	*want_directory(struct job *job);
+struct err	*ask_account(struct job *job);
+struct err	*make_account(struct job *job);
+struct err	*place_order(struct job *job);
+struct err	*read_authorizations(struct job *job);
+struct err	*publish_records(struct job *job);
+struct err	*watch_servers(struct job *job);
+struct err	*answer_challenges(struct job *job);
+struct err	*poll_later(struct job *job);
+struct err	*poll_order(struct job *job);
+struct err	*finalize_order(struct job *job);
+struct err	*download_chain(struct job *job);
+struct err	*hand_chain_over(struct job *job);
+struct err	*report_failure(struct job *job);
+struct err	*report_late(struct job *job);
+struct err	*report_done(struct job *job);
+struct err	*forget_job(struct job *job);
 
 /* certd's answers, for worker.c; the job may be gone when they return. */
-struct err *on_account_is(struct job *job, const struct msg *m);
-struct err *on_account_none(struct job *job, const struct msg *m);
-struct err *on_published(struct job *job, const struct msg *m);
-struct err *on_stored(struct job *job, const struct msg *m);
+struct err	*on_account_is(struct job *job, const struct msg *m);
+struct err	*on_account_none(struct job *job, const struct msg *m);
+struct err	*on_published(struct job *job, const struct msg *m);
+struct err	*on_stored(struct job *job, const struct msg *m);
 
 /* ---- ca.c: directories ---- */
 
@@ -249,35 +249,35 @@ struct ca {
 };
 
 /* The CA with this directory; it lives as long as the worker. */
-struct err *ca_find(struct worker *w, struct str url, struct ca **out);
+struct err	*ca_find(struct worker *w, struct str url, struct ca **out);
 /* Raises JE_DIRECTORY at the job, now or later, or fails it later. */
-struct err *ca_want_directory(struct ca *ca, struct job *job);
+struct err	*ca_want_directory(struct ca *ca, struct job *job);
 /* The job waits no more. */
-void ca_leave(struct ca *ca, struct job *job);
+void		 ca_leave(struct ca *ca, struct job *job);
 /* Something was wrong: the directory is read anew for the next job. */
-void ca_forget_directory(struct ca *ca);
-void ca_free(struct ca *ca);
+void		 ca_forget_directory(struct ca *ca);
+void		 ca_free(struct ca *ca);
 /* Milliseconds of a clock that never goes back. */
-uint64_t clock_msecs(void);
+uint64_t	 clock_msecs(void);
 
 /* ---- nonce.c: anti-replay nonces of one CA ---- */
 
 #define NONCE_MAX_BYTES 256
 
-struct err *nonces_new(struct ca *ca, struct nonces **out);
-void nonces_free(struct nonces *n);
+struct err	*nonces_new(struct ca *ca, struct nonces **out);
+void		 nonces_free(struct nonces *n);
 /* Gives r a nonce by request_sign(), now or later, or fails it later. */
-struct err *nonce_want(struct nonces *n, struct request *r);
+struct err	*nonce_want(struct nonces *n, struct request *r);
 /* The request waits no more. */
-void nonce_leave(struct nonces *n, struct request *r);
+void		 nonce_leave(struct nonces *n, struct request *r);
 /* Keeps the nonce of an answer, where it has a good one. */
-void nonce_keep(struct nonces *n, const struct https_response *r);
+void		 nonce_keep(struct nonces *n, const struct https_response *r);
 /* A signed request leaves for the CA; its answer will bring a nonce. */
-void nonce_sent(struct nonces *n);
+void		 nonce_sent(struct nonces *n);
 /* It was answered, failed, or was given up. */
-void nonce_back(struct nonces *n);
+void		 nonce_back(struct nonces *n);
 /* The nonce of an answer, or NULL where it has none that is fit. */
-const char *nonce_of(const struct https_response *r);
+const char	*nonce_of(const struct https_response *r);
 
 /* ---- request.c: one signed request ---- */
 
@@ -310,16 +310,16 @@ struct request {
 /* Asks for a signature on what the verb means for the job, sends it to url
  * (copied) and takes an answer of at most max_bytes. done comes once, never
  * before this returns, unless the job goes first. It may free the job. */
-struct err *request_start(struct job *job, enum verb verb, const char *url,
-    size_t max_bytes, request_done *done, void *arg);
+struct err	*request_start(struct job *job, enum verb verb, const char *url,
+		    size_t max_bytes, request_done *done, void *arg);
 /* Signs with this nonce. For nonce.c. */
-struct err *request_sign(struct request *r, const char *nonce);
+struct err	*request_sign(struct request *r, const char *nonce);
 /* Ends the request with e (taken). For nonce.c. */
-void request_fail(struct request *r, struct err *e);
+void		 request_fail(struct request *r, struct err *e);
 /* Drops a request; done does not come. */
-void request_free(struct request *r);
+void		 request_free(struct request *r);
 /* certd's answer to a sign request, for worker.c. */
-struct err *on_signed(struct job *job, const struct msg *m);
+struct err	*on_signed(struct job *job, const struct msg *m);
 
 /* ---- answer.c: what an HTTP answer means. Pure. ---- */
 
@@ -349,37 +349,37 @@ struct plan {
 
 #define RETRY_AFTER_MAX_SECS (7L * 86400)
 
-struct plan answer_plan(const struct attempt *a);
+struct plan	 answer_plan(const struct attempt *a);
 /* How long to wait before the n-th look (from 0) at something that the CA is
  * at work on, in milliseconds. retry_after_secs: what it asked for, or -1. */
-unsigned answer_poll_msecs(unsigned n, long retry_after_secs);
+unsigned	 answer_poll_msecs(unsigned n, long retry_after_secs);
 /* An answer of another status than 2xx as an error; kind may not be NULL. */
-struct err *answer_err(const struct https_response *r, enum problem *kind);
+struct err	*answer_err(const struct https_response *r, enum problem *kind);
 /* Puts URL, status and content type before e (taken), for a good status with
  * a body that cannot be read. NULL stays NULL. */
-struct err *answer_wrap(struct err *e, const struct https_response *r);
+struct err	*answer_wrap(struct err *e, const struct https_response *r);
 /* msecs, a quarter more or less. Not pure. */
-unsigned jitter(unsigned msecs);
+unsigned	 jitter(unsigned msecs);
 
 /* ---- lookup.c: the resolver, with a memory of a minute ---- */
 
 struct lookup;
 
-struct err *lookups_new(struct worker *w, struct lookups **out);
-void lookups_free(struct lookups *l);
+struct err	*lookups_new(struct worker *w, struct lookups **out);
+void		 lookups_free(struct lookups *l);
 /* As dns_ask(). Equal questions are asked once at a time, and good answers to
  * NS, A and AAAA are kept for a minute. */
-struct lookup *lookup_ask(struct lookups *l, const char *name,
-    enum dns_type type, dns_done *done, void *arg);
+struct lookup	*lookup_ask(struct lookups *l, const char *name,
+		    enum dns_type type, dns_done *done, void *arg);
 /* NULL is fine. */
-void lookup_cancel(struct lookup *l);
+void		 lookup_cancel(struct lookup *l);
 
 /* ---- silence.c: addresses that did not answer lately ---- */
 
-void silence_note(struct silence *s, const char *address);
+void		 silence_note(struct silence *s, const char *address);
 /* It has answered. */
-void silence_break(struct silence *s, const char *address);
-bool silence_is_kept(struct silence *s, const char *address);
+void		 silence_break(struct silence *s, const char *address);
+bool		 silence_is_kept(struct silence *s, const char *address);
 
 /* ---- servers.c: who is authoritative for a name ---- */
 
@@ -407,12 +407,12 @@ typedef void finding_done(void *arg, struct server_list *list, struct err *e);
 /* Finds the zone that name is in (from, a name at or above it, is where the
  * search begins), its name servers and, besides those, the extra ones, and all
  * their addresses. done comes once, never before this returns. */
-struct err *finding_start(struct lookups *l, const char *from,
-    char *const *extra, size_t n_extra, finding_done *done, void *arg,
-    struct finding **out);
+struct err	*finding_start(struct lookups *l, const char *from,
+		    char *const *extra, size_t n_extra, finding_done *done,
+		    void *arg, struct finding **out);
 /* NULL is fine. */
-void finding_cancel(struct finding *f);
-void server_list_free(struct server_list *list);
+void		 finding_cancel(struct finding *f);
+void		 server_list_free(struct server_list *list);
 
 /* ---- showing.c: do the servers show all values? Pure. ---- */
 
@@ -435,15 +435,15 @@ struct place {         /* one address of a name server */
 #define STREAK_ENOUGH 2
 
 /* What an answer to TXT shows. *missing is the first value that it lacks. */
-enum showing showing_of(
-    const struct dns_answer *a, char *const *values, size_t n, size_t *missing);
+enum showing	 showing_of(const struct dns_answer *a, char *const *values,
+		    size_t n, size_t *missing);
 /* Whether all of n_servers agree, at all places that can be reached. While
  * patient every name server must have an address that answers; later those
  * that answer nothing at all are left out, but never one that lacks a value. */
-bool places_agree(
-    const struct place *p, size_t n, size_t n_servers, bool patient);
+bool		 places_agree(const struct place *p, size_t n,
+		    size_t n_servers, bool patient);
 /* Whether a place counts: no address of a family that cannot be reached. */
-bool place_counts(const struct place *p, size_t n, size_t which);
+bool		 place_counts(const struct place *p, size_t n, size_t which);
 
 /* ---- propagation.c: waiting for the name servers ---- */
 
@@ -466,10 +466,10 @@ struct watch_terms {
 
 /* Watches the name servers of all records (copied). Nothing is called before
  * this returns. */
-struct err *watch_start(struct worker *w, const struct watch_terms *t,
-    const struct watch_record *records, size_t n, const struct watch_ops *ops,
-    void *arg, struct watch **out);
+struct err	*watch_start(struct worker *w, const struct watch_terms *t,
+		    const struct watch_record *records, size_t n,
+		    const struct watch_ops *ops, void *arg, struct watch **out);
 /* NULL is fine. */
-void watch_free(struct watch *watch);
+void		 watch_free(struct watch *watch);
 
 #endif

@@ -107,11 +107,12 @@ prepare(struct process *p)
 	struct worker *w = &p->worker;
 	struct err *e;
 
+	json_object_seed(0); /* otherwise done later, from /dev/urandom */
+	if ((e = config_load(p->config_file, false, &p->config)) != NULL)
+		return e;
 	if ((w->base = event_base_new()) == NULL)
 		return err_new("cannot make an event loop");
-	json_object_seed(0); /* otherwise done later, from /dev/urandom */
-	if ((e = config_load(p->config_file, false, &p->config)) != NULL ||
-	    (e = https_read_ca(p->config->acme_ca, &p->ca_pem, &p->ca_bytes)) !=
+	if ((e = https_read_ca(p->config->acme_ca, &p->ca_pem, &p->ca_bytes)) !=
 		NULL ||
 	    (e = dns_new(w->base, p->config->resolver, &w->dns)) != NULL ||
 	    (e = https_new(w->base, w->dns, p->ca_pem, p->ca_bytes,

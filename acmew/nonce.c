@@ -271,8 +271,11 @@ on_head(void *arg, const struct https_response *r, struct err *e)
 		a.retry_after_secs = https_retry_after(r, RETRY_AFTER_MAX_SECS);
 		if (r->status >= 200 && r->status <= 299) {
 			a.status = 1; /* of no class: given up */
-			e = err_new(
-			    "%s: no fit Replay-Nonce in the answer", r->url);
+			e = err_advise(err_new("%s: no fit Replay-Nonce in "
+					       "the answer",
+					   r->url),
+			    "the CA, or what stands before it, drops this "
+			    "header; see that server is right");
 		} else
 			e = answer_err(r, &a.problem);
 	}

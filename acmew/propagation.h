@@ -7,13 +7,12 @@
 
 #include "acmew.h"
 
-#define ALIASES_MAX       10
+#define ALIASES_MAX	  10
 #define WATCH_FIRST_MSECS 250
-#define WATCH_MAX_MSECS   2000
+#define WATCH_MAX_MSECS	  2000
 #define WATCH_RETRY_MSECS 2000 /* of the search for name servers */
-#define WATCH_PATIENCE_SECS                                                    \
-	60 /* for servers that do not answer; never more
-				  * than half of the time-out */
+/* For servers that do not answer; never more than half of the time-out. */
+#define WATCH_PATIENCE_SECS 60
 
 struct watched;
 
@@ -66,19 +65,19 @@ struct watch {
 /* ---- watched.c ---- */
 
 /* Adds the value and the name servers of a record of this name. */
-struct err *watched_add(struct watched *d, const struct watch_record *r);
+struct err	*watched_add(struct watched *d, const struct watch_record *r);
 /* Begins to look; what happens is told by watch_changed(), watch_fail(). */
-struct err *watched_start(struct watched *d);
-void watched_stop(struct watched *d);
-void watched_clear(struct watched *d);
+struct err	*watched_start(struct watched *d);
+void		 watched_stop(struct watched *d);
+void		 watched_clear(struct watched *d);
 
 /* ---- propagation.c ---- */
 
 /* A place of d has answered. May end the watch, and with it d. */
-void watch_changed(struct watch *w);
+void		 watch_changed(struct watch *w);
 /* The watch cannot go on. Ends it, and with it d. */
-void watch_fail(struct watch *w, struct err *e);
+void		 watch_fail(struct watch *w, struct err *e);
 /* Whether servers that do not answer are still waited for. */
-bool watch_is_patient(const struct watch *w);
+bool		 watch_is_patient(const struct watch *w);
 
 #endif

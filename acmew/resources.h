@@ -21,18 +21,19 @@
 /* ---- json.c ---- */
 /* Reads one JSON object: bounded in size and depth, no duplicate keys. *out is
  * released with json_decref(). */
-struct err *json_read(const char *text, size_t n, json_t **out);
+struct err	*json_read(const char *text, size_t n, json_t **out);
 /* A member that must be a text of 1 to max bytes; borrowed from object. */
-struct err *json_text(
-    const json_t *object, const char *key, size_t max, const char **out);
+struct err	*json_text(const json_t *object, const char *key, size_t max,
+		    const char **out);
 /* A member that must be a strict https URL; borrowed from object. */
-struct err *json_url(const json_t *object, const char *key, const char **out);
+struct err	*json_url(const json_t *object, const char *key,
+		    const char **out);
 /* The same for an element of a list; key is for the message. */
-struct err *json_check_url(
-    const json_t *value, const char *key, const char **out);
+struct err	*json_check_url(const json_t *value, const char *key,
+		    const char **out);
 /* The text of a member, cut and escaped for people; "" where there is none. */
-const char *json_label(
-    const json_t *object, const char *key, char *out, size_t size);
+const char	*json_label(const json_t *object, const char *key, char *out,
+		    size_t size);
 
 /* ---- problem.c: RFC 7807, RFC 8555 section 6.7 ---- */
 enum problem {
@@ -46,10 +47,10 @@ enum problem {
 
 /* The problem as an error of one readable line, subproblems included, with
  * advice. Never NULL. kind may be NULL. */
-struct err *problem_err(const json_t *problem, enum problem *kind);
+struct err	*problem_err(const json_t *problem, enum problem *kind);
 /* The same for a body; NULL (kind PROBLEM_NONE) when it is no problem
  * document. */
-struct err *problem_parse(const char *text, size_t n, enum problem *kind);
+struct err	*problem_parse(const char *text, size_t n, enum problem *kind);
 
 /* ---- resources.c: RFC 8555 section 7.1. What is borrowed lives as long as
  * root; clear with the function of the same name. ---- */
@@ -59,8 +60,9 @@ struct directory {
 	const char *terms;  /* URL of the terms of service, or "" */
 	bool needs_binding; /* external account binding */
 };
-struct err *directory_parse(const char *text, size_t n, struct directory *out);
-void directory_clear(struct directory *d);
+struct err	*directory_parse(const char *text, size_t n,
+		    struct directory *out);
+void		 directory_clear(struct directory *d);
 
 enum order_status {
 	ORDER_PENDING,
@@ -80,9 +82,9 @@ struct order {
 	const json_t *error;     /* a problem, or NULL */
 };
 /* Refused unless its identifiers are exactly the names. */
-struct err *order_parse(
-    const char *text, size_t n, const struct strs *names, struct order *out);
-void order_clear(struct order *o);
+struct err	*order_parse(const char *text, size_t n,
+		    const struct strs *names, struct order *out);
+void		 order_clear(struct order *o);
 
 enum proof_status { /* of an authorization, and of a challenge */
 	PROOF_PENDING,
@@ -103,10 +105,11 @@ struct proof { /* an authorization and its dns-01 challenge */
 };
 /* Refused unless it is for one of the names, and, while pending, has a good
  * dns-01 challenge. Challenges of other types are not looked at. */
-struct err *proof_parse(
-    const char *text, size_t n, const struct strs *names, struct proof *out);
-void proof_clear(struct proof *p);
+struct err	*proof_parse(const char *text, size_t n,
+		    const struct strs *names, struct proof *out);
+void		 proof_clear(struct proof *p);
 /* The status in a challenge object, which answers the start of a challenge. */
-struct err *challenge_parse(const char *text, size_t n, enum proof_status *out);
+struct err	*challenge_parse(const char *text, size_t n,
+		    enum proof_status *out);
 
 #endif

@@ -229,7 +229,8 @@ note(struct spot *s, const struct dns_answer *a)
 
 	p->showing = showing_of(a, s->of->values, s->of->n_values, &s->missing);
 	p->streak = p->showing == SHOWS_ALL ? p->streak + 1 : 0;
-	if (p->showing == SHOWS_SILENT)
+	/* A router may take seconds to say that there is no way. */
+	if (p->showing == SHOWS_SILENT || p->showing == SHOWS_UNREACHABLE)
 		silence_note(silence, s->at->text);
 	else
 		silence_break(silence, s->at->text);

@@ -21,7 +21,8 @@ cmd_help(struct session *s)
 		return NULL;
 	}
 	e = err_new("unknown command \"%s\"", word);
-	if ((meant = suggest_command(word)) != NULL)
+	meant = suggest_command(word);
+	if (meant != NULL)
 		e = err_advise(e, "did you mean \"%s\"?", meant);
 	return session_fail(s, EXIT_USAGE, e);
 }

@@ -184,7 +184,7 @@ txt_value(const unsigned char *data, size_t n)
 		n--;
 		for (; left > 0 && n > 0; left--, n--, data++)
 			*o++ = (char)(isascii(*data) && isprint(*data) ? *data
-								      : '?');
+								       : '?');
 	}
 	if (out != NULL)
 		*o = '\0';

@@ -28,7 +28,7 @@ struct pool_channel {
 	struct dns_server server;
 	ares_channel ares;
 	struct event *timer;
-	LIST_HEAD(, pool_socket) sockets;
+	LIST_HEAD(socket_list, pool_socket) sockets;
 	size_t flights;
 };
 
@@ -84,8 +84,8 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool_channel *c = arg;
 
-	ares_process_fd(c->ares, what & EV_READ ? fd : ARES_SOCKET_BAD,
-	    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+	ares_process_fd(c->ares, (what & EV_READ) ? fd : ARES_SOCKET_BAD,
+	    (what & EV_WRITE) ? fd : ARES_SOCKET_BAD);
 	set_timer(c);
 }
 

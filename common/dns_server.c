@@ -46,13 +46,15 @@ set_server(struct dns_server *out, const char *ip, uint16_t port)
 bool
 dns_server_parse(const char *text, struct dns_server *out)
 {
-	char copy[64], *ip = copy, *end, *colon = NULL;
+	char copy[64], *ip = copy, *colon = NULL;
 	uint64_t port = 53;
 
 	if (strlen(text) >= sizeof(copy))
 		return false;
 	(void)strcpy(copy, text);
 	if (*ip == '[') {
+		char *end;
+
 		if ((end = strchr(++ip, ']')) == NULL)
 			return false;
 		*end++ = '\0';

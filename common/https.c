@@ -28,7 +28,7 @@ struct https {
 	char *ca_pem, *agent;
 	struct curl_blob ca; /* of ca_pem */
 	size_t n_calls;
-	TAILQ_HEAD(, https_call) calls;
+	TAILQ_HEAD(call_list, https_call) calls;
 };
 
 static uint64_t

@@ -288,10 +288,11 @@ collect_headers(struct https_call *call,
 {
 	size_t offsets[HTTPS_HEADERS_MAX], n = 0;
 	struct curl_header *h = NULL;
-	struct err *e;
 
 	while (n < HTTPS_HEADERS_MAX && (h = curl_easy_nextheader(call->easy,
 					     CURLH_HEADER, -1, h)) != NULL) {
+		struct err *e;
+
 		offsets[n] = buf_len(names);
 		headers[n].value = h->value;
 		e = buf_add(names, h->name, strlen(h->name) + 1);

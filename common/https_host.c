@@ -46,7 +46,7 @@ struct host_entry {
 	time_t until;   /* monotonic; 0: nothing is known, ask */
 	struct dns_query *query[2]; /* A, AAAA */
 	struct event *step;
-	TAILQ_HEAD(, host_wait) waits;
+	TAILQ_HEAD(wait_list, host_wait) waits;
 };
 
 struct host_book {
@@ -54,7 +54,7 @@ struct host_book {
 	struct dns *dns;
 	struct buf *hosts; /* the file */
 	size_t n_entries;
-	TAILQ_HEAD(, host_entry) entries; /* oldest first */
+	TAILQ_HEAD(entry_list, host_entry) entries; /* oldest first */
 };
 
 static time_t

@@ -19,7 +19,6 @@
 
 struct loop_socket {
 	LIST_ENTRY(loop_socket) entry;
-	struct https_loop *loop;
 	struct event *event;
 };
 
@@ -28,7 +27,7 @@ struct https_loop {
 	https_loop_done *done;
 	CURLM *multi;
 	struct event *timer;
-	LIST_HEAD(, loop_socket) sockets;
+	LIST_HEAD(socket_list, loop_socket) sockets;
 };
 
 /* Hands over what is finished. A callback may remove other transfers: their
@@ -66,8 +65,8 @@ static void
 on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct https_loop *l = arg;
-	int running, flags = (what & EV_READ ? CURL_CSELECT_IN : 0) |
-			     (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int running, flags = ((what & EV_READ) ? CURL_CSELECT_IN : 0) |
+			     ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
 
 	(void)curl_multi_socket_action(l->multi, fd, flags, &running);
 	drain(l);
@@ -88,8 +87,8 @@ on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct https_loop *l = arg;
 	struct loop_socket *s = known;
-	short events = (short)((what & CURL_POLL_IN ? EV_READ : 0) |
-			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
+	short events = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |
+			       ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {

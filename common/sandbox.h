@@ -12,9 +12,9 @@
 #include "err.h"
 
 enum sandbox_action {
-	SB_ALLOW,    /* the call goes through */
-	SB_REFUSE,   /* it returns the errno of the row: libc copes */
-	SB_KILL,     /* the process dies at once (SIGSYS) */
+	SB_ALLOW,  /* the call goes through */
+	SB_REFUSE, /* it returns the errno of the row: libc copes */
+	SB_KILL,   /* the process dies at once (SIGSYS) */
 };
 
 enum sandbox_build { SB_ALWAYS, SB_SANITIZER }; /* rows of sanitizer builds */
@@ -25,34 +25,46 @@ enum sandbox_build { SB_ALWAYS, SB_SANITIZER }; /* rows of sanitizer builds */
  * must not overlap: all conditional, with conditions that exclude each other,
  * or a single one without a condition. */
 struct sandbox_rule {
-	const char *call;	/* name, as in syscalls(2) */
+	const char *call; /* name, as in syscalls(2) */
 	enum sandbox_action action;
-	int error;		/* SB_REFUSE */
-	int arg;		/* -1: any arguments; else 0..5 */
-	uint64_t mask, value;	/* (argument & mask) == value */
+	int error;            /* SB_REFUSE */
+	int arg;              /* -1: any arguments; else 0..5 */
+	uint64_t mask, value; /* (argument & mask) == value */
 	enum sandbox_build build;
-	const char *reason;	/* why the process needs it, for the reader */
+	const char *reason; /* why the process needs it, for the reader */
 };
 
 /* Mask for an argument that C declares int or unsigned: what the upper half of
  * its register holds is anybody's guess. */
-#define SB_INT	   0xffffffffULL
+#define SB_INT 0xffffffffULL
 /* As a value, with mask SB_INT: the number of the process that locks itself
  * in. */
 #define SB_OWN_PID UINT64_MAX
 
-#define SB_ANY(call, why) \
-	{ call, SB_ALLOW, 0, -1, 0, 0, SB_ALWAYS, why }
-#define SB_IF(call, arg, mask, value, why) \
-	{ call, SB_ALLOW, 0, arg, mask, value, SB_ALWAYS, why }
-#define SB_DENY(call, error, why) \
-	{ call, SB_REFUSE, error, -1, 0, 0, SB_ALWAYS, why }
-#define SB_DENY_IF(call, error, arg, mask, value, why) \
-	{ call, SB_REFUSE, error, arg, mask, value, SB_ALWAYS, why }
-#define SB_DIE(call, why) \
-	{ call, SB_KILL, 0, -1, 0, 0, SB_ALWAYS, why }
-#define SB_SAN(call, why) \
-	{ call, SB_ALLOW, 0, -1, 0, 0, SB_SANITIZER, why }
+#define SB_ANY(call, why)                                                      \
+	{                                                                      \
+		call, SB_ALLOW, 0, -1, 0, 0, SB_ALWAYS, why                    \
+	}
+#define SB_IF(call, arg, mask, value, why)                                     \
+	{                                                                      \
+		call, SB_ALLOW, 0, arg, mask, value, SB_ALWAYS, why            \
+	}
+#define SB_DENY(call, error, why)                                              \
+	{                                                                      \
+		call, SB_REFUSE, error, -1, 0, 0, SB_ALWAYS, why               \
+	}
+#define SB_DENY_IF(call, error, arg, mask, value, why)                         \
+	{                                                                      \
+		call, SB_REFUSE, error, arg, mask, value, SB_ALWAYS, why       \
+	}
+#define SB_DIE(call, why)                                                      \
+	{                                                                      \
+		call, SB_KILL, 0, -1, 0, 0, SB_ALWAYS, why                     \
+	}
+#define SB_SAN(call, why)                                                      \
+	{                                                                      \
+		call, SB_ALLOW, 0, -1, 0, 0, SB_SANITIZER, why                 \
+	}
 
 /* A tree that Landlock leaves open. */
 struct sandbox_path {
@@ -73,14 +85,14 @@ struct sandbox_path {
 #endif
 
 struct sandbox {
-	const char *process;		      /* "certd-sign" */
-	const struct sandbox_rule *rules;     /* of this process alone */
+	const char *process;              /* "certd-sign" */
+	const struct sandbox_rule *rules; /* of this process alone */
 	size_t n_rules;
-	uint64_t files;			      /* RLIMIT_NOFILE */
-	uint64_t file_bytes;		      /* RLIMIT_FSIZE; 0: none at all */
-	uint64_t memory_bytes;		      /* RLIMIT_DATA; 0: no limit */
-	bool forks;			      /* may have children */
-	bool network;			      /* HTTPS and DNS: sandbox_net */
+	uint64_t files;        /* RLIMIT_NOFILE */
+	uint64_t file_bytes;   /* RLIMIT_FSIZE; 0: none at all */
+	uint64_t memory_bytes; /* RLIMIT_DATA; 0: no limit */
+	bool forks;            /* may have children */
+	bool network;          /* HTTPS and DNS: sandbox_net */
 };
 
 /*
@@ -89,22 +101,22 @@ struct sandbox {
  * clocks, leaving; the probes of libc that are refused; and what always kills.
  *
  * A call that a table of a process names is taken from there alone: the rows
- * of the tables behind it (sandbox_net, sandbox_base) about that call are then as
- * good as not written. (So a row for more of fcntl repeats what it needs of
- * fcntl here.) Only SB_KILL rows of
- * the base cannot be taken back: sandbox_enter() refuses such a table.
+ * of the tables behind it (sandbox_net, sandbox_forks, sandbox_base) about that
+ * call are then as good as not written. (So a row for more of fcntl repeats
+ * what it needs of fcntl here.) Only SB_KILL rows of the base cannot be taken
+ * back: sandbox_enter() refuses such a table.
  *
  * SB_SANITIZER rows exist only in builds with AddressSanitizer and win there
  * over every other row of their call. They allow, without conditions.
  */
 extern const struct sandbox_rule sandbox_base[];
-extern const size_t		 sandbox_base_n;
+extern const size_t sandbox_base_n;
 /* Rows asked between those of the process and the base, where `network` or
  * `forks` is set. */
 extern const struct sandbox_rule sandbox_net[];
-extern const size_t		 sandbox_net_n;
+extern const size_t sandbox_net_n;
 extern const struct sandbox_rule sandbox_forks[];
-extern const size_t		 sandbox_forks_n;
+extern const size_t sandbox_forks_n;
 
 /* Locks the process in, for good: no_new_privs, not dumpable, rlimits, Landlock
  * (where the kernel has it; paths lists what stays open, terminated by a NULL
@@ -113,7 +125,7 @@ extern const size_t		 sandbox_forks_n;
  * before. A file over its limit is EFBIG afterwards, not SIGXFSZ. Where the
  * table of the process allows no connect, Landlock refuses TCP besides; where
  * it allows no kill, signals to other processes. */
-struct err	*sandbox_enter(const struct sandbox *s,
-		    const struct sandbox_path *paths, bool kill);
+struct err *sandbox_enter(
+    const struct sandbox *s, const struct sandbox_path *paths, bool kill);
 
 #endif

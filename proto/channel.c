@@ -209,6 +209,21 @@ check(const struct channel *c, const struct msg *m, bool with_fd)
 	return why == NULL ? NULL : err_new("%s: %s", row->name, why);
 }
 
+/* *fd becomes -1 where the owner has taken it. */
+static struct err *
+deliver(struct channel *c, const struct msg *m, int *fd)
+{
+	struct err *e = check(c, m, *fd != -1);
+	int taken = *fd;
+
+	if (e != NULL)
+		return e;
+	if (m->type == MSG_hello)
+		return on_hello(c, &m->hello);
+	*fd = -1;
+	return c->ops->message(c->arg, m, taken);
+}
+
 /* One whole frame. */
 static struct err *
 handle(struct channel *c)
@@ -217,19 +232,10 @@ handle(struct channel *c)
 	struct msg m;
 	struct err *e;
 
-	if ((e = msg_decode(buf_data(c->in.body), buf_len(c->in.body), &m)) !=
-	    NULL)
-		goto out;
-	if ((e = check(c, &m, fd != -1)) == NULL) {
-		if (m.type == MSG_hello)
-			e = on_hello(c, &m.hello);
-		else {
-			e = c->ops->message(c->arg, &m, fd);
-			fd = -1;
-		}
-	}
+	e = msg_decode(buf_data(c->in.body), buf_len(c->in.body), &m);
+	if (e == NULL)
+		e = deliver(c, &m, &fd);
 	msg_clear(&m);
-out:
 	if (fd != -1)
 		close(fd);
 	return e;

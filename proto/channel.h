@@ -29,21 +29,22 @@ struct channel_ops {
  * the log ("acmew", "certctl uid=1000 pid=4711"), copied. The peer must say
  * hello with our version within 10 s. max_queue bounds bytes waiting to be
  * sent; a peer that reads too slowly is closed. */
-struct err	*channel_new(struct event_base *base, int fd,
-		    enum role self, enum role peer, const char *name,
-		    size_t max_queue, const struct channel_ops *ops, void *arg,
-		    struct channel **out);
+struct err *channel_new(struct event_base *base, int fd, enum role self,
+    enum role peer, const char *name, size_t max_queue,
+    const struct channel_ops *ops, void *arg, struct channel **out);
 /* Queues m; fd (-1: none) is duplicated at once, the caller keeps its own. An
- * error means that m broke its row (a bug of ours) or the queue is full. */
-struct err	*channel_send(struct channel *c, const struct msg *m, int fd);
+ * error means that m broke its row (a bug of ours) or the queue is full (the
+ * channel then closes itself soon, whatever the caller does). On a channel that
+ * is closing, m is dropped. ops.closed never comes while the owner calls. */
+struct err *channel_send(struct channel *c, const struct msg *m, int fd);
 /* A new request number, never 0. */
-uint32_t	 channel_next_id(struct channel *c);
-const char	*channel_name(const struct channel *c);
+uint32_t channel_next_id(struct channel *c);
+const char *channel_name(const struct channel *c);
 /* Whether hello came. */
-bool		 channel_is_open(const struct channel *c);
+bool channel_is_open(const struct channel *c);
 /* Sends what is queued (for at most 2 s), then closes; ops.closed comes. */
-void		 channel_finish(struct channel *c);
+void channel_finish(struct channel *c);
 /* Closes at once, without ops.closed. NULL is fine. */
-void		 channel_free(struct channel *c);
+void channel_free(struct channel *c);
 
 #endif

@@ -30,7 +30,7 @@ struct frame_in {
 /* The frames that wait to be sent. */
 struct frame;
 struct frames_out {
-	STAILQ_HEAD(, frame) list;
+	STAILQ_HEAD(frame_list, frame) list;
 	size_t bytes;
 };
 

@@ -35,11 +35,12 @@ static enum wait
 wait_for(int fd, short what, int64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = what };
-	int64_t left = -1;
+	int64_t left;
 	int rc;
 
 	for (;;) {
-		if (until != -1 && (left = until - now_msecs()) < 0)
+		left = until == -1 ? -1 : until - now_msecs();
+		if (until != -1 && left < 0)
 			left = 0;
 		if ((rc = poll(&p, 1, (int)left)) > 0)
 			return READY;

@@ -52,12 +52,14 @@ static void
 on_record(void *arg, const struct cf_reply *reply, struct err *e)
 {
 	struct cf_op *op = arg;
-	char number[CF_ID_SIZE];
 
 	if (e == NULL && !reply->ok && !cf_is_lost(reply))
 		e = cf_reply_error(reply);
-	if (e == NULL && reply->ok)
+	if (e == NULL && reply->ok) {
+		char number[CF_ID_SIZE];
+
 		e = cf_record_read(reply, op->record, number);
+	}
 	if (e != NULL || !reply->ok)
 		cf_op_end(op, e);
 	else

@@ -100,7 +100,7 @@ static struct err *
 no_json(long status, const char *body, size_t n, const char *why)
 {
 	const char *what = body + strspn(body, " \t\r\n");
-	char shown[96], start[64] = "";
+	char shown[96], reason[256], start[64] = "";
 
 	if (n == 0)
 		return err_new("HTTP status %ld without a body", status);
@@ -109,9 +109,10 @@ no_json(long status, const char *body, size_t n, const char *why)
 		return err_new("HTTP status %ld with a page of HTML", status);
 	(void)strncpy(start, what, sizeof(start) - 1);
 	cf_show(shown, sizeof(shown), start);
+	cf_show(reason, sizeof(reason), why); /* jansson quotes the body */
 	return err_new("HTTP status %ld, but the body is not what the API "
 		       "answers (%s): %s",
-	    status, why, shown);
+	    status, reason, shown);
 }
 
 struct err *
@@ -119,17 +120,14 @@ cf_reply_read(long status, const char *body, size_t n, struct cf_reply *out)
 {
 	const json_t *success, *info;
 	json_error_t why;
-	char shown[JSON_ERROR_TEXT_LENGTH];
 
 	memset(out, 0, sizeof(*out));
 	out->status = status;
 	if (n > CF_BODY_MAX_BYTES)
 		return err_new(
 		    "HTTP status %ld with a body of %zu bytes", status, n);
-	if ((out->root = json_loadb(body, n, 0, &why)) == NULL) {
-		cf_show(shown, sizeof(shown), why.text);
-		return no_json(status, body, n, shown);
-	}
+	if ((out->root = json_loadb(body, n, 0, &why)) == NULL)
+		return no_json(status, body, n, why.text);
 	success = json_object_get(out->root, "success");
 	if (!json_is_boolean(success))
 		return no_json(status, body, n, "\"success\" is missing");
@@ -262,11 +260,11 @@ struct err *
 cf_record_read(
     const struct cf_reply *r, const char *name, char number[CF_ID_SIZE])
 {
-	char shown[300];
-
 	if (!json_is_object(r->result))
 		return cf_reply_wrap(r, err_new("\"result\" is no object"));
 	if (!record_is(r->result, name)) {
+		char shown[300];
+
 		cf_show(shown, sizeof(shown), text_of(r->result, "name"));
 		return cf_reply_wrap(r,
 		    err_new("the record is not TXT %s but another one: \"%s\"",

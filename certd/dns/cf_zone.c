@@ -224,7 +224,7 @@ copy_of(const struct err *e)
 static void
 wake(struct cloudflare *cf, const char *name, const struct err *why)
 {
-	TAILQ_HEAD(, cf_walk) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct cf_walk_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
 	struct cf_walk *w, *next;
 
 	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {

@@ -54,30 +54,32 @@ answer_failure(struct publisher *p, uint32_t id, struct err *e)
 }
 
 static void
-fill_published(struct msg_dns_published *f, const struct cf_place *place,
-    struct str servers[CF_SERVERS_MAX])
+answer_place(const struct request *r, const struct cf_place *place)
 {
+	struct str servers[CF_SERVERS_MAX];
+	struct msg m = { .type = MSG_dns_published };
+
 	for (size_t i = 0; i < place->zone->n_servers; i++)
 		servers[i] = str_of(place->zone->servers[i]);
-	f->zone = str_of(place->zone->id);
-	f->number = str_of(place->number);
-	f->servers = (struct strs){ servers, place->zone->n_servers };
+	m.dns_published.zone = str_of(place->zone->id);
+	m.dns_published.number = str_of(place->number);
+	m.dns_published.servers =
+	    (struct strs){ servers, place->zone->n_servers };
+	send_answer(r->p, &m, r->id);
 }
 
 static void
 on_done(void *arg, const struct cf_place *place, struct err *e)
 {
 	struct request *r = arg;
-	struct str servers[CF_SERVERS_MAX];
 	struct msg m = { .type = r->answer };
 
-	if (e != NULL) {
+	if (e != NULL)
 		answer_failure(r->p, r->id, e);
-	} else {
-		if (r->answer == MSG_dns_published)
-			fill_published(&m.dns_published, place, servers);
+	else if (r->answer == MSG_dns_published)
+		answer_place(r, place);
+	else
 		send_answer(r->p, &m, r->id);
-	}
 	free(r);
 }
 

@@ -177,8 +177,10 @@ batch_job_ended(struct job *j)
 void
 batches_free(struct monitor *m)
 {
-	struct batch *b;
+	struct batch *b, *next;
 
-	while ((b = TAILQ_FIRST(&m->batches)) != NULL)
+	for (b = TAILQ_FIRST(&m->batches); b != NULL; b = next) {
+		next = TAILQ_NEXT(b, link);
 		free_batch(b);
+	}
 }

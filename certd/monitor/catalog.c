@@ -66,8 +66,11 @@ split_names(struct entry *x, const char *text)
 	for (p = text; *p != '\0'; p++)
 		n += *p == ' ';
 	x->names = calloc(n, sizeof(*x->names));
-	if (x->names == NULL || (copy = rest = strdup(text)) == NULL)
+	copy = rest = strdup(text);
+	if (x->names == NULL || copy == NULL) {
+		free(copy);
 		return err_sys("names");
+	}
 	while ((name = strsep(&rest, " ")) != NULL)
 		if (*name != '\0' &&
 		    (x->names[x->n_names] = strdup(name)) != NULL)
@@ -242,16 +245,19 @@ catalog_read(struct monitor *m, const char *only, catalog_done *done,
     void *arg)
 {
 	struct reading *r = calloc(1, sizeof(*r));
-	struct err *e = NULL;
+	struct err *e;
 	size_t i;
 
-	if (r == NULL || (r->catalog = calloc(1, sizeof(*r->catalog))) == NULL)
+	if (r == NULL) {
+		done(arg, NULL, err_sys("read the store"));
+		return;
+	}
+	if ((r->catalog = calloc(1, sizeof(*r->catalog))) == NULL)
 		e = err_sys("catalogue");
-	if (e == NULL)
+	else
 		e = make_entries(m, only, r->catalog);
 	if (e != NULL) {
-		if (r != NULL)
-			catalog_free(r->catalog);
+		catalog_free(r->catalog);
 		free(r);
 		done(arg, NULL, err_wrap(e, "read the store"));
 		return;

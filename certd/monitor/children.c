@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "children.h"
@@ -233,6 +234,7 @@ children_reap(struct child children[CHILD_N])
 void
 children_wait(struct child children[CHILD_N], unsigned secs)
 {
+	static const struct timespec pause = { 0, 10000000 };
 	unsigned tick, alive = 1;
 	int i;
 
@@ -241,7 +243,7 @@ children_wait(struct child children[CHILD_N], unsigned secs)
 		for (alive = 0, i = 0; i < CHILD_N; i++)
 			alive += children[i].pid != 0;
 		if (alive > 0)
-			usleep(10000);
+			(void)nanosleep(&pause, NULL);
 	}
 	if (alive > 0)
 		log_warn("%u of our processes did not leave in time", alive);

@@ -34,7 +34,7 @@ struct client {
 	uid_t uid;
 	char name[CLIENT_NAME_BYTES];
 	struct request request;
-	LIST_HEAD(, follow) follows;
+	LIST_HEAD(follow_list, follow) follows;
 	bool busy, follows_all;
 	size_t holds;
 	size_t batches; /* under way */
@@ -216,7 +216,7 @@ void
 control_result(struct job *j, const struct err *e, const char *text)
 {
 	struct msg m = { .type = MSG_result };
-	struct follow *f;
+	struct follow *f, *next;
 	struct client *c;
 
 	m.result.job = j->id;
@@ -226,7 +226,8 @@ control_result(struct job *j, const struct err *e, const char *text)
 	m.result.advice = str_of(err_advice(e));
 	m.result.retry_at = (uint64_t)err_when(e);
 	tell_followers(j, &m);
-	while ((f = LIST_FIRST(&j->followers)) != NULL) {
+	for (f = LIST_FIRST(&j->followers); f != NULL; f = next) {
+		next = LIST_NEXT(f, of_job);
 		c = f->client;
 		LIST_REMOVE(f, of_job);
 		LIST_REMOVE(f, of_client);

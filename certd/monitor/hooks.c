@@ -151,17 +151,21 @@ on_hook(void *arg, const struct msg *answer, struct err *e)
 	struct hooks *h = arg;
 	const char *command = h->commands[h->next];
 
-	if (answer != NULL && answer->type == MSG_hook_output) {
+	if (answer == NULL) {
+		ended(h, e);
+		return;
+	}
+	if (answer->type == MSG_hook_output) {
 		(void)snprintf(h->last, sizeof(h->last), "%.*s",
 		    (int)answer->hook_output.line.n,
 		    answer->hook_output.line.p);
 		log_info("%s hook %s: %s", h->kind, command, h->last);
 		return;
 	}
-	if (e == NULL && answer->hook_exit.timed_out)
+	if (answer->hook_exit.timed_out)
 		e = err_new("not done after %u s, ended",
 		    h->m->cfg->hook_timeout_secs);
-	else if (e == NULL && answer->hook_exit.status != 0)
+	else if (answer->hook_exit.status != 0)
 		e = err_new("exit status %u%s%s", answer->hook_exit.status,
 		    *h->last == '\0' ? "" : ": ", h->last);
 	ended(h, e);

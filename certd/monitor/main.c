@@ -127,18 +127,18 @@ find_people(struct monitor *m, gid_t *store_gid)
 /* Only one certd a state directory. The descriptor stays open until we leave.
  */
 static struct err *
-be_the_only_one(const struct config *cfg)
+be_the_only_one(struct monitor *m)
 {
+	const struct config *cfg = m->cfg;
 	char path[PATH_MAX];
-	int fd;
 
 	if (mkdir(cfg->state_dir, 0700) == -1 && errno != EEXIST)
 		return err_sys("state-dir %s", cfg->state_dir);
 	(void)snprintf(path, sizeof(path), "%s/certd.lock", cfg->state_dir);
-	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	if ((m->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 	    0600)) == -1)
 		return err_sys("%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+	if (flock(m->lock, LOCK_EX | LOCK_NB) == -1)
 		return err_advise(errno == EWOULDBLOCK ?
 		    err_new("another certd works on %s", cfg->state_dir) :
 		    err_sys("%s", path), "certctl status talks to the one that "
@@ -393,7 +393,7 @@ main(int argc, char *argv[])
 	    cfg->runtime_dir);
 	if ((e = service_new(&m.service)) != NULL ||
 	    (e = find_people(&m, &store_gid)) != NULL ||
-	    (e = be_the_only_one(cfg)) != NULL ||
+	    (e = be_the_only_one(&m)) != NULL ||
 	    (e = sockets_open(&m, &control_fd, &worker_fd)) != NULL ||
 	    (e = children_start(cfg, args.config_file == NULL ? CONFIG_FILE :
 	    args.config_file, worker_socket, args.spawn, m.children)) != NULL ||

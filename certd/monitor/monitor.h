@@ -65,6 +65,7 @@ struct monitor {
 	struct stat credentials; /* the file that the publisher has now */
 	bool has_credentials;
 	uint32_t last_job, last_key;
+	int lock;	/* on the state directory, until the end */
 	bool leaving;
 	int exit_status;
 };
@@ -175,10 +176,10 @@ void		 catalog_free(struct catalog *c);
 /* When it becomes due (due.c): renew_before_expiry of its renewal file before
  * its end; else a third of its lifetime, or half of it for lifetimes under ten
  * days (certbot 4.0 and later). */
-time_t		 entry_renew_after(const struct entry *e);
+time_t		 entry_renew_after(const struct entry *x);
 /* "30 days", "6 months 1 week", "12" (days), as in renew_before_expiry. */
 bool		 interval_parse(const char *text, time_t *secs);
-enum cert_status entry_status(const struct entry *e, time_t now);
+enum cert_status entry_status(const struct entry *x, time_t now);
 
 /* ---- job.c ---- */
 struct job {
@@ -220,7 +221,7 @@ struct job {
 	char *live, *hook_names; /* what its deploy hooks are told */
 	struct err *failure;
 	struct install *install; /* under way; install.c */
-	LIST_HEAD(, follow) followers; /* control.c */
+	LIST_HEAD(follower_list, follow) followers; /* control.c */
 };
 
 /* A copy of names and the rest as given; the caller fills in the fields, then

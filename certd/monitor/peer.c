@@ -30,7 +30,7 @@ struct peer {
 	struct channel *channel;
 	void (*lost)(void *arg, const char *name);
 	void *arg;
-	LIST_HEAD(, question) buckets[256];
+	LIST_HEAD(question_list, question) buckets[256];
 	size_t pending;
 };
 

@@ -321,19 +321,18 @@ request_issue(struct client *c, struct request *r, struct strs names)
 	struct issue *i = calloc(1, sizeof(*i));
 	struct str base = name_base(names.v[0]);
 	char lineage[NAME_MAX_BYTES + 1];
-	struct err *e = NULL;
+	struct err *e;
 
 	(void)snprintf(lineage, sizeof(lineage), "%.*s", (int)base.n, base.p);
 	if (i == NULL || (i->job = job_new(client_monitor(c), lineage,
-	    names)) == NULL)
-		e = err_sys("request");
-	if (e == NULL) {
-		i->client = c;
-		e = fill_in(r, i);
+	    names)) == NULL) {
+		free(i);
+		client_refuse(c, 1, err_sys("request"));
+		return;
 	}
-	if (e != NULL) {
-		if (i != NULL)
-			job_discard(i->job);
+	i->client = c;
+	if ((e = fill_in(r, i)) != NULL) {
+		job_discard(i->job);
 		free(i);
 		client_refuse(c, 2, e);
 		return;

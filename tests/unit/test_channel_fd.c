@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "channel_scene.h"
 
@@ -261,6 +262,29 @@ fd_of_half_a_frame_is_closed(void **state)
 	buf_free(b);
 }
 
+/* The kernel drops what has no room in our table of open files, and says so. */
+static void
+fd_without_room_for_it_closes(void **state)
+{
+	struct rlimit was, none;
+	struct scene s;
+	int free_fd;
+
+	(void)state;
+	init(&s);
+	scene_say(&s, &drop, 0);
+	assert_int_not_equal(free_fd = dup(0), -1);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ (rlim_t)free_fd, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	scene_run(&s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(s.n_messages, 0);
+	assert_closed(&s, "belong to no message");
+	scene_clear(&s);
+}
+
 static void
 fd_is_sent_with_the_first_byte(void **state)
 {
@@ -326,6 +350,7 @@ main(void)
 		cmocka_unit_test(fd_of_two_frames_at_once_is_the_first_ones),
 		cmocka_unit_test(fd_with_hello_closes),
 		cmocka_unit_test(fd_of_half_a_frame_is_closed),
+		cmocka_unit_test(fd_without_room_for_it_closes),
 		cmocka_unit_test(fd_is_sent_with_the_first_byte),
 		cmocka_unit_test(fd_of_messages_never_sent_is_closed),
 	};

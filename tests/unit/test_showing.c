@@ -1,11 +1,12 @@
 /* test_showing.c - when name servers are said to show all records. */
-/* objects: acmew/showing */
+/* objects: acmew/showing acmew/silence */
 /* libs: */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -139,6 +140,50 @@ servers_without_addresses_waited_for(void **state)
 	assert_false(places_agree(NULL, 0, 0, false));
 }
 
+/* ---- addresses that did not answer lately ---- */
+
+static uint64_t now_msecs = 1;
+
+uint64_t
+clock_msecs(void)
+{
+	return now_msecs;
+}
+
+static void
+silence_lasts_ten_minutes(void **state)
+{
+	struct silence s = { .next = 0 };
+
+	(void)state;
+	assert_false(silence_is_kept(&s, "2001:db8::1"));
+	silence_note(&s, "2001:db8::1");
+	now_msecs += 599 * 1000;
+	assert_true(silence_is_kept(&s, "2001:db8::1"));
+	assert_false(silence_is_kept(&s, "2001:db8::2"));
+	now_msecs += 2 * 1000;
+	assert_false(silence_is_kept(&s, "2001:db8::1"));
+	silence_note(&s, "2001:db8::1");
+	silence_break(&s, "2001:db8::1");
+	assert_false(silence_is_kept(&s, "2001:db8::1"));
+}
+
+static void
+silence_of_many_forgets_oldest(void **state)
+{
+	struct silence s = { .next = 0 };
+	char address[64];
+
+	(void)state;
+	for (int i = 0; i <= SILENT_MAX; i++) {
+		snprintf(address, sizeof(address), "192.0.2.%d", i);
+		silence_note(&s, address);
+	}
+	assert_false(silence_is_kept(&s, "192.0.2.0"));
+	assert_true(silence_is_kept(&s, "192.0.2.1"));
+	assert_true(silence_is_kept(&s, address));
+}
+
 int
 main(void)
 {
@@ -148,6 +193,8 @@ main(void)
 		cmocka_unit_test(showing_without_authority_mute),
 		cmocka_unit_test(servers_agree_as_in_scenes),
 		cmocka_unit_test(servers_without_addresses_waited_for),
+		cmocka_unit_test(silence_lasts_ten_minutes),
+		cmocka_unit_test(silence_of_many_forgets_oldest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
