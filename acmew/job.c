@@ -226,12 +226,12 @@ report_failure(struct job *job)
 struct err *
 report_late(struct job *job)
 {
-	const char *url = job->order == NULL ? job->ca->url : job->order;
-
 	err_free(job->failure);
-	job->failure = err_advise(err_new("%s: not done after %u s", url,
-				      job_states[job->state].limit_secs),
-	    "the CA, or certd, is slow; try again later");
+	job->failure =
+	    err_advise(err_new("%s: not done after %u s",
+			   job->order == NULL ? job->ca->url : job->order,
+			   job_states[job->state].limit_secs),
+		"the CA, or certd, is slow; try again later");
 	return report_failure(job);
 }
 

@@ -11,8 +11,8 @@
 extern struct err err_some_;
 
 /* Never NULL. */
-#define err_new(...)	      ((void)sizeof((err_new)(__VA_ARGS__)), &err_some_)
-#define err_sys(...)	      ((void)sizeof((err_sys)(__VA_ARGS__)), &err_some_)
+#define err_new(...)	      ((void)(err_new)(__VA_ARGS__), &err_some_)
+#define err_sys(...)	      ((void)(err_sys)(__VA_ARGS__), &err_some_)
 #define err_wrap(cause, ...)  (cause)
 #define err_advise(e, ...)    (e)
 #define err_retry_at(e, when) (e)

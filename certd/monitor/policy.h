@@ -29,7 +29,7 @@ enum phase	 policy_phase_after(enum phase phase, uint32_t verb);
 const char	*policy_publish(const struct grant *g, struct budget *b,
 		    struct str name, struct str token);
 /* Likewise for a URL that the worker reports (account, order). */
-const char	*policy_url(const struct grant *g, struct str url);
+const char	*policy_url(const struct grant *g, struct str text);
 
 /* May a user give this option? NULL or the reason. */
 const char	*policy_option(uint32_t option, uid_t uid);
