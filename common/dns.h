@@ -41,7 +41,7 @@ struct dns_answer {
 				    * the owner name of the SOA; A, AAAA: text */
 	size_t n_values;
 	const char *soa;	   /* owner of the SOA in the authority
-				    * section, or "" */
+				    * section ("." the root), or "" */
 	const char *cname;	   /* last target where the answer began with
 				    * CNAMEs, or "" */
 	const char *problem;	   /* for a person; "" with DNS_OK */
@@ -59,7 +59,8 @@ void		 dns_free(struct dns *d);
  * try, 3 tries. NULL when out of memory. */
 struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
 		    dns_done *done, void *arg);
-/* Asks one server directly (no recursion, EDNS 1232, TCP when truncated). */
+/* Asks one server directly (no recursion, EDNS 1232, TCP when truncated); at
+ * most 3 s a try, 2 tries, because the caller asks again anyway. */
 struct dns_query *dns_ask_server(struct dns *d, const struct dns_server *server,
 		    const char *name, enum dns_type type, dns_done *done,
 		    void *arg);

@@ -51,7 +51,8 @@ typedef void https_done(void *arg, const struct https_response *r,
     struct err *e);
 
 /* ca_pem: PEM bundle (copied) to trust instead of the system's (which is read
- * here and now into memory). agent is the User-Agent. d resolves host names. */
+ * here and now into memory). agent is the User-Agent, before libcurl's. d
+ * resolves host names, but for those in /etc/hosts as it stands now. */
 struct err	*https_new(struct event_base *base, struct dns *d,
 		    const char *ca_pem, size_t ca_bytes, const char *agent,
 		    struct https **out);
