@@ -36,8 +36,9 @@ SANFLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined \
 	   -fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	   $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 CFLAGS	?= -O2 -g
+# c-ares of Debian 13 deprecates calls that have no successor in Debian 12.
 FLAGS	:= -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
-	   -DVERSION='"$(VERSION)"'
+	   -DVERSION='"$(VERSION)"' -DCARES_NO_DEPRECATED
 LDFLAGS	:= -pie -Wl,-z,relro,-z,now,--as-needed $(SANFLAGS)
 
 # ---- what each program is made of, and the only libraries it may link ----

@@ -37,6 +37,9 @@ class Authority:
             .add_extension(x509.BasicConstraints(True, None), True) \
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(
                 self.key.public_key()), False) \
+            .add_extension(x509.KeyUsage(
+                False, False, False, False, False, True, True, False, False),
+                True) \
             .sign(self.key, hashes.SHA256())
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
         self.file = os.path.join(folder, f'{name}-root.pem')
