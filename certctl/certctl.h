@@ -124,9 +124,12 @@ bool		 invocation_has(const struct invocation *inv, unsigned id);
 
 /* ---- connection.c: talking to certd ---- */
 
+struct buf;
 struct session {
 	const struct invocation *inv;
 	FILE *out, *err;
+	int input;	  /* what the person types */
+	bool asks;	  /* there is a person who can answer questions */
 	bool json;
 	bool live;	  /* out is a terminal that can be redrawn */
 	bool color;
@@ -160,6 +163,28 @@ struct err	*session_fail(struct session *s, enum exit_status status,
 struct err	*session_ask(struct session *s, struct msg *request,
 		    const struct conversation *c);
 void		 session_close(struct session *s);
+
+/* ---- ask.c: questions to the person at the terminal ---- */
+/* Whether there is one: input and output (or errors) are terminals, and neither
+ * -n nor -q nor --json was given. Where not, every question below is an error;
+ * the caller takes the safe default before, or refuses and names the option that
+ * answers. The end of input, Ctrl-C and five answers that make no sense are
+ * errors too. Questions are one line without a "?" added. */
+bool		 is_interactive(const struct session *s);
+/* "QUESTION [y/N] ": Enter means otherwise. */
+struct err	*ask_yes_no(struct session *s, const char *question,
+		    bool otherwise, bool *yes);
+/* Lists n choices, numbered from 1; otherwise and *chosen count from 0. */
+struct err	*ask_choice(struct session *s, const char *question,
+		    const char *const *choices, size_t n, size_t otherwise,
+		    size_t *chosen);
+/* *text is the caller's to free; otherwise "": there must be an answer. */
+struct err	*ask_text(struct session *s, const char *question,
+		    const char *otherwise, char **text);
+/* Without showing what is typed; the bytes go into secret (emptied first, wiped
+ * by buf_free()) and nowhere else. */
+struct err	*ask_secret(struct session *s, const char *question,
+		    struct buf *secret);
 
 /* ---- facts.c: keys and values to be shown ---- */
 

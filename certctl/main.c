@@ -43,6 +43,11 @@ session_init(struct session *s, const struct invocation *inv, FILE *null)
 	s->json = invocation_has(inv, OPT_json);
 	s->out = quiet && !s->json && null != NULL ? null : stdout;
 	s->err = stderr;
+	s->input = STDIN_FILENO;
+	s->asks = !quiet && !s->json &&
+		  !invocation_has(inv, OPT_non_interactive) &&
+		  isatty(s->input) == 1 &&
+		  (isatty(fileno(s->out)) == 1 || isatty(fileno(s->err)) == 1);
 	s->live = !s->json && is_terminal(s->out);
 	s->color = s->live && wants_color(inv);
 }
