@@ -285,6 +285,7 @@ struct err	*cmd_show(struct session *s);
 struct err	*cmd_status(struct session *s);
 struct err	*cmd_watch(struct session *s);
 struct err	*cmd_cancel(struct session *s);
+struct err	*cmd_doctor(struct session *s);
 struct err	*cmd_help(struct session *s);
 struct err	*cmd_version(struct session *s);
 

@@ -33,6 +33,8 @@ const struct command commands[] = {
 	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,
 	    cmd_watch },
 	{ "cancel", NULL, "JOB", "end a job", no_options, cmd_cancel },
+	{ "doctor", NULL, NULL, "look at everything, change nothing",
+	    no_options, cmd_doctor },
 	{ "help", NULL, "[COMMAND]", "explain a command", no_options,
 	    cmd_help },
 	{ "version", NULL, NULL, "print the version", no_options, cmd_version },

@@ -50,6 +50,8 @@ enum verb {
 	VERB_N
 };
 
+enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
+
 enum cert_status { CERT_VALID, CERT_EXPIRED, CERT_REVOKED, CERT_BROKEN };
 
 enum stage {

@@ -338,6 +338,14 @@ on_cancel(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static struct err *
+on_doctor(struct client *c, const struct msg *m)
+{
+	(void)m;
+	request_doctor(c);
+	return NULL;
+}
+
 static const struct handler {
 	enum msg_type type;
 	bool request; /* one at a time; ended by "end" */
@@ -351,6 +359,7 @@ static const struct handler {
 	{ MSG_status, true, on_status },
 	{ MSG_watch, true, on_watch },
 	{ MSG_cancel, true, on_cancel },
+	{ MSG_doctor, true, on_doctor },
 };
 
 static struct err *

@@ -128,6 +128,9 @@ void		 report_list(struct client *c);
 void		 report_show(struct client *c, struct str lineage);
 void		 report_status(struct client *c);
 
+/* ---- doctor.c: what is good and what is not ---- */
+void		 request_doctor(struct client *c);
+
 /* ---- request.c: what an administrator asks for ---- */
 /* The options of a request, by number; NULL where not given. */
 #define OPTIONS_MAX 64

@@ -1,0 +1,151 @@
+/*
+ * doctor.c - `certctl doctor`: looks at everything, changes nothing.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    the store as it is; whatever a check asks for.
+ * Promise:  one check that finds something bad stops no other; every check
+ *           says something.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "log.h"
+
+/* In the order in which they are shown. A check is a row here and a function in
+ * a file of its own kind. */
+static const struct doctor_check checks[] = {
+	{ "store", doctor_check_store },
+	{ "certificates", doctor_check_certificates },
+};
+#define CHECKS_N (sizeof(checks) / sizeof(checks[0]))
+
+/* Of message "finding". */
+#define SUBJECT_BYTES 1024
+#define FOUND_BYTES   4096
+#define TODO_BYTES    2048
+
+struct doctor {
+	struct client *client;
+	struct catalog *catalog;
+	size_t at;   /* the check that is under way */
+	size_t said; /* by it */
+	bool is_running, goes_on;
+};
+
+struct monitor *
+doctor_monitor(const struct doctor *d)
+{
+	return client_monitor(d->client);
+}
+
+const struct catalog *
+doctor_catalog(const struct doctor *d)
+{
+	return d->catalog;
+}
+
+void
+doctor_say(struct doctor *d, enum verdict result, const char *subject,
+    const char *todo, const char *found, ...)
+{
+	struct msg m = { .type = MSG_finding };
+	char text[FOUND_BYTES], shown[FOUND_BYTES], about[SUBJECT_BYTES],
+	    what[TODO_BYTES];
+	va_list ap;
+
+	va_start(ap, found);
+	(void)vsnprintf(text, sizeof(text), found, ap);
+	va_end(ap);
+	/* Names of files may be in them. */
+	(void)text_escape(shown, sizeof(shown), text, strlen(text));
+	(void)text_escape(about, sizeof(about), subject, strlen(subject));
+	(void)text_escape(what, sizeof(what), todo, strlen(todo));
+	m.finding.check = str_of(checks[d->at].name);
+	m.finding.subject = str_of(about);
+	m.finding.result = result;
+	m.finding.found = str_of(shown);
+	m.finding.todo = str_of(what);
+	client_send(d->client, &m);
+	d->said++;
+}
+
+void
+doctor_say_err(
+    struct doctor *d, enum verdict result, const char *subject, struct err *e)
+{
+	doctor_say(d, result, subject, err_advice(e), "%s", err_text(e));
+	err_free(e);
+}
+
+static void
+end(struct doctor *d)
+{
+	struct client *c = d->client;
+
+	catalog_free(d->catalog);
+	free(d);
+	client_end(c);
+	client_release(c);
+}
+
+/* A loop and no recursion: most checks are done at once. */
+static void
+run_checks(struct doctor *d)
+{
+	d->is_running = true;
+	do {
+		d->goes_on = false;
+		d->said = 0;
+		checks[d->at].run(d);
+	} while (d->goes_on && ++d->at < CHECKS_N);
+	d->is_running = false;
+	if (d->at == CHECKS_N)
+		end(d);
+}
+
+void
+doctor_done(struct doctor *d)
+{
+	if (d->said == 0)
+		doctor_say(d, VERDICT_OK, "", "", "nothing to say");
+	d->goes_on = true;
+	if (d->is_running)
+		return;
+	if (++d->at == CHECKS_N)
+		end(d);
+	else
+		run_checks(d);
+}
+
+static void
+on_catalog(void *arg, struct catalog *catalog, struct err *e)
+{
+	struct doctor *d = arg;
+	struct client *c = d->client;
+
+	if (e == NULL) {
+		d->catalog = catalog;
+		run_checks(d);
+		return;
+	}
+	free(d);
+	client_refuse(c, 1, e);
+	client_release(c);
+}
+
+void
+request_doctor(struct client *c)
+{
+	struct doctor *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		client_refuse(c, 1, err_sys("doctor"));
+		return;
+	}
+	d->client = c;
+	client_hold(c);
+	catalog_read(client_monitor(c), NULL, on_catalog, d);
+}
