@@ -20,6 +20,7 @@
 static void
 op_free(struct cf_op *op)
 {
+	cf_batch_leave(op);
 	TAILQ_REMOVE(&op->cf->ops, op, entry);
 	err_free(op->doubt);
 	free(op->record);

@@ -15,6 +15,7 @@ struct cf_call;
 struct cf_op;
 struct cf_walk;
 struct cf_entry;
+struct cf_lane;
 struct cf_made;
 
 struct cloudflare {
@@ -29,6 +30,7 @@ struct cloudflare {
 	size_t n_entries;
 	TAILQ_HEAD(cf_walk_list, cf_walk) walks;
 	TAILQ_HEAD(cf_op_list, cf_op) ops;
+	TAILQ_HEAD(cf_lane_list, cf_lane) lanes; /* cf_batch.c */
 	TAILQ_HEAD(cf_made_list, cf_made) made; /* oldest first */
 	size_t n_made;
 };
@@ -79,6 +81,13 @@ void		 cf_made_free(struct cloudflare *cf);
 
 /* ---- cf_op.c: publish, remove, find and remove ---- */
 
+struct cf_op;
+typedef void cf_alone(struct cf_op *op);
+/* number: of the record made, or NULL for a removal that is done. Where doubt
+ * (owned by the callee) is set, the change may or may not have been made. */
+typedef void cf_shared(struct cf_op *op, const char *number,
+    struct err *doubt);
+
 struct cf_op {
 	TAILQ_ENTRY(cf_op) entry;
 	struct cloudflare *cf;
@@ -98,6 +107,12 @@ struct cf_op {
 	char numbers[CF_FOUND_MAX][CF_ID_SIZE];
 	size_t n_numbers;
 	void (*listed)(struct cf_op *op);
+	/* of cf_batch.c */
+	TAILQ_ENTRY(cf_op) of_lane;
+	struct cf_lane *lane; /* NULL: in none */
+	bool is_flying;	      /* its change has been sent */
+	cf_alone *alone;
+	cf_shared *shared;
 };
 
 /* A new request, if the record may be touched by us at all. */
@@ -120,5 +135,21 @@ void		 cf_op_list(struct cf_op *op, void (*listed)(struct cf_op *op));
 /* Whether the reply says that there is no such zone, or no such record. */
 bool		 cf_is_lost(const struct cf_reply *reply);
 void		 cf_ops_free(struct cloudflare *cf);
+
+/* ---- cf_publish.c ---- */
+
+/* The record to be made, as the API takes it. NULL when out of memory. */
+json_t		*cf_record_json(const struct cf_op *op);
+
+/* ---- cf_batch.c: changes of one zone, several in one request ---- */
+
+/* Makes the change of op (to make its record; where it has no value, to remove
+ * op->numbers[0]) together with others of its zone, and calls shared; or calls
+ * alone, which makes it in a request of its own. May come before this returns.
+ */
+void		 cf_batch_join(struct cf_op *op, cf_alone *alone,
+		    cf_shared *shared);
+/* op ends. */
+void		 cf_batch_leave(struct cf_op *op);
 
 #endif

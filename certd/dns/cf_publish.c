@@ -22,18 +22,23 @@
 static void on_posted(void *arg, const struct cf_reply *reply, struct err *e);
 
 /* Content in quotes: without them the dashboard complains. */
+json_t *
+cf_record_json(const struct cf_op *op)
+{
+	char content[64];
+
+	(void)snprintf(content, sizeof(content), "\"%s\"", op->value);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s}", "type", "TXT", "name",
+	    op->record, "content", content, "ttl", TTL_SECS, "comment",
+	    COMMENT);
+}
+
 static char *
 body_of(const struct cf_op *op)
 {
-	char content[64];
-	json_t *body;
-	char *text;
+	json_t *body = cf_record_json(op);
+	char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 
-	(void)snprintf(content, sizeof(content), "\"%s\"", op->value);
-	body = json_pack("{s:s, s:s, s:s, s:i, s:s}", "type", "TXT", "name",
-	    op->record, "content", content, "ttl", TTL_SECS, "comment",
-	    COMMENT);
-	text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	return text;
 }
@@ -55,9 +60,9 @@ post(struct cf_op *op)
 }
 
 static void
-end_well(struct cf_op *op, const char number[CF_ID_SIZE])
+end_well(struct cf_op *op, const char *number)
 {
-	memcpy(op->number, number, CF_ID_SIZE);
+	(void)snprintf(op->number, sizeof(op->number), "%s", number);
 	cf_made_add(op->cf, op->zone.id, number);
 	cf_op_end(op, NULL);
 }
@@ -126,6 +131,21 @@ on_posted(void *arg, const struct cf_reply *reply, struct err *e)
 	}
 }
 
+static void
+on_shared(struct cf_op *op, const char *number, struct err *doubt)
+{
+	if (doubt != NULL)
+		search(op, doubt);
+	else
+		end_well(op, number);
+}
+
+static void
+join(struct cf_op *op)
+{
+	cf_batch_join(op, post, on_shared);
+}
+
 struct err *
 cloudflare_publish(struct cloudflare *cf, struct str record, struct str value,
     cf_done *done, void *arg)
@@ -137,6 +157,6 @@ cloudflare_publish(struct cloudflare *cf, struct str record, struct str value,
 		return err_new("no value of a challenge");
 	e = cf_op_new(cf, "publishing", record, value, done, arg, &op);
 	if (e == NULL)
-		cf_op_find_zone(op, post);
+		cf_op_find_zone(op, join);
 	return e;
 }

@@ -32,19 +32,40 @@ on_deleted(void *arg, const struct cf_reply *reply, struct err *e)
 	delete_next(op);
 }
 
+static void
+delete_alone(struct cf_op *op)
+{
+	char path[CF_ID_SIZE + 32];
+
+	(void)snprintf(path, sizeof(path), "/dns_records/%s",
+	    op->numbers[op->n_numbers - 1]);
+	cf_op_call(op, "DELETE", path, NULL, 0, on_deleted);
+}
+
+/* A deletion that may have been made does no harm when it is repeated. */
+static void
+on_shared(struct cf_op *op, const char *number, struct err *doubt)
+{
+	(void)number;
+	if (doubt != NULL) {
+		err_free(doubt);
+		delete_alone(op);
+		return;
+	}
+	cf_made_drop(op->cf, op->zone.id, op->numbers[0]);
+	cf_op_end(op, NULL);
+}
+
 /* Deletes op->numbers, the last one first. */
 static void
 delete_next(struct cf_op *op)
 {
-	char path[CF_ID_SIZE + 32];
-
-	if (op->n_numbers == 0) {
+	if (op->n_numbers == 0)
 		cf_op_end(op, NULL);
-		return;
-	}
-	(void)snprintf(path, sizeof(path), "/dns_records/%s",
-	    op->numbers[op->n_numbers - 1]);
-	cf_op_call(op, "DELETE", path, NULL, 0, on_deleted);
+	else if (op->n_numbers == 1 && *op->value == '\0')
+		cf_batch_join(op, delete_alone, on_shared);
+	else
+		delete_alone(op);
 }
 
 /* What stands at the number that the ledger remembers. */

@@ -289,14 +289,14 @@ content_is(const json_t *record, const char *value)
 	return n == strlen(value) && memcmp(content, value, n) == 0;
 }
 
-size_t
-cf_records_find(const struct cf_reply *r, const char *name, const char *value,
+static size_t
+find_records(const json_t *list, const char *name, const char *value,
     char (*numbers)[CF_ID_SIZE], size_t max)
 {
 	const json_t *record;
 	size_t i, n = 0;
 
-	json_array_foreach(r->result, i, record)
+	json_array_foreach(list, i, record)
 	{
 		if (n < max && record_is(record, name) &&
 		    content_is(record, value) &&
@@ -304,4 +304,36 @@ cf_records_find(const struct cf_reply *r, const char *name, const char *value,
 			n++;
 	}
 	return n;
+}
+
+size_t
+cf_records_find(const struct cf_reply *r, const char *name, const char *value,
+    char (*numbers)[CF_ID_SIZE], size_t max)
+{
+	return find_records(r->result, name, value, numbers, max);
+}
+
+bool
+cf_batch_find(const struct cf_reply *r, const char *name, const char *value,
+    char number[CF_ID_SIZE])
+{
+	char numbers[1][CF_ID_SIZE];
+
+	if (find_records(json_object_get(r->result, "posts"), name, value,
+		numbers, 1) == 0)
+		return false;
+	memcpy(number, numbers[0], CF_ID_SIZE);
+	return true;
+}
+
+bool
+cf_batch_lost(const struct cf_reply *r, const char *number)
+{
+	const json_t *list = json_object_get(r->result, "deletes"), *record;
+	size_t i;
+
+	json_array_foreach(list, i, record)
+		if (strcmp(text_of(record, "id"), number) == 0)
+			return true;
+	return false;
 }

@@ -54,5 +54,10 @@ struct err	*cf_record_read(const struct cf_reply *r, const char *name,
  * not; at most max. Returns how many. */
 size_t		 cf_records_find(const struct cf_reply *r, const char *name,
 		    const char *value, char (*numbers)[CF_ID_SIZE], size_t max);
+/* Likewise the one among those that a batch made. */
+bool		 cf_batch_find(const struct cf_reply *r, const char *name,
+		    const char *value, char number[CF_ID_SIZE]);
+/* Whether the batch says that it deleted the record of this number. */
+bool		 cf_batch_lost(const struct cf_reply *r, const char *number);
 
 #endif

@@ -210,16 +210,6 @@ walk_on(struct cf_walk *w)
 	}
 }
 
-static struct err *
-copy_of(const struct err *e)
-{
-	struct err *copy = err_new("%s", err_text(e));
-
-	if (*err_advice(e) != '\0')
-		(void)err_advise(copy, "%s", err_advice(e));
-	return err_retry_at(err_mark(copy, err_errno(e)), err_when(e));
-}
-
 /* Everybody who waits for this name goes on, or ends with a copy of why. */
 static void
 wake(struct cloudflare *cf, const char *name, const struct err *why)
@@ -239,7 +229,7 @@ wake(struct cloudflare *cf, const char *name, const struct err *why)
 		if (why == NULL)
 			walk_on(w);
 		else
-			walk_end(w, NULL, copy_of(why));
+			walk_end(w, NULL, err_copy(why));
 	}
 }
 

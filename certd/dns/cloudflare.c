@@ -5,6 +5,7 @@
  *
  *	cf_publish.c, cf_remove.c	what the monitor asks for
  *	cf_op.c				what the two have in common
+ *	cf_batch.c			several of them in one request
  *	cf_zone.c			which zone holds a name
  *	cf_call.c, pace.c		one request: pace, retries, time-outs
  *	cf_reply.c, cf_advice.c		what the answers say (pure)
@@ -35,6 +36,7 @@ cloudflare_new(struct event_base *base, struct https *h, const char *api_url,
 	TAILQ_INIT(&cf->entries);
 	TAILQ_INIT(&cf->walks);
 	TAILQ_INIT(&cf->ops);
+	TAILQ_INIT(&cf->lanes);
 	TAILQ_INIT(&cf->made);
 	cf->base = base;
 	cf->https = h;

@@ -1,6 +1,7 @@
 """Cloudflare's errors, turned into advice; records that are always removed."""
 
 import json
+import time
 
 import pytest
 
@@ -127,6 +128,51 @@ def test_record_whose_creation_was_not_confirmed_is_found(
     assert zone.records() == []
 
 
+# ---- several changes of a zone in one request ----
+
+def pair(zone):
+    return zone.name, '*.' + zone.name
+
+
+def test_changes_of_a_zone_go_together(zone, certd):
+    """Zone, both records made, both removed: three requests."""
+    assert certd.issue(*pair(zone)).code == 0
+    asked = [(r['method'], r['path'].rpartition('/')[2])
+             for r in zone.requests()]
+    assert asked == [('GET', 'zones'), ('POST', 'batch'), ('POST', 'batch')]
+    assert zone.records() == []
+
+
+def test_many_certificates_need_few_requests(zone, certd):
+    """Twenty at once, in one zone."""
+    waiting = [certd.ctl('issue', '--detach', '-d', f'h{i}.{zone.name}', '-d',
+                         f'*.h{i}.{zone.name}') for i in range(20)]
+    assert all(w.code == 0 for w in waiting), waiting
+    deadline = time.monotonic() + 120
+    while len(certd.ctl('list', '--json').json['certificates']) < 20 or \
+            zone.records():
+        assert time.monotonic() < deadline, certd.ctl('status')
+        time.sleep(0.3)
+    changes = [r for r in zone.requests() if r['method'] != 'GET']
+    assert len(changes) < 40, len(changes)      # 80 records came and went
+
+
+@pytest.mark.parametrize('fault', [
+    {'drop': 'after'}, {'drop': 'before'}, {'truncate': 40},
+    {'status': 502, 'html': True},
+    {'status': 400, 'code': 1004, 'message': 'DNS Validation Error'},
+    {'body': '{"success":true,"errors":[],"result":{"posts":[]}}'},
+    {'body': '{"success":true,"errors":[],"result":{"posts":[7,{}]}}'},
+], ids=['lost answer', 'lost', 'truncated', 'page', 'refused', 'partial',
+        'nonsense'])
+def test_batch_that_fails_is_made_up_for(zone, certd, fault):
+    """The first batch makes records, the second one removes them."""
+    zone.fault(method='POST', path='/batch', times=2, **fault)
+    done = certd.issue(*pair(zone))
+    assert done.code == 0, done
+    assert zone.records() == []
+
+
 def test_foreign_records_stay(stage, zone, certd):
     name = '_acme-challenge.' + zone.name
     stage.cloudflare.control('record_add', zone=zone.name, name=name,
@@ -155,7 +201,6 @@ def test_record_that_cannot_be_removed_is_removed_later(zone, new_certd):
         assert len(zone.records()) == 1
     zone.heal()
     with certd:
-        import time
         deadline = time.monotonic() + 20
         while zone.records() and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -65,6 +65,9 @@ read_all(const struct cf_reply *r)
 	check(n <= 4);
 	while (n-- > 0)
 		check_number(numbers[n]);
+	if (cf_batch_find(r, NAME, VALUE, number))
+		check_number(number);
+	(void)cf_batch_lost(r, "0123456789abcdef");
 	check(r->n_pages >= 1 && r->n_pages <= 10000);
 }
 

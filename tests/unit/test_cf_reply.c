@@ -393,6 +393,30 @@ records_are_found_quoted_or_not(void **state)
 	cf_reply_clear(&r);
 }
 
+static void
+batch_tells_what_it_made_and_deleted(void **state)
+{
+	static const char body[] = GOOD(
+	    "{\"deletes\":[5,{\"id\":\"dd\"}],\"posts\":[null," RECORD("aa",
+		"TXT", OTHER, VALUE) "," RECORD("bb", "TXT", NAME,
+		"\\\"" VALUE "\\\"") "]}");
+	char number[CF_ID_SIZE];
+	struct cf_reply r;
+
+	(void)state;
+	assert_null(take(200, body, &r));
+	assert_true(cf_batch_find(&r, NAME, VALUE, number));
+	assert_string_equal(number, "bb");
+	assert_false(cf_batch_find(&r, NAME, "other", number));
+	assert_true(cf_batch_lost(&r, "dd"));
+	assert_false(cf_batch_lost(&r, "bb"));
+	cf_reply_clear(&r);
+	assert_null(take(200, GOOD("[]"), &r));
+	assert_false(cf_batch_find(&r, NAME, VALUE, number));
+	assert_false(cf_batch_lost(&r, "dd"));
+	cf_reply_clear(&r);
+}
+
 int
 main(void)
 {
@@ -410,6 +434,7 @@ main(void)
 		cmocka_unit_test(zone_servers_that_are_no_names_are_skipped),
 		cmocka_unit_test(record_must_be_the_one_asked_for),
 		cmocka_unit_test(records_are_found_quoted_or_not),
+		cmocka_unit_test(batch_tells_what_it_made_and_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
