@@ -163,6 +163,8 @@ struct err	*session_fail(struct session *s, enum exit_status status,
 struct err	*session_ask(struct session *s, struct msg *request,
 		    const struct conversation *c);
 void		 session_close(struct session *s);
+/* Ready for another session_ask(). */
+void		 session_again(struct session *s);
 
 /* ---- ask.c: questions to the person at the terminal ---- */
 /* Whether there is one: input and output (or errors) are terminals, and neither
@@ -285,6 +287,7 @@ struct err	*cmd_show(struct session *s);
 struct err	*cmd_status(struct session *s);
 struct err	*cmd_watch(struct session *s);
 struct err	*cmd_cancel(struct session *s);
+struct err	*cmd_delete(struct session *s);
 struct err	*cmd_doctor(struct session *s);
 struct err	*cmd_help(struct session *s);
 struct err	*cmd_version(struct session *s);

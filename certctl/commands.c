@@ -18,6 +18,7 @@ static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
 	OPTION_deploy_hook, OPT_no_sleep, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
+static const unsigned delete_options[] = { OPTION_cert_name, 0 };
 static const unsigned no_options[] = { 0 };
 
 const struct command commands[] = {
@@ -28,6 +29,8 @@ const struct command commands[] = {
 	    cmd_list },
 	{ "show", NULL, "NAME", "tell all about one certificate", no_options,
 	    cmd_show },
+	{ "delete", NULL, "[NAME]", "remove a certificate and its history",
+	    delete_options, cmd_delete },
 	{ "status", NULL, NULL, "how certd is, and what it is doing",
 	    no_options, cmd_status },
 	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,

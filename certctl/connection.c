@@ -278,3 +278,10 @@ session_close(struct session *s)
 	buf_free(s->in);
 	s->in = NULL;
 }
+
+void
+session_again(struct session *s)
+{
+	session_close(s);
+	s->over = false;
+}

@@ -346,6 +346,13 @@ on_doctor(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static struct err *
+on_delete(struct client *c, const struct msg *m)
+{
+	request_delete(c, m->delete.lineage);
+	return NULL;
+}
+
 static const struct handler {
 	enum msg_type type;
 	bool request; /* one at a time; ended by "end" */
@@ -360,6 +367,7 @@ static const struct handler {
 	{ MSG_watch, true, on_watch },
 	{ MSG_cancel, true, on_cancel },
 	{ MSG_doctor, true, on_doctor },
+	{ MSG_delete, true, on_delete },
 };
 
 static struct err *

@@ -340,6 +340,7 @@ leave(struct monitor *m)
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
 	batches_free(m);
+	lock_waits_end(m);
 	control_close_all(m);
 	worker_close_all(m);
 	jobs_free(m);
@@ -368,7 +369,8 @@ main(int argc, char *argv[])
 		.batches = TAILQ_HEAD_INITIALIZER(m.batches),
 		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
-		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations) };
+		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations),
+		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits) };
 	int control_fd = -1, worker_fd = -1;
 	char worker_socket[PATH_MAX];
 	struct config *cfg = NULL;

@@ -30,6 +30,7 @@ struct client;
 struct event;
 struct evconnlistener;
 struct job;
+struct lock_wait;
 struct monitor;
 struct registration;
 struct worker;
@@ -37,6 +38,7 @@ struct worker;
 TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(job_list, job);
+TAILQ_HEAD(lock_wait_list, lock_wait);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(registration_list, registration);
 
@@ -61,6 +63,7 @@ struct monitor {
 	struct job_list jobs;
 	struct batch_list batches;
 	struct registration_list registrations;
+	struct lock_wait_list lock_waits;
 
 	struct stat credentials; /* the file that the publisher has now */
 	bool has_credentials;
@@ -130,6 +133,25 @@ void		 report_status(struct client *c);
 
 /* ---- doctor.c: what is good and what is not ---- */
 void		 request_doctor(struct client *c);
+
+/* ---- lock.c: certbot's lock, waited for ---- */
+/* e NULL: the store is locked until this returns. Otherwise why it is not. */
+typedef void locked(void *arg, struct err *e);
+/* Calls fn once, at once or when certbot has ended; the client, who must be
+ * held until then, is told that it waits (fact "waiting"). */
+void		 lock_wait(struct client *c, locked *fn, void *arg);
+/* Calls them all with an error: certd leaves. */
+void		 lock_waits_end(struct monitor *m);
+
+/* ---- delete.c ---- */
+/* e (the callee's): why not; NULL: it is gone, and the client was told so. */
+typedef void deleted(void *arg, struct err *e);
+/* Deletes a certificate for a client, who is told facts: "waiting", "deleted"
+ * NAME, and "left" with what stayed and why. Refused while a job works on it.
+ * Calls done once, at once or later; it ends the request. */
+void		 lineage_delete(struct client *c, const char *lineage,
+		    deleted *done, void *arg);
+void		 request_delete(struct client *c, struct str lineage);
 
 /* ---- request.c: what an administrator asks for ---- */
 /* The options of a request, by number; NULL where not given. */

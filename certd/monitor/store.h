@@ -73,6 +73,7 @@ struct lineage {
 	char *problem;	     /* NULL: whole. Otherwise what is broken, where; the
 			      * rest is what could be found out nevertheless */
 	char *archive;	     /* the component below archive/ */
+	bool archive_is_foreign; /* archive_dir leads elsewhere: ignored */
 	char *paths[PEM_N];  /* absolute, in live/: for people and hooks */
 	unsigned current;    /* the version that live/ shows; 0 unknown */
 	unsigned newest;     /* the newest of which all four files exist */
@@ -109,6 +110,17 @@ struct err	*lineage_open_chain(struct store *s, const struct lineage *l,
 		    int *fd);
 struct err	*lineage_open_key(struct store *s, const struct lineage *l,
 		    int *fd);
+
+/* ---- going away ---- */
+
+/* Removes a lineage, or what remains of one: renewal/NAME.conf first, as certbot
+ * does, then live/NAME, then the versions in its archive. Only files with the
+ * names of a lineage are touched, and only below live/NAME and archive/,
+ * whatever archive_dir says; an archive that another lineage uses stays. left:
+ * what stayed and why, a line each. A deletion that has begun is finished by
+ * store_recover(). Needs the lock. */
+struct err	*store_delete(struct store *s, const char *name,
+		    struct store_names *left);
 
 /* ---- before an order ---- */
 

@@ -80,6 +80,7 @@ read_archive_dir(struct store *s, struct lineage *l)
 	last = last == NULL ? "" : last + 1;
 	if (!fs_is_component(last) || !is_in(path, s->archive, last) ||
 	    (name = strdup(last)) == NULL) {
+		l->archive_is_foreign = true;
 		broken(l,
 		    "renewal/%s.conf: archive_dir = %s is not in "
 		    "%s/archive",
@@ -184,17 +185,15 @@ read_files(struct store *s, struct lineage *l)
 		close(archive);
 }
 
-/* renewal/NAME.conf. An error only where there is none. */
+/* The renewal file. An error only where there is none. */
 static struct err *
-read_conf(struct store *s, struct lineage *l)
+read_conf(struct store *s, struct lineage *l, const char *file)
 {
-	char file[COMPONENT_SIZE], shown[COMPONENT_SIZE + 16];
+	char shown[COMPONENT_SIZE + 16];
 	struct stat st;
 	struct err *e;
 	int fd;
 
-	if ((e = component(file, "%s.conf", l->name)) != NULL)
-		return e;
 	(void)snprintf(shown, sizeof(shown), "renewal/%s", file);
 	if ((e = fs_open_file(s->renewal, file, &fd)) != NULL) {
 		if (err_errno(e) == ENOENT)
@@ -235,7 +234,8 @@ fail:
 }
 
 struct err *
-lineage_load(struct store *s, const char *name, struct lineage **out)
+lineage_load_file(
+    struct store *s, const char *name, const char *file, struct lineage **out)
 {
 	struct lineage *l;
 	struct err *e;
@@ -245,7 +245,7 @@ lineage_load(struct store *s, const char *name, struct lineage **out)
 		return err_new("%s cannot be the name of a certificate", name);
 	if ((l = blank(s, name)) == NULL)
 		return err_sys("certificate %s", name);
-	if ((e = read_conf(s, l)) != NULL) {
+	if ((e = read_conf(s, l, file)) != NULL) {
 		lineage_free(l);
 		return err_wrap(e, "no certificate %s in %s", name, s->path);
 	}
@@ -261,6 +261,18 @@ lineage_load(struct store *s, const char *name, struct lineage **out)
 		    name);
 	*out = l;
 	return NULL;
+}
+
+struct err *
+lineage_load(struct store *s, const char *name, struct lineage **out)
+{
+	char file[COMPONENT_SIZE];
+	struct err *e;
+
+	*out = NULL;
+	if ((e = component(file, "%s.conf", name)) != NULL)
+		return e;
+	return lineage_load_file(s, name, file, out);
 }
 
 void

@@ -19,7 +19,6 @@
 #include "log.h"
 #include "store_priv.h"
 
-#define README        "README"
 #define ACL_MAX_BYTES 8192 /* about a thousand entries */
 
 /* certbot's purpose, our words. */
@@ -49,9 +48,9 @@ live_readme(struct store *s)
 {
 	const struct fs_owner all = { 0644, (gid_t)-1 };
 
-	if (fs_exists(s->live, README))
+	if (fs_exists(s->live, LIVE_README))
 		return NULL;
-	return err_wrap(fs_write(s->live, README, all, readme_of_all,
+	return err_wrap(fs_write(s->live, LIVE_README, all, readme_of_all,
 			    sizeof(readme_of_all) - 1),
 	    "live");
 }
@@ -73,8 +72,8 @@ link_name(char out[LINK_SIZE], int form, int kind)
 #pragma GCC diagnostic pop
 }
 
-static bool
-is_link_name(const char *name)
+bool
+live_is_link_name(const char *name)
 {
 	char link[LINK_SIZE];
 	int form, kind;
@@ -194,7 +193,7 @@ like_old(int old, int new)
 	if ((e = copy_acls(old, new)) == NULL)
 		e = fs_list(old, &names);
 	for (i = 0; e == NULL && i < names.n; i++)
-		if (!is_link_name(names.v[i]))
+		if (!live_is_link_name(names.v[i]))
 			e = carry_over(old, names.v[i], new);
 	store_names_clear(&names);
 	return e;
@@ -241,7 +240,7 @@ build(struct store *s, const char *new, int old, const char *archive,
 
 	if ((e = fs_make_dir(s->live, new, dir, &fd, NULL)) != NULL)
 		return e;
-	e = old == -1 ? fs_write(fd, README, all, readme_of_one,
+	e = old == -1 ? fs_write(fd, LIVE_README, all, readme_of_one,
 			    sizeof(readme_of_one) - 1)
 		      : like_old(old, fd);
 	if (e == NULL)
@@ -323,7 +322,8 @@ clean_entry(int old, const char *entry, int dir)
 {
 	struct err *e = NULL;
 
-	if (dir != -1 && !is_link_name(entry) && strcmp(entry, README) != 0 &&
+	if (dir != -1 && !live_is_link_name(entry) &&
+	    strcmp(entry, LIVE_README) != 0 &&
 	    (e = carry_over(old, entry, dir)) != NULL)
 		return e;
 	return fs_unlink(old, entry);

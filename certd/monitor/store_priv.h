@@ -52,6 +52,18 @@ struct err	*conf_render(const struct store *s, const char *name,
 /* Fills the lineage's fields from l->conf. */
 void		 conf_read(struct lineage *l);
 
+/* ---- store_lineage.c ---- */
+/* lineage_load() from renewal/FILE. */
+struct err	*lineage_load_file(struct store *s, const char *name,
+		    const char *file, struct lineage **out);
+
+/* ---- store_delete.c ---- */
+/* The renewal file of a lineage that is being removed: NAME and this. */
+#define DELETED_SUFFIX ".conf.deleted"
+/* Finishes a deletion that was begun. */
+struct err	*delete_finish(struct store *s, const char *name,
+		    struct store_names *left);
+
 /* ---- store_live.c: live/NAME ---- */
 /* Builds live/.NAME.new, showing version of archive/ARCHIVE, with what else is
  * in live/NAME. */
@@ -60,6 +72,10 @@ struct err	*live_build(struct store *s, const char *name,
 /* Puts live/.NAME.new in the place of live/NAME. */
 struct err	*live_switch(struct store *s, const char *name,
 		    const char *archive, unsigned version);
+#define LIVE_README "README"
+/* Whether a file in live/NAME has the name of one of its links: as servers see
+ * them, or while they are changed by us or by certbot. */
+bool		 live_is_link_name(const char *name);
 /* Removes live/.NAME.new, saving to live/NAME what a crash left only there. */
 struct err	*live_clean(struct store *s, const char *name);
 /* The explanation that lies in live/, where there is none. */
@@ -68,6 +84,9 @@ struct err	*live_readme(struct store *s);
 /* ---- store_stage.c: .certd/JOB ---- */
 /* The directory of a job. On error *fd is -1. */
 struct err	*stage_open(struct store *s, uint32_t job, int *fd);
+/* An error where an installation into this lineage was decided and is not
+ * finished. */
+struct err	*stage_check_idle(struct store *s, const char *lineage);
 /* The jobs that have one. */
 struct err	*stage_jobs(struct store *s, uint32_t **jobs, size_t *n);
 

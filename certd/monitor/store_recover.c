@@ -95,6 +95,28 @@ clean_renewal(struct store *s, int dir, const char *entry)
 						     : NULL;
 }
 
+/* renewal/NAME.conf.deleted */
+static struct err *
+finish_deletion(struct store *s, int dir, const char *entry)
+{
+	struct store_names left = { 0 };
+	char name[COMPONENT_SIZE];
+	struct err *e;
+	size_t i;
+
+	(void)dir;
+	if (!between(entry, "", DELETED_SUFFIX, name))
+		return NULL;
+	if ((e = delete_finish(s, name, &left)) == NULL)
+		log_info("certificate %s is deleted: finished what was "
+			 "interrupted",
+		    name);
+	for (i = 0; i < left.n; i++)
+		log_warn("%s", left.v[i]);
+	store_names_clear(&left);
+	return e;
+}
+
 /* archive/NAME/.certN.pem.new */
 static struct err *
 clean_version(struct store *s, int dir, const char *entry)
@@ -163,6 +185,7 @@ store_recover(struct store *s, store_installed *done, void *arg)
 	 * from after it was done. */
 	clean_dir(s, s->live, "live", clean_live);
 	clean_dir(s, s->renewal, "renewal", clean_renewal);
+	clean_dir(s, s->renewal, "renewal", finish_deletion);
 	clean_dir(s, s->archive, "archive", clean_archive);
 	return NULL;
 }

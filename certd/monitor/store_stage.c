@@ -59,6 +59,30 @@ stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
 }
 
 struct err *
+stage_check_idle(struct store *s, const char *lineage)
+{
+	struct err *e, *none;
+	struct journal j;
+	uint32_t *jobs;
+	size_t i, n;
+
+	e = stage_jobs(s, &jobs, &n);
+	for (i = 0; e == NULL && i < n; i++) {
+		if ((none = journal_read(s, jobs[i], JOURNAL_FILE, &j)) ==
+			NULL &&
+		    strcmp(j.lineage, lineage) == 0)
+			e = err_advise(err_new("an installation of %s is not "
+					       "finished",
+					   lineage),
+			    "restart certd, which finishes it");
+		err_free(none);
+		journal_close(&j);
+	}
+	free(jobs);
+	return e;
+}
+
+struct err *
 store_stage_key(struct store *s, uint32_t job, int *fd)
 {
 	const struct fs_owner dir_owner = { 0700, (gid_t)-1 };

@@ -2,8 +2,31 @@
 as the machine does, so it gets addresses."""
 
 import os
+import subprocess
 
 from .certd import run
+
+# certbot's own lock.py, as certbot uses it for as long as it runs.
+HOLD_LOCK = (
+    'import sys\n'
+    'from certbot._internal import lock\n'
+    'held = [lock.lock_dir(d) for d in sys.argv[1:]]\n'
+    'print("held", flush=True)\n'
+    'sys.stdin.read()\n'
+    'for l in reversed(held): l.release()\n')
+
+
+class Holder:
+    """A process that holds certbot's locks until it is told to let go."""
+
+    def __init__(self, directories):
+        self.process = subprocess.Popen(
+            ['/usr/bin/python3', '-c', HOLD_LOCK, *directories],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b'held\n'
+
+    def release(self):
+        self.process.communicate()
 
 
 class Certbot:
@@ -33,3 +56,11 @@ class Certbot:
             '--agree-tos', '--register-unsafely-without-email',
             '--dns-cloudflare', '--dns-cloudflare-credentials', credentials,
             '--dns-cloudflare-propagation-seconds', '0', *domains, *options)
+
+    def hold_lock(self):
+        """A certbot at work: its locks in its order (logs, configuration,
+        work) are held until release() is called."""
+        config, work, logs = self.directories[1::2]
+        for folder in (work, logs):
+            os.makedirs(folder, exist_ok=True)
+        return Holder([logs, config, work])

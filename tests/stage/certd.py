@@ -2,8 +2,10 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
+import threading
 import time
 
 from . import process
@@ -185,6 +187,34 @@ class Certd:
         return run([self.program('certctl'), '--socket',
                     os.path.join(self.runtime, 'control.sock'), *arguments],
                    timeout, **more)
+
+    def ctl_on_terminal(self, typed, *arguments, timeout=120):
+        """Runs certctl on a terminal at which somebody types; returns its exit
+        status and what the terminal shows."""
+        ours, theirs = pty.openpty()
+        shown = []
+
+        def look():
+            try:
+                while data := os.read(ours, 4096):
+                    shown.append(data)
+            except OSError:
+                pass            # the other side is closed
+        looker = threading.Thread(target=look)
+        looker.start()
+        os.write(ours, typed.encode())
+        try:
+            done = subprocess.run(
+                [self.program('certctl'), '--socket',
+                 os.path.join(self.runtime, 'control.sock'), *arguments],
+                stdin=theirs, stdout=theirs, stderr=theirs, timeout=timeout,
+                env={'PATH': os.defpath, 'TERM': 'vt100',
+                     'LC_ALL': 'C.UTF-8', **SANITIZER}, check=False)
+        finally:
+            os.close(theirs)
+            looker.join()
+            os.close(ours)
+        return done.returncode, b''.join(shown).decode(errors='replace')
 
     def issue(self, *names, options=(), **more):
         domains = [a for n in names for a in ('-d', n)]
