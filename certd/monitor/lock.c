@@ -31,7 +31,6 @@ struct lock_wait {
 static void
 free_wait(struct lock_wait *w)
 {
-	TAILQ_REMOVE(&w->m->lock_waits, w, link);
 	if (w->timer != NULL)
 		event_free(w->timer);
 	free(w);
@@ -46,6 +45,7 @@ finish(struct lock_wait *w, struct err *e)
 	void *arg = w->arg;
 	bool is_ours = e == NULL;
 
+	TAILQ_REMOVE(&w->m->lock_waits, w, link);
 	free_wait(w);
 	fn(arg, e);
 	if (is_ours)
@@ -94,8 +94,10 @@ lock_wait(struct client *c, locked *fn, void *arg)
 void
 lock_waits_end(struct monitor *m)
 {
-	struct lock_wait *w;
+	struct lock_wait *w, *next;
 
-	while ((w = TAILQ_FIRST(&m->lock_waits)) != NULL)
+	for (w = TAILQ_FIRST(&m->lock_waits); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
 		finish(w, err_new("certd leaves"));
+	}
 }
