@@ -7,6 +7,8 @@
  * Promise:  a broken lineage is an entry that says so, and stops no other; the
  *           ledger's word about a certificate counts only for that very file.
  */
+#include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +16,20 @@
 
 #include "log.h"
 #include "monitor.h"
+#include "queue.h"
 
-/* A catalogue being made. The last question answered hands it over. */
+#define SLICE	    64 /* lineages between two looks at other events */
+#define FLYING_MAX  64 /* questions to the signer; each holds a file open */
+
+/* A catalogue being made. */
 struct reading {
+	TAILQ_ENTRY(reading) link;
 	struct monitor *m;
 	struct catalog *catalog;
-	size_t pending;
-	catalog_done *done;
+	size_t next;   /* entry to read */
+	size_t flying; /* questions without an answer */
+	struct event *more;
+	catalog_done *done; /* NULL: nobody waits any more */
 	void *arg;
 };
 
@@ -43,6 +52,7 @@ catalog_free(struct catalog *c)
 		for (k = 0; k < x->n_names; k++)
 			free(x->names[k]);
 		free(x->names);
+		free(x->names_text);
 		free(x->lineage);
 		free(x->problem);
 		free(x->serial);
@@ -85,6 +95,7 @@ on_index(void *arg, const struct ledger_index *row)
 {
 	struct entry *x = arg;
 
+	x->names_text = strdup(row->names);
 	x->serial = strdup(row->serial);
 	x->issuer = strdup(row->issuer);
 	x->key_id = strdup(row->key_id);
@@ -114,13 +125,12 @@ join(struct strs names)
 }
 
 static struct err *
-learn(struct monitor *m, struct entry *x, const struct msg_cert_info *c)
+learn(struct entry *x, const struct msg_cert_info *c)
 {
 	char *names = join(c->names), *serial = str_dup(c->serial),
 	    *issuer = str_dup(c->issuer), *key_id = str_dup(c->key_id),
 	    *sha256 = str_dup(c->sha256);
-	struct ledger_index row = { .lineage = x->lineage,
-		.file = x->files->identity, .names = names, .serial = serial,
+	struct ledger_index row = { .names = names, .serial = serial,
 		.issuer = issuer, .key_id = key_id, .sha256 = sha256,
 		.key_kind = c->key_kind, .not_before = (time_t)c->not_before,
 		.not_after = (time_t)c->not_after };
@@ -130,9 +140,8 @@ learn(struct monitor *m, struct entry *x, const struct msg_cert_info *c)
 	    key_id == NULL || sha256 == NULL)
 		e = err_sys("certificate");
 	if (e == NULL)
-		e = ledger_index_put(m->ledger, &row);
-	if (e == NULL)
 		e = on_index(x, &row);
+	x->is_new = e == NULL;
 	free(names);
 	free(serial);
 	free(issuer);
@@ -149,27 +158,94 @@ mark_broken(struct entry *x, struct err *e)
 	err_free(e);
 }
 
-static void
-finish_one(struct reading *r)
+/* What the signer has found is kept, for the next time: one write for all. */
+static struct err *
+keep(struct monitor *m, const struct catalog *c)
 {
-	if (--r->pending > 0)
-		return;
-	r->done(r->arg, r->catalog, NULL);
+	struct err *e = NULL;
+	size_t i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		n += c->entries[i].is_new;
+	if (n == 0 || (e = ledger_begin(m->ledger)) != NULL)
+		return e;
+	for (i = 0; e == NULL && i < c->n; i++) {
+		const struct entry *x = &c->entries[i];
+
+		if (x->is_new)
+			e = ledger_index_put(m->ledger, &(struct ledger_index) {
+			    x->lineage, x->files->identity, x->names_text,
+			    x->serial, x->issuer, x->key_id, x->sha256,
+			    x->key_kind, x->not_before, x->not_after });
+	}
+	return ledger_end(m->ledger, e);
+}
+
+/* Without those that turned out not to exist. */
+static void
+compact(struct catalog *c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		if (c->entries[i].is_gone)
+			free(c->entries[i].lineage);
+		else
+			c->entries[n++] = c->entries[i];
+	c->n = n;
+}
+
+static void
+free_reading(struct reading *r)
+{
+	TAILQ_REMOVE(&r->m->readings, r, link);
+	event_free(r->more);
 	free(r);
+}
+
+static void
+finish(struct reading *r)
+{
+	compact(r->catalog);
+	log_err(LOG_LEVEL_WARN, keep(r->m, r->catalog));
+	r->done(r->arg, r->catalog, NULL);
+	free_reading(r);
+}
+
+void
+catalog_abandon(struct monitor *m)
+{
+	struct reading *r, *next;
+
+	TAILQ_FOREACH_SAFE(r, &m->readings, link, next) {
+		r->done(r->arg, NULL, err_new("certd is leaving"));
+		r->done = NULL;
+		if (r->flying > 0)
+			continue; /* the signer's answers still come here */
+		catalog_free(r->catalog);
+		free_reading(r);
+	}
 }
 
 static void
 on_inspected(void *arg, const struct msg *answer, struct err *e)
 {
 	struct inspection *i = arg;
+	struct reading *r = i->reading;
 
 	if (e == NULL)
-		e = learn(i->reading->m, i->entry, &answer->cert_info);
+		e = learn(i->entry, &answer->cert_info);
 	if (e != NULL)
 		mark_broken(i->entry, err_wrap(e, "%s",
 		    i->entry->files->paths[PEM_CERT]));
-	finish_one(i->reading);
 	free(i);
+	r->flying--;
+	if (r->done != NULL) {
+		event_active(r->more, EV_TIMEOUT, 0);
+	} else if (r->flying == 0) {
+		catalog_free(r->catalog);
+		free_reading(r);
+	}
 }
 
 static struct err *
@@ -191,7 +267,7 @@ inspect(struct reading *r, struct entry *x)
 	e = peer_ask(r->m->signer, &m, fd, MSG_cert_info, on_inspected, i);
 	close(fd);
 	if (e == NULL)
-		r->pending++;
+		r->flying++;
 	else
 		free(i);
 	return e;
@@ -205,7 +281,11 @@ read_entry(struct reading *r, struct entry *x)
 	struct err *e;
 
 	if ((e = lineage_load(r->m->store, x->lineage, &x->files)) != NULL) {
-		mark_broken(x, e);
+		x->is_gone = err_errno(e) == ENOENT;
+		if (x->is_gone)
+			err_free(e);
+		else
+			mark_broken(x, e);
 		return;
 	}
 	if (x->files->problem != NULL) {
@@ -220,55 +300,80 @@ read_entry(struct reading *r, struct entry *x)
 		mark_broken(x, e);
 }
 
-/* The lineages to read: all of the store, or one. */
-static struct err *
-make_entries(struct monitor *m, const char *only, struct catalog *c)
+/* Reads on, a slice at a time: jobs go on beside a large store. */
+static void
+on_more(evutil_socket_t fd, short what, void *arg)
 {
-	struct store_names names = { 0 };
-	struct err *e;
+	struct reading *r = arg;
+	size_t n;
+
+	(void)fd;
+	(void)what;
+	for (n = 0; n < SLICE && r->flying < FLYING_MAX &&
+	    r->next < r->catalog->n; n++)
+		read_entry(r, &r->catalog->entries[r->next++]);
+	if (r->next == r->catalog->n && r->flying == 0)
+		finish(r);
+	else if (r->flying < FLYING_MAX && r->next < r->catalog->n)
+		event_active(r->more, EV_TIMEOUT, 0);
+}
+
+/* An entry for each name, of which nothing else is known yet. */
+static struct catalog *
+blank_catalog(const struct store_names *names)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
 	size_t i;
 
-	if ((e = store_lineages(m->store, &names)) != NULL)
-		return e;
-	c->entries = calloc(names.n + 1, sizeof(*c->entries));
-	for (i = 0; c->entries != NULL && i < names.n; i++)
-		if (only == NULL || strcmp(only, names.v[i]) == 0)
-			if ((c->entries[c->n].lineage =
-			    strdup(names.v[i])) != NULL)
-				c->n++;
-	store_names_clear(&names);
-	return c->entries == NULL ? err_sys("catalogue") : NULL;
+	if (c == NULL || (c->entries = calloc(names->n + 1,
+	    sizeof(*c->entries))) == NULL)
+		goto fail;
+	for (i = 0; i < names->n; i++, c->n++)
+		if ((c->entries[i].lineage = strdup(names->v[i])) == NULL)
+			goto fail;
+	return c;
+fail:
+	catalog_free(c);
+	return NULL;
+}
+
+void
+catalog_read_names(struct monitor *m, const struct store_names *names,
+    catalog_done *done, void *arg)
+{
+	struct reading *r = calloc(1, sizeof(*r));
+
+	if (r == NULL || (r->catalog = blank_catalog(names)) == NULL ||
+	    (r->more = event_new(m->base, -1, 0, on_more, r)) == NULL) {
+		if (r != NULL)
+			catalog_free(r->catalog);
+		free(r);
+		done(arg, NULL, err_new("read the store: out of memory"));
+		return;
+	}
+	r->m = m;
+	r->done = done;
+	r->arg = arg;
+	TAILQ_INSERT_TAIL(&m->readings, r, link);
+	event_active(r->more, EV_TIMEOUT, 0);
 }
 
 void
 catalog_read(struct monitor *m, const char *only, catalog_done *done,
     void *arg)
 {
-	struct reading *r = calloc(1, sizeof(*r));
-	struct err *e;
-	size_t i;
+	char *one = (char *)(uintptr_t)only;
+	struct store_names names = { &one, 1 };
+	struct err *e = NULL;
 
-	if (r == NULL) {
-		done(arg, NULL, err_sys("read the store"));
-		return;
-	}
-	if ((r->catalog = calloc(1, sizeof(*r->catalog))) == NULL)
-		e = err_sys("catalogue");
-	else
-		e = make_entries(m, only, r->catalog);
-	if (e != NULL) {
-		catalog_free(r->catalog);
-		free(r);
+	if (only == NULL)
+		e = store_lineages(m->store, &names);
+	if (e != NULL)
 		done(arg, NULL, err_wrap(e, "read the store"));
-		return;
-	}
-	r->m = m;
-	r->done = done;
-	r->arg = arg;
-	r->pending = 1; /* our own hand, until all are asked for */
-	for (i = 0; i < r->catalog->n; i++)
-		read_entry(r, &r->catalog->entries[i]);
-	finish_one(r);
+	else
+		catalog_read_names(m, &names, done, arg);
+	if (only == NULL)
+		store_names_clear(&names);
 }
 
 enum cert_status

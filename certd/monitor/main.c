@@ -339,6 +339,7 @@ leave(struct monitor *m)
 		evconnlistener_free(m->control);
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
+	catalog_abandon(m);
 	batches_free(m);
 	lock_waits_end(m);
 	control_close_all(m);
@@ -368,6 +369,7 @@ main(int argc, char *argv[])
 	struct monitor m = { .jobs = TAILQ_HEAD_INITIALIZER(m.jobs),
 		.batches = TAILQ_HEAD_INITIALIZER(m.batches),
 		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
+		.readings = TAILQ_HEAD_INITIALIZER(m.readings),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
 		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations),
 		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits) };

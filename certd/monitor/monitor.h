@@ -32,6 +32,7 @@ struct evconnlistener;
 struct job;
 struct lock_wait;
 struct monitor;
+struct reading;
 struct registration;
 struct worker;
 
@@ -40,6 +41,7 @@ TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(lock_wait_list, lock_wait);
 TAILQ_HEAD(worker_list, worker);
+TAILQ_HEAD(reading_list, reading);
 TAILQ_HEAD(registration_list, registration);
 
 /* The state of the process. */
@@ -63,6 +65,7 @@ struct monitor {
 	struct job_list jobs;
 	struct batch_list batches;
 	struct registration_list registrations;
+	struct reading_list readings;
 	struct lock_wait_list lock_waits;
 
 	struct stat credentials; /* the file that the publisher has now */
@@ -183,9 +186,12 @@ struct entry {
 	char *problem;	       /* why it is broken, or NULL */
 	size_t n_names;
 	char **names;	       /* as in the certificate */
+	char *names_text;      /* the same, as the ledger has it */
 	char *serial, *issuer, *key_id, *sha256;
 	uint32_t key_kind;
 	time_t not_before, not_after;
+	bool is_new;	       /* the signer has looked at it just now */
+	bool is_gone;	       /* there is no such lineage: left out */
 };
 struct catalog {
 	size_t n;
@@ -194,10 +200,17 @@ struct catalog {
 typedef void catalog_done(void *arg, struct catalog *catalog, struct err *e);
 /* Reads the store; certificates that the ledger does not know by file
  * identity are inspected by the signer. The catalogue is the callee's, to be
- * freed with catalog_free(). only: one lineage, or NULL for all. */
+ * freed with catalog_free(). only: one lineage, or NULL for all. Those that are
+ * not there are not in the catalogue. */
 void		 catalog_read(struct monitor *m, const char *only,
 		    catalog_done *done, void *arg);
+/* Likewise these; the list is copied. */
+void		 catalog_read_names(struct monitor *m,
+		    const struct store_names *names, catalog_done *done,
+		    void *arg);
 void		 catalog_free(struct catalog *c);
+/* Ends whatever is being read; whoever waits for it hears that we leave. */
+void		 catalog_abandon(struct monitor *m);
 /* When it becomes due (due.c): renew_before_expiry of its renewal file before
  * its end; else a third of its lifetime, or half of it for lifetimes under ten
  * days (certbot 4.0 and later). */
