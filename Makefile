@@ -5,6 +5,7 @@
 #	make check	everything that is tested; parts of it:
 #			unit check-layers lint fuzz e2e
 #	make install	DESTDIR=... PREFIX=/usr
+#	make deb	the Debian package, into build/deb
 #	make clean
 #
 # DEPS=no: install no Debian packages. SAN=1: AddressSanitizer and
@@ -56,9 +57,9 @@ certd_OBJ	:= $(DAEMON) $(CONFIG) common/service $(call folder,certd/monitor)
 certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3
 certd-sign_OBJ	:= $(DAEMON) $(call folder,certd/sign)
 certd-sign_LIB	= libevent_core $(MSGPACK) libseccomp libcrypto jansson
-certd-dns_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,certd/dns)
+certd-dns_OBJ	:= $(DAEMON) common/root_peer $(CONFIG) $(NETWORK) $(call folder,certd/dns)
 certd-dns_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
-certd-hook_OBJ	:= $(DAEMON) $(call folder,certd/hook)
+certd-hook_OBJ	:= $(DAEMON) common/root_peer $(call folder,certd/hook)
 certd-hook_LIB	= libevent_core $(MSGPACK) libseccomp
 acmew_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,acmew)
 acmew_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
@@ -80,7 +81,7 @@ INC_tests/unit	:= $(FOLDERS) tests/unit
 INC_tests/fuzz	:= $(FOLDERS)
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
-.PHONY: all dependencies demo install clean check unit check-layers lint fuzz \
+.PHONY: all dependencies demo install deb clean check unit check-layers lint fuzz \
 	e2e print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -90,7 +91,8 @@ all: $(PROGRAMS)
 # when all are there.
 TESTING	:= check unit check-layers lint fuzz e2e
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
-	   $(filter demo,$(MAKECMDGOALS)),demo,build))
+	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
+	   $(MAKECMDGOALS)),build))
 dependencies:
 	@$(if $(filter no,$(DEPS)),,packaging/dependencies $(LEVEL))
 
@@ -155,11 +157,43 @@ $(TESTING): dependencies
 demo: $(PROGRAMS)
 	@tests/demo --build $(B) $(if $(filter-out 0,$(KEEP)),--keep)
 
-install: $(PROGRAMS)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/certd)
-	install $(B)/bin/* $(DESTDIR)$(PREFIX)/bin
-	install $(B)/sbin/* $(DESTDIR)$(PREFIX)/sbin
-	install $(B)/libexec/certd/* $(DESTDIR)$(PREFIX)/libexec/certd
+# ---- packaging ----
+UNITS	:= $(wildcard packaging/systemd/*)
+MANUALS	 = $(wildcard packaging/man/*) $(B)/man/certd-protocol.7
+D	 = $(DESTDIR)$(PREFIX)
+
+$(B)/man/certd-protocol.7: packaging/protocol-manual proto/messages.def
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)packaging/protocol-manual proto/messages.def >$@
+
+install: $(PROGRAMS) $(MANUALS)
+	install -d $(addprefix $(D)/,bin sbin libexec/certd \
+	  lib/systemd/system lib/sysusers.d lib/tmpfiles.d share/man/man1 \
+	  share/man/man5 share/man/man7 share/man/man8 \
+	  share/bash-completion/completions share/zsh/vendor-completions \
+	  share/fish/vendor_completions.d share/doc/certd/examples)
+	install $(B)/bin/certctl $(D)/bin
+	install $(B)/sbin/certd $(B)/sbin/acmew $(D)/sbin
+	install $(addprefix $(B)/libexec/certd/,$(LIBEXEC)) $(D)/libexec/certd
+	install -m 644 $(UNITS) $(D)/lib/systemd/system
+	$(if $(filter-out /usr,$(PREFIX)),sed -i 's,^ExecStart=/usr/,ExecStart=$(PREFIX)/,' \
+	  $(addprefix $(D)/lib/systemd/system/,$(notdir $(UNITS))))
+	install -m 644 packaging/sysusers/certd.conf $(D)/lib/sysusers.d
+	install -m 644 packaging/tmpfiles/certd.conf $(D)/lib/tmpfiles.d
+	for m in $(MANUALS); do \
+	  install -m 644 $$m $(D)/share/man/man$${m##*.} || exit 1; done
+	install -m 644 packaging/completion/certctl.bash \
+	  $(D)/share/bash-completion/completions/certctl
+	install -m 644 packaging/completion/_certctl \
+	  $(D)/share/zsh/vendor-completions
+	install -m 644 packaging/completion/certctl.fish \
+	  $(D)/share/fish/vendor_completions.d
+	install -m 644 packaging/examples/* $(D)/share/doc/certd/examples
+
+# The Debian package, in build/deb, from a copy of the sources.
+deb: | dependencies
+	@packaging/make-deb build/deb
 
 # For tests: make print NAME=certd_OBJ
 print:

@@ -61,7 +61,9 @@ take_fds(struct service *s)
 		    text, FDS_MAX);
 	for (fd = FIRST_FD; fd < FIRST_FD + (int)n; fd++)
 		if ((flags = fcntl(fd, F_GETFD)) == -1 ||
-		    fcntl(fd, F_SETFD, flags | FD_CLOEXEC) == -1)
+		    fcntl(fd, F_SETFD, flags | FD_CLOEXEC) == -1 ||
+		    (flags = fcntl(fd, F_GETFL)) == -1 ||
+		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 			return err_sys(
 			    "LISTEN_FDS=%s: descriptor %d", text, fd);
 	if ((s->names = strdup(names == NULL ? "" : names)) == NULL)

@@ -13,7 +13,8 @@ struct service;
  * process has locked itself in. */
 struct err	*service_new(struct service **out);
 void		 service_free(struct service *s);
-/* The descriptor passed under this FileDescriptorName, CLOEXEC, or -1. */
+/* The descriptor passed under this FileDescriptorName, or -1. It is CLOEXEC and
+ * does not block. */
 int		 service_fd(const struct service *s, const char *name);
 /* Whether any socket was passed. */
 bool		 service_activated(const struct service *s);

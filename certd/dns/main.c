@@ -3,7 +3,8 @@
  *
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
  * Input:    certd.conf, a CA bundle, resolv.conf, hosts; then descriptor 3, a
- *           socket to the monitor that started it.
+ *           socket to the monitor: of the pair that it made, or a connection
+ *           that the service manager has accepted.
  * Promise:  it is locked in before it reads the first foreign byte; it never
  *           runs as root.
  */
@@ -21,6 +22,7 @@
 #include "dns.h"
 #include "log.h"
 #include "publisher.h"
+#include "root_peer.h"
 
 #define USAGE      "usage: certd-dns --config FILE [--jail-kill] [--version]\n"
 #define MONITOR_FD 3
@@ -93,6 +95,8 @@ prepare(struct process *p)
 
 	if (fcntl(MONITOR_FD, F_GETFD) == -1)
 		return err_new("descriptor 3 is not open: certd starts me");
+	if ((e = root_peer_check(MONITOR_FD)) != NULL)
+		return e;
 	json_object_seed(0); /* or it reads /dev/urandom later */
 	if ((e = config_load(p->config_file, false, &p->config)) != NULL ||
 	    (e = https_read_ca(p->config->dns_ca, &p->ca_pem, &p->ca_bytes)) !=
@@ -116,7 +120,8 @@ run(struct process *p)
 		return err_advise(err_new("certd-dns must not run as root"),
 		    "let certd start it, as its dns-user");
 	if ((e = prepare(p)) != NULL ||
-	    (e = sandbox_enter(&publisher_jail, NULL, p->jail_kill)) != NULL ||
+	    (e = sandbox_enter(&publisher_jail, NULL,
+		 p->jail_kill || p->config->jail_kill)) != NULL ||
 	    (e = channel_new(pub->base, MONITOR_FD, ROLE_PUBLISHER,
 		 ROLE_MONITOR, "certd", QUEUE_MAX, &ops, p, &pub->monitor)) !=
 		NULL)

@@ -3,7 +3,8 @@
  *
  * Runs in:  certd-hook (root; no network, no secrets; the only one that
  *           executes programs).
- * Input:    descriptor 3, a socket to the monitor that started it.
+ * Input:    descriptor 3, a socket to the monitor: of the pair that it made, or
+ *           a connection that the service manager has accepted.
  * Promise:  the launcher is forked before the first foreign byte is read, and
  *           the process that reads is locked in before that byte.
  */
@@ -18,6 +19,7 @@
 
 #include "hook.h"
 #include "log.h"
+#include "root_peer.h"
 
 struct process {
 	struct event_base *base;
@@ -43,6 +45,8 @@ prepare(struct process *p, int *launcher)
 
 	if (fcntl(MONITOR_FD, F_GETFD) == -1)
 		return err_new("descriptor 3 is not open: certd starts me");
+	if ((e = root_peer_check(MONITOR_FD)) != NULL)
+		return e;
 	if ((e = launcher_start(launcher)) != NULL)
 		return e;
 	if ((p->base = event_base_new()) == NULL ||

@@ -184,6 +184,15 @@ start(const struct process *p, const char *folder, const struct config *cfg,
 	return e;
 }
 
+void
+children_init(struct child children[CHILD_N])
+{
+	int i;
+
+	for (i = 0; i < CHILD_N; i++)
+		children[i] = (struct child) { 0, -1, -1, NULL };
+}
+
 struct err *
 children_start(const struct config *cfg, const char *config_file,
     const char *worker_socket, bool all, struct child children[CHILD_N])
@@ -192,14 +201,12 @@ children_start(const struct config *cfg, const char *config_file,
 	struct err *e;
 	int i;
 
-	for (i = 0; i < CHILD_N; i++)
-		children[i] = (struct child) { 0, -1, -1, NULL };
 #ifdef __SANITIZE_ADDRESS__
 	keep_sanitizer_options();
 #endif
 	e = own_folder(folder);
 	for (i = 0; i < CHILD_N && e == NULL; i++)
-		if (all || processes[i].always)
+		if (children[i].fd == -1 && (all || processes[i].always))
 			e = start(&processes[i], folder, cfg, config_file,
 			    worker_socket, &children[i]);
 	return e;

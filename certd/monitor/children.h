@@ -21,11 +21,18 @@ struct child {
 
 /* Forks and executes the programs of the process table, each as its own user,
  * with its own end of a socket as descriptor 3 and nothing else open. all:
- * hook runner and worker too (without a service manager). On error some may
- * have been started; they end when certd does. */
+ * hook runner and worker too (without a service manager). Those with an fd
+ * already are left out. On error some may have been started; they end when
+ * certd does. */
 struct err	*children_start(const struct config *cfg,
 		    const char *config_file, const char *worker_socket,
 		    bool all, struct child children[CHILD_N]);
+/* All absent: to be called first. */
+void		 children_init(struct child children[CHILD_N]);
+/* Connects to those of whom the service manager holds a socket in runtime_dir
+ * (partners.c). required: a missing one is an error. */
+struct err	*partners_connect(const char *runtime_dir, bool required,
+		    struct child children[CHILD_N]);
 /* Logs what the children write to standard error, from now on. */
 struct err	*children_watch(struct event_base *base,
 		    struct child children[CHILD_N]);

@@ -9,11 +9,16 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "credentials.h"
+#include "log.h"
 
+#define CREDENTIAL "cloudflare" /* of the service manager */
 /* A group may read it, nobody else anything. */
 #define MODE_FORBIDDEN (S_IWGRP | S_IXGRP | S_IRWXO)
 
@@ -39,6 +44,28 @@ check(const char *path, int fd)
 		    "chmod 600 %s, and make a new token if others have had "
 		    "access to this machine",
 		    path);
+	return NULL;
+}
+
+struct err *
+credentials_of_service(struct config *cfg)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	char *path = NULL;
+
+	if (folder == NULL)
+		return NULL;
+	if (asprintf(&path, "%s/" CREDENTIAL, folder) == -1)
+		return err_sys("credential");
+	if (access(path, F_OK) == -1) {
+		free(path);
+		return NULL;
+	}
+	if (*cfg->credentials != '\0')
+		log_info("the token is the service manager's credential "
+		    CREDENTIAL ", not %s", cfg->credentials);
+	free(cfg->credentials);
+	cfg->credentials = path;
 	return NULL;
 }
 

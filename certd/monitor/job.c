@@ -135,6 +135,7 @@ job_progress(struct job *j, enum stage stage, const char *text)
 	log_info("job %u (%s): %s%s%s", j->id, j->lineage, stage_label(stage),
 	    *text == '\0' ? "" : ": ", text);
 	control_event(j, stage, text);
+	monitor_show(j->m);
 }
 
 /* ---- the ledger's view ---- */

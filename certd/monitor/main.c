@@ -21,11 +21,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "log.h"
 #include "monitor.h"
 
-#define LEAVE_SECS	  5
-#define IDLE_DEFAULT_SECS 30
+#define LEAVE_SECS 5
+/* It could not start, and a new start would not help: the service manager waits
+ * for the next connection. EX_CONFIG of sysexits.h. */
+#define EXIT_UNABLE 78
 
 struct arguments {
 	const char *config_file; /* NULL: the usual one, where there is one */
@@ -148,39 +151,6 @@ be_the_only_one(struct monitor *m)
 
 /* ---- the loop's events ---- */
 
-void
-monitor_leave(struct monitor *m, int status)
-{
-	if (!m->leaving)
-		m->exit_status = status;
-	m->leaving = true;
-	(void)event_base_loopbreak(m->base);
-}
-
-void
-monitor_rest(struct monitor *m)
-{
-	uint32_t secs = m->cfg->idle_set ? m->cfg->idle_secs :
-	    IDLE_DEFAULT_SECS;
-	struct timeval pause = { .tv_sec = secs };
-
-	if (m->idle != NULL && secs > 0)
-		(void)event_add(m->idle, &pause);
-}
-
-static void
-on_idle(evutil_socket_t fd, short what, void *arg)
-{
-	struct monitor *m = arg;
-
-	(void)fd;
-	(void)what;
-	if (!TAILQ_EMPTY(&m->jobs) || !TAILQ_EMPTY(&m->clients))
-		monitor_rest(m);
-	else
-		monitor_leave(m, 0);
-}
-
 static void
 on_terminate(evutil_socket_t sig, short what, void *arg)
 {
@@ -258,10 +228,7 @@ make_events(struct monitor *m)
 	    event_add(m->sigint, NULL) == -1 ||
 	    event_add(m->sigchld, NULL) == -1)
 		return err_new("signals: out of memory");
-	if (service_activated(m->service) &&
-	    (m->idle = event_new(m->base, -1, 0, on_idle, m)) == NULL)
-		return err_new("timer: out of memory");
-	return NULL;
+	return life_begin(m);
 }
 
 /* ---- serving ---- */
@@ -306,14 +273,14 @@ lock_in(const struct monitor *m)
 }
 
 static struct err *
-serve(struct monitor *m, int control_fd, int worker_fd)
+serve(struct monitor *m)
 {
 	struct err *e;
 
 	if ((e = lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
 	    (e = jobs_recover(m)) != NULL ||
-	    (e = listen_on(m, control_fd, on_admin, &m->control)) != NULL ||
-	    (e = listen_on(m, worker_fd, on_worker, &m->workers_in)) != NULL)
+	    (e = listen_on(m, m->control_fd, on_admin, &m->control)) != NULL ||
+	    (e = listen_on(m, m->worker_fd, on_worker, &m->workers_in)) != NULL)
 		return e;
 	service_notify(m->service, "READY=1");
 	log_info("serving %s", store_path(m->store));
@@ -354,12 +321,58 @@ leave(struct monitor *m)
 	free_event(m->sigterm);
 	free_event(m->sigint);
 	free_event(m->sigchld);
-	free_event(m->idle);
+	life_end(m);
 	if (m->base != NULL)
 		event_base_free(m->base);
 	ledger_close(m->ledger);
 	store_close(m->store);
 	service_free(m->service);
+}
+
+/* The sockets, and the processes at the other end of them. */
+static struct err *
+start_others(struct monitor *m, const struct arguments *args)
+{
+	const struct config *cfg = m->cfg;
+	char worker_socket[PATH_MAX];
+	struct err *e;
+
+	(void)snprintf(worker_socket, sizeof(worker_socket), "%s/worker.sock",
+	    cfg->runtime_dir);
+	if ((e = sockets_open(m, &m->control_fd, &m->worker_fd)) != NULL)
+		return e;
+	if (!args->spawn && (e = partners_connect(cfg->runtime_dir,
+	    service_activated(m->service), m->children)) != NULL)
+		return e;
+	return children_start(cfg, args->config_file == NULL ? CONFIG_FILE :
+	    args->config_file, worker_socket, args->spawn, m->children);
+}
+
+/* All that is done before the jail. */
+static struct err *
+prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
+{
+	struct err *e;
+	gid_t store_gid;
+
+	if ((e = service_new(&m->service)) != NULL)
+		return e;
+	m->control_fd = service_fd(m->service, "control");
+	m->worker_fd = service_fd(m->service, "worker");
+	if ((e = config_load(args->config_file, true, cfg)) != NULL ||
+	    args->check_config ||
+	    (e = credentials_of_service(*cfg)) != NULL)
+		return e;
+	m->cfg = *cfg;
+	if (geteuid() != 0)
+		return err_new("certd must be started as root");
+	if ((e = find_people(m, &store_gid)) != NULL ||
+	    (e = be_the_only_one(m)) != NULL ||
+	    (e = start_others(m, args)) != NULL ||
+	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL ||
+	    (e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL)
+		return e;
+	return make_events(m);
 }
 
 int
@@ -372,43 +385,26 @@ main(int argc, char *argv[])
 		.readings = TAILQ_HEAD_INITIALIZER(m.readings),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
 		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations),
-		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits) };
-	int control_fd = -1, worker_fd = -1;
-	char worker_socket[PATH_MAX];
+		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits),
+		.admin_gid = (gid_t)-1, .control_fd = -1, .worker_fd = -1 };
 	struct config *cfg = NULL;
 	struct err *e;
-	gid_t store_gid;
 
 	log_open("certd");
+	children_init(m.children);
 	(void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away */
 	umask(022); /* certbot's; what needs less says so */
-	if ((e = config_load(args.config_file, true, &cfg)) != NULL)
-		goto out;
-	if (args.check_config) {
+	if ((e = prepare(&m, &args, &cfg)) == NULL && args.check_config)
 		(void)printf("the configuration is good\n");
-		goto out;
-	}
-	m.cfg = cfg;
-	if (geteuid() != 0) {
-		e = err_new("certd must be started as root");
-		goto out;
-	}
-	(void)snprintf(worker_socket, sizeof(worker_socket), "%s/worker.sock",
-	    cfg->runtime_dir);
-	if ((e = service_new(&m.service)) != NULL ||
-	    (e = find_people(&m, &store_gid)) != NULL ||
-	    (e = be_the_only_one(&m)) != NULL ||
-	    (e = sockets_open(&m, &control_fd, &worker_fd)) != NULL ||
-	    (e = children_start(cfg, args.config_file == NULL ? CONFIG_FILE :
-	    args.config_file, worker_socket, args.spawn, m.children)) != NULL ||
-	    (e = store_open(cfg, store_gid, &m.store)) != NULL ||
-	    (e = ledger_open(cfg->state_dir, &m.ledger)) != NULL ||
-	    (e = make_events(&m)) != NULL)
-		goto out;
-	e = serve(&m, control_fd, worker_fd);
-out:
-	if (e != NULL)
+	else if (e == NULL)
+		e = serve(&m);
+	if (e != NULL) {
 		m.exit_status = 1;
+		if (m.service != NULL && service_activated(m.service)) {
+			m.exit_status = EXIT_UNABLE;
+			excuse_all(&m, e);
+		}
+	}
 	log_err(LOG_LEVEL_ERROR, e);
 	leave(&m);
 	config_free(cfg);

@@ -55,10 +55,12 @@ struct monitor {
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
 	struct evconnlistener *control, *workers_in;
-	struct event *sigterm, *sigint, *sigchld, *idle;
+	struct event *sigterm, *sigint, *sigchld, *idle, *watchdog;
+	time_t shown; /* when the service manager was last told */
 
 	gid_t admin_gid; /* (gid_t)-1: root only */
 	uid_t worker_uid;
+	int control_fd, worker_fd; /* they listen; -1: not yet */
 
 	struct client_list clients;
 	struct worker_list workers;
@@ -76,11 +78,18 @@ struct monitor {
 	int exit_status;
 };
 
-/* ---- main.c ---- */
+/* ---- life.c ---- */
 /* Stops the loop; the process leaves with this status. */
 void		 monitor_leave(struct monitor *m, int status);
 /* A job has ended: with an idle-timeout, the clock starts. */
 void		 monitor_rest(struct monitor *m);
+/* Tells the service manager where the jobs stand. */
+void		 monitor_show(struct monitor *m);
+/* The timers, before the jail; and their end. */
+struct err	*life_begin(struct monitor *m);
+void		 life_end(struct monitor *m);
+
+/* ---- jail.c ---- */
 extern const struct sandbox monitor_jail;
 
 /* ---- sockets.c ---- */
@@ -91,6 +100,10 @@ struct err	*sockets_open(const struct monitor *m, int *control_fd,
 /* uid and gid of the other end, and whether it is root or in group gid. */
 struct err	*socket_peer(int fd, gid_t gid, uid_t *uid, pid_t *pid,
 		    bool *member);
+
+/* ---- excuse.c ---- */
+/* We cannot start: those who wait at the sockets are told why. */
+void		 excuse_all(const struct monitor *m, const struct err *why);
 
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);
