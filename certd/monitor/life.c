@@ -47,7 +47,7 @@ monitor_show(struct monitor *m)
 	/* Of ten thousand jobs a text a second is enough. */
 	if (m->service == NULL || (j != NULL && now == m->shown))
 		return;
-	m->shown = now;
+	m->shown = j == NULL ? 0 : now;
 	if ((n = count_jobs(m)) == 0)
 		service_notify(m->service, "STATUS=nothing to do");
 	else if (n == 1)
