@@ -5,6 +5,7 @@
  * Input:    answers of a CA and of certd.
  * Promise:  an order is taken only when it is for exactly the job's names.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "acmew.h"
@@ -31,7 +32,12 @@ on_account_is(struct job *job, const struct msg *m)
 {
 	if (m->id != job->asked || job->state != JS_ACCOUNT)
 		return err_new("an account that was not asked for");
-	job_step(job, JE_ACCOUNT);
+	free(job->account);
+	job->account = str_dup(m->account_is.url);
+	if (job->account == NULL)
+		job_fail(job, err_sys("account"));
+	else
+		job_step(job, JE_ACCOUNT);
 	return NULL;
 }
 
@@ -41,22 +47,6 @@ on_account_none(struct job *job, const struct msg *m)
 	if (m->id != job->asked || job->state != JS_ACCOUNT)
 		return err_new("an account that was not asked for");
 	job_step(job, JE_NO_ACCOUNT);
-	return NULL;
-}
-
-/* The URL in the Location header, strict. */
-static struct err *
-location_of(const struct https_response *r, const char **out)
-{
-	const char *text = https_header(r, "location");
-	struct url u;
-
-	*out = "";
-	if (text == NULL || !url_parse(str_of(text), &u))
-		return answer_wrap(err_new("no https URL in its Location "
-					   "header"),
-		    r);
-	*out = text;
 	return NULL;
 }
 
@@ -90,7 +80,7 @@ on_registered(void *arg, struct answer *a)
 				  : explain_refusal(job, a->e));
 		return;
 	}
-	if ((e = location_of(a->response, &url)) == NULL) {
+	if ((e = answer_location(a->response, &url)) == NULL) {
 		m.account_made.url = str_of(url);
 		e = job_ask(job, &m, NULL);
 	}
@@ -176,9 +166,13 @@ on_ordered(void *arg, struct answer *a)
 	struct msg m = { .type = MSG_ordered };
 	enum job_event event = JE_NONE;
 	const char *url;
-	struct err *e = a->e;
+	struct err *e;
 
-	if (e == NULL && (e = location_of(a->response, &url)) == NULL &&
+	if (a->e != NULL) {
+		job_fail_or_gone(job, a);
+		return;
+	}
+	if ((e = answer_location(a->response, &url)) == NULL &&
 	    (e = job_take_order(job, a->response, &event)) == NULL &&
 	    (e = text_replace(&job->order, url)) == NULL) {
 		m.ordered.url = str_of(job->order);

@@ -59,7 +59,7 @@ struct err	*worker_start(struct worker *w, int fd);
 /* Lets go of all jobs and of the channel. */
 void		 worker_stop(struct worker *w);
 
-/* ---- order.c: one order as a state machine ---- */
+/* ---- order.c: one job as a state machine ---- */
 
 enum job_state {
 	JS_DIRECTORY, /* the CA's directory is being read */
@@ -77,6 +77,10 @@ enum job_state {
 	JS_ISSUE,     /* the order is polled until there is a certificate */
 	JS_DOWNLOAD,  /* the certificate is under way */
 	JS_STORE,     /* certd checks and stores it */
+	JS_FIND_NEW,  /* does the CA know the account's new key? */
+	JS_FIND_OLD,  /* or the one from before? */
+	JS_REVOKE,    /* the revocation is under way */
+	JS_CHANGE,    /* what is done to the account is under way */
 	JS_OVER,      /* nothing is left to do: the job is freed */
 	JS_N,
 	JS_ANY = JS_N, /* in rows: whatever the state is */
@@ -106,6 +110,11 @@ enum job_event {
 	JE_NOT_READY,  /* it says that the order cannot be finalized now */
 	JE_CHAIN,      /* the certificate is there */
 	JE_STORED,     /* and certd took it */
+	JE_GONE,       /* the CA has no such account */
+	JE_SPARE,      /* it is not needed either */
+	JE_NEW_KEY,    /* the CA knows the new key, */
+	JE_OLD_KEY,    /* the one from before */
+	JE_ACHIEVED,   /* the CA has done what the job is for */
 	JE_FAILED,     /* job->failure says why */
 	JE_LATE,       /* the stage took too long */
 	JE_REFUSED,    /* certd ended the job */
@@ -113,6 +122,7 @@ enum job_event {
 	JE_N,
 };
 
+struct answer;
 struct job;
 
 struct job_row {
@@ -121,8 +131,12 @@ struct job_row {
 	struct err *(*action)(struct job *job);
 	enum job_state next;
 };
-extern const struct job_row job_rows[];
-extern const size_t job_rows_n;
+/* The rows of a kind of job; those of job_shared count for every kind. */
+struct job_table {
+	const struct job_row *rows;
+	size_t n;
+};
+extern const struct job_table job_tables[KIND_N], job_shared;
 
 struct job_state_row {
 	const char *word;
@@ -161,6 +175,7 @@ struct job {
 	struct worker *worker;
 	struct ca *ca;
 	uint32_t number; /* certd's */
+	enum job_kind kind;
 	struct strs names;
 	char *preferred_chain;
 	uint32_t timeout_secs, settle_secs, least_secs; /* of propagation */
@@ -174,6 +189,9 @@ struct job {
 	uint32_t asked; /* request number of account_ask, chain */
 	LIST_HEAD(request_list, request) requests;
 
+	char *account;                        /* URL, once it is known */
+	bool is_gone;                         /* certd was told so */
+	unsigned rolls;                       /* attempts to change its key */
 	char *order, *finalize, *certificate; /* URLs */
 	struct authorization *authorizations;
 	size_t n_authorizations;
@@ -187,8 +205,15 @@ struct job {
 	struct str chain; /* borrowed during JE_CHAIN only */
 };
 
-/* A job of a job_issue message, not yet started. */
-struct err	*job_new(struct worker *w, const struct msg_job_issue *m,
+/* What certd has said of a job. */
+struct job_terms {
+	uint32_t number;
+	enum job_kind kind;
+	struct str directory;
+	const struct msg_job_issue *issue; /* NULL for other kinds */
+};
+/* A job, not yet started. */
+struct err	*job_new(struct worker *w, const struct job_terms *t,
 		    struct job **out);
 /* Cancels whatever the job waits for. NULL is fine. */
 void		 job_free(struct job *job);
@@ -227,7 +252,24 @@ struct err	*report_late(struct job *job);
 struct err	*report_done(struct job *job);
 struct err	*forget_job(struct job *job);
 
+/* ---- operate.c: the same for jobs of other kinds ---- */
+struct err	*tell_gone(struct job *job);
+struct err	*find_new_key(struct job *job);
+struct err	*find_old_key(struct job *job);
+struct err	*await_certd(struct job *job);
+struct err	*revoke_certificate(struct job *job);
+struct err	*show_account(struct job *job);
+struct err	*tell_registered(struct job *job);
+struct err	*change_contacts(struct job *job);
+struct err	*deactivate_account(struct job *job);
+struct err	*roll_over(struct job *job);
+/* A request failed: for want of the account, of which certd is told, or for
+ * another reason. May free the job. */
+void		 job_fail_or_gone(struct job *job, struct answer *a);
+
 /* certd's answers, for worker.c; the job may be gone when they return. */
+struct err	*on_account_spare(struct job *job, const struct msg *m);
+struct err	*on_account_unsure(struct job *job, const struct msg *m);
 struct err	*on_account_is(struct job *job, const struct msg *m);
 struct err	*on_account_none(struct job *job, const struct msg *m);
 struct err	*on_published(struct job *job, const struct msg *m);
@@ -355,6 +397,9 @@ struct plan	 answer_plan(const struct attempt *a);
 unsigned	 answer_poll_msecs(unsigned n, long retry_after_secs);
 /* An answer of another status than 2xx as an error; kind may not be NULL. */
 struct err	*answer_err(const struct https_response *r, enum problem *kind);
+/* The URL in the Location header, strict; borrowed. */
+struct err	*answer_location(const struct https_response *r,
+		    const char **out);
 /* Puts URL, status and content type before e (taken), for a good status with
  * a body that cannot be read. NULL stays NULL. */
 struct err	*answer_wrap(struct err *e, const struct https_response *r);

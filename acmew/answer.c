@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "acmew.h"
+#include "url.h"
 
 #define FAILURES_MAX     4  /* 1 + 2 + 4 + 8 s, or what the CA asks for */
 #define BAD_NONCES_MAX   12 /* where every second is refused, 1 of 8192 fails */
@@ -175,6 +176,21 @@ answer_err(const struct https_response *r, enum problem *kind)
 		   ? "the CA, or what stands before it, has trouble; try again "
 		     "later"
 		   : "see that server is the URL of an ACME directory");
+}
+
+struct err *
+answer_location(const struct https_response *r, const char **out)
+{
+	const char *text = https_header(r, "location");
+	struct url u;
+
+	*out = "";
+	if (text == NULL || !url_parse(str_of(text), &u))
+		return answer_wrap(err_new("no https URL in its Location "
+					   "header"),
+		    r);
+	*out = text;
+	return NULL;
 }
 
 struct err *

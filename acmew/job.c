@@ -2,7 +2,7 @@
  * job.c - a job: what belongs to it, and what it tells certd.
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
- * Input:    job_issue messages of certd.
+ * Input:    the messages of certd that give jobs.
  * Promise:  freeing a job cancels everything that could still call back for it;
  *           every text that leaves is bounded and printable.
  */
@@ -56,27 +56,35 @@ copy_names(struct strs *to, const struct strs *from)
 }
 
 static struct err *
-fill_job(struct job *job, const struct msg_job_issue *m)
+fill_issue(struct job *job, const struct msg_job_issue *m)
 {
-	struct err *e;
-
-	job->number = m->job;
 	job->timeout_secs = m->propagation_timeout_secs;
 	job->settle_secs = m->propagation_settle_secs;
 	job->least_secs = m->propagation_least_secs;
 	job->preferred_chain = str_dup(m->preferred_chain);
+	if (job->preferred_chain == NULL)
+		return err_new("out of memory");
+	return copy_names(&job->names, &m->names);
+}
+
+static struct err *
+fill_job(struct job *job, const struct job_terms *t)
+{
+	struct err *e;
+
+	job->number = t->number;
+	job->kind = t->kind;
 	job->timer = evtimer_new(job->worker->base, on_timer, job);
 	job->deadline = evtimer_new(job->worker->base, on_deadline, job);
-	if (job->preferred_chain == NULL || job->timer == NULL ||
-	    job->deadline == NULL)
+	if (job->timer == NULL || job->deadline == NULL)
 		return err_new("out of memory");
-	if ((e = copy_names(&job->names, &m->names)) != NULL)
+	if (t->issue != NULL && (e = fill_issue(job, t->issue)) != NULL)
 		return e;
-	return ca_find(job->worker, m->directory, &job->ca);
+	return ca_find(job->worker, t->directory, &job->ca);
 }
 
 struct err *
-job_new(struct worker *w, const struct msg_job_issue *m, struct job **out)
+job_new(struct worker *w, const struct job_terms *t, struct job **out)
 {
 	struct timeval limit = { .tv_sec =
 				     job_states[JS_DIRECTORY].limit_secs };
@@ -90,7 +98,7 @@ job_new(struct worker *w, const struct msg_job_issue *m, struct job **out)
 	LIST_INIT(&job->requests);
 	LIST_INSERT_HEAD(&w->jobs, job, of_worker);
 	w->n_jobs++;
-	if ((e = fill_job(job, m)) != NULL) {
+	if ((e = fill_job(job, t)) != NULL) {
 		job_free(job);
 		return e;
 	}
@@ -138,6 +146,7 @@ job_free(struct job *job)
 	err_free(job->blame);
 	free((void *)(uintptr_t)job->names.v);
 	free(job->preferred_chain);
+	free(job->account);
 	free(job->order);
 	free(job->finalize);
 	free(job->certificate);

@@ -1,9 +1,9 @@
 /*
- * order.c - one issuance as a state machine.
+ * order.c - one job as a state machine, a table a kind.
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
  * Input:    events, into which callbacks have translated what happened.
- * Promise:  what may follow what stands in one table; every state can fail, and
+ * Promise:  what may follow what stands in tables; every state can fail, and
  *           every stage has a deadline.
  */
 #include <event2/event.h>
@@ -13,12 +13,27 @@
 
 /* The state, the event, what is done, and the state that follows. The action
  * runs in the new state and may raise the next event. */
-const struct job_row job_rows[] = {
+
+/* To an account, and the end: the same for all kinds. */
+static const struct job_row shared_rows[] = {
 	{ JS_DIRECTORY, JE_START, want_directory, JS_DIRECTORY },
 	{ JS_DIRECTORY, JE_DIRECTORY, ask_account, JS_ACCOUNT },
+	{ JS_ACCOUNT, JE_UNSURE, find_new_key, JS_FIND_NEW },
+	{ JS_FIND_NEW, JE_NEW_KEY, await_certd, JS_ACCOUNT },
+	{ JS_FIND_NEW, JE_NO_ACCOUNT, find_old_key, JS_FIND_OLD },
+	{ JS_FIND_OLD, JE_OLD_KEY, await_certd, JS_ACCOUNT },
+
+	{ JS_ANY, JE_FAILED, report_failure, JS_OVER },
+	{ JS_ANY, JE_LATE, report_late, JS_OVER },
+	{ JS_ANY, JE_REFUSED, forget_job, JS_OVER },
+	{ JS_ANY, JE_DROPPED, report_done, JS_OVER },
+};
+
+static const struct job_row issue_rows[] = {
 	{ JS_ACCOUNT, JE_ACCOUNT, place_order, JS_ORDER },
 	{ JS_ACCOUNT, JE_NO_ACCOUNT, make_account, JS_REGISTER },
 	{ JS_REGISTER, JE_REGISTERED, place_order, JS_ORDER },
+	{ JS_ORDER, JE_GONE, tell_gone, JS_ACCOUNT },
 
 	{ JS_ORDER, JE_PENDING, read_authorizations, JS_AUTHORIZE },
 	{ JS_ORDER, JE_READY, finalize_order, JS_FINALIZE },
@@ -54,13 +69,58 @@ const struct job_row job_rows[] = {
 	{ JS_ISSUE, JE_INVALID, read_authorizations, JS_BLAME },
 	{ JS_DOWNLOAD, JE_CHAIN, hand_chain_over, JS_STORE },
 	{ JS_STORE, JE_STORED, report_done, JS_OVER },
-
-	{ JS_ANY, JE_FAILED, report_failure, JS_OVER },
-	{ JS_ANY, JE_LATE, report_late, JS_OVER },
-	{ JS_ANY, JE_REFUSED, forget_job, JS_OVER },
-	{ JS_ANY, JE_DROPPED, report_done, JS_OVER },
 };
-const size_t job_rows_n = sizeof(job_rows) / sizeof(job_rows[0]);
+
+static const struct job_row revoke_rows[] = {
+	{ JS_ACCOUNT, JE_ACCOUNT, revoke_certificate, JS_REVOKE },
+	{ JS_ACCOUNT, JE_SPARE, revoke_certificate, JS_REVOKE },
+	{ JS_REVOKE, JE_GONE, tell_gone, JS_ACCOUNT },
+	{ JS_REVOKE, JE_ACHIEVED, report_done, JS_OVER },
+};
+
+static const struct job_row show_rows[] = {
+	{ JS_ACCOUNT, JE_ACCOUNT, show_account, JS_CHANGE },
+	{ JS_CHANGE, JE_GONE, tell_gone, JS_ACCOUNT },
+	{ JS_CHANGE, JE_ACHIEVED, report_done, JS_OVER },
+};
+
+static const struct job_row register_rows[] = {
+	{ JS_ACCOUNT, JE_NO_ACCOUNT, make_account, JS_REGISTER },
+	{ JS_REGISTER, JE_REGISTERED, tell_registered, JS_CHANGE },
+	{ JS_CHANGE, JE_ACHIEVED, report_done, JS_OVER },
+};
+
+static const struct job_row update_rows[] = {
+	{ JS_ACCOUNT, JE_ACCOUNT, change_contacts, JS_CHANGE },
+	{ JS_CHANGE, JE_GONE, tell_gone, JS_ACCOUNT },
+	{ JS_CHANGE, JE_ACHIEVED, report_done, JS_OVER },
+};
+
+static const struct job_row deactivate_rows[] = {
+	{ JS_ACCOUNT, JE_ACCOUNT, deactivate_account, JS_CHANGE },
+	{ JS_CHANGE, JE_ACHIEVED, report_done, JS_OVER },
+};
+
+/* That the CA knows the new key is what it is for. */
+static const struct job_row rollover_rows[] = {
+	{ JS_ACCOUNT, JE_ACCOUNT, roll_over, JS_CHANGE },
+	{ JS_CHANGE, JE_UNSURE, find_new_key, JS_FIND_NEW },
+	{ JS_CHANGE, JE_NEW_KEY, report_done, JS_OVER },
+	{ JS_FIND_NEW, JE_NEW_KEY, report_done, JS_OVER },
+};
+
+#define TABLE(rows) { rows, sizeof(rows) / sizeof(*(rows)) }
+
+const struct job_table job_shared = TABLE(shared_rows);
+const struct job_table job_tables[KIND_N] = {
+	[KIND_issue] = TABLE(issue_rows),
+	[KIND_revoke] = TABLE(revoke_rows),
+	[KIND_show] = TABLE(show_rows),
+	[KIND_register] = TABLE(register_rows),
+	[KIND_update] = TABLE(update_rows),
+	[KIND_deactivate] = TABLE(deactivate_rows),
+	[KIND_rollover] = TABLE(rollover_rows),
+};
 
 /* The limits are above what the attempts of one request can take (request.c:
  * 4 waits of a minute). Accounts: another job may be making it first. */
@@ -80,6 +140,10 @@ const struct job_state_row job_states[JS_N] = {
 	[JS_ISSUE] = { "issue", STAGE_finalize, 300 },
 	[JS_DOWNLOAD] = { "download", STAGE_download, 300 },
 	[JS_STORE] = { "store", STAGE_store, 300 },
+	[JS_FIND_NEW] = { "find new", STAGE_account, 900 },
+	[JS_FIND_OLD] = { "find old", STAGE_account, 900 },
+	[JS_REVOKE] = { "revoke", STAGE_revoke, 300 },
+	[JS_CHANGE] = { "change", STAGE_change, 300 },
 	[JS_OVER] = { "over", STAGE_done, 0 },
 };
 
@@ -107,6 +171,11 @@ static const char *const event_words[JE_N] = {
 	[JE_NOT_READY] = "not ready",
 	[JE_CHAIN] = "chain",
 	[JE_STORED] = "stored",
+	[JE_GONE] = "gone",
+	[JE_SPARE] = "spare",
+	[JE_NEW_KEY] = "new key",
+	[JE_OLD_KEY] = "old key",
+	[JE_ACHIEVED] = "achieved",
 	[JE_FAILED] = "failed",
 	[JE_LATE] = "late",
 	[JE_REFUSED] = "refused",
@@ -114,13 +183,22 @@ static const char *const event_words[JE_N] = {
 };
 
 static const struct job_row *
-find_row(enum job_state state, enum job_event event)
+find_in(const struct job_table *t, enum job_state state, enum job_event event)
 {
-	for (size_t i = 0; i < job_rows_n; i++)
-		if (job_rows[i].event == event &&
-		    (job_rows[i].state == state || job_rows[i].state == JS_ANY))
-			return &job_rows[i];
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].event == event &&
+		    (t->rows[i].state == state || t->rows[i].state == JS_ANY))
+			return &t->rows[i];
 	return NULL;
+}
+
+static const struct job_row *
+find_row(const struct job *job, enum job_event event)
+{
+	const struct job_row *row =
+	    find_in(&job_tables[job->kind], job->state, event);
+
+	return row != NULL ? row : find_in(&job_shared, job->state, event);
 }
 
 /* The deadline belongs to the stage: moving about within one wins no time. */
@@ -144,7 +222,7 @@ enter_state(struct job *job, enum job_state next)
 static enum job_event
 step_once(struct job *job, enum job_event event)
 {
-	const struct job_row *row = find_row(job->state, event);
+	const struct job_row *row = find_row(job, event);
 	enum job_event raised;
 	struct err *e;
 

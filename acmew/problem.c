@@ -24,9 +24,10 @@ struct problem_row {
 
 /* RFC 8555 section 6.7, RFC 9773, and what Boulder and Pebble add. */
 static const struct problem_row rows[] = {
-	{ "accountDoesNotExist", PROBLEM_OTHER,
-	    "the CA does not know the stored account any more; move its "
-	    "directory out of accounts/ and try again to register anew" },
+	{ "accountDoesNotExist", PROBLEM_NO_ACCOUNT,
+	    "certctl account deactivate forgets the account here, certctl "
+	    "account register makes another" },
+	{ "alreadyRevoked", PROBLEM_REVOKED, NULL },
 	{ "agreementRequired", PROBLEM_OTHER,
 	    "read the CA's terms of service and set agree-tos = yes" },
 	{ "badCSR", PROBLEM_OTHER,
@@ -35,6 +36,9 @@ static const struct problem_row rows[] = {
 	    "the CA keeps refusing its own nonces; try again later" },
 	{ "badPublicKey", PROBLEM_OTHER,
 	    "the CA refuses the account's key; it needs another type" },
+	{ "badRevocationReason", PROBLEM_OTHER,
+	    "the CA does not take this reason; give another with --reason, or "
+	    "none" },
 	{ "badSignatureAlgorithm", PROBLEM_OTHER,
 	    "the CA refuses the account's key; it needs another type" },
 	{ "caa", PROBLEM_OTHER,
@@ -62,7 +66,7 @@ static const struct problem_row rows[] = {
 	    "CA" },
 	{ "serverInternal", PROBLEM_SERVER,
 	    "the CA has trouble of its own; try again later" },
-	{ "unauthorized", PROBLEM_OTHER,
+	{ "unauthorized", PROBLEM_UNAUTHORIZED,
 	    "where it is about a TXT record: see that every name server of "
 	    "the zone serves the same; otherwise look at the account" },
 	{ "unsupportedContact", PROBLEM_OTHER, "correct or remove email" },

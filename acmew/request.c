@@ -17,13 +17,22 @@
 
 /* Whether a request is harmless when the CA sees it twice. A second newAccount
  * finds the first one's account; a second newOrder makes, or finds, an order.
- * The other two are looked after by issue.c and authz.c. */
+ * A second
+ * revocation is told "already revoked". The others are looked after by issue.c,
+ * authz.c and operate.c. */
 static const bool is_repeatable[VERB_N] = {
 	[VERB_NEW_ACCOUNT] = true,
 	[VERB_NEW_ORDER] = true,
 	[VERB_GET] = true,
 	[VERB_ANSWER] = false,
 	[VERB_FINALIZE] = false,
+	[VERB_CLOSE] = true,
+	[VERB_REVOKE] = true,
+	[VERB_CONTACT] = true,
+	[VERB_DEACTIVATE] = true,
+	[VERB_ROLL_OVER] = false,
+	[VERB_FIND_NEW] = true,
+	[VERB_FIND_OLD] = true,
 };
 
 static void try_again(evutil_socket_t fd, short what, void *arg);

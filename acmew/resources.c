@@ -71,6 +71,8 @@ directory_parse(const char *text, size_t n, struct directory *out)
 		directory_clear(out);
 		return e;
 	}
+	err_free(json_url(out->root, "revokeCert", &out->revoke));
+	err_free(json_url(out->root, "keyChange", &out->key_change));
 	meta = json_object_get(out->root, "meta");
 	err_free(json_url(meta, "termsOfService", &out->terms));
 	out->needs_binding =

@@ -42,6 +42,9 @@ enum problem {
 	PROBLEM_NOT_READY, /* finalize came too early, or a second time */
 	PROBLEM_LIMIT,     /* rateLimited */
 	PROBLEM_SERVER,    /* the CA's own trouble: may pass */
+	PROBLEM_NO_ACCOUNT, /* accountDoesNotExist */
+	PROBLEM_REVOKED,    /* alreadyRevoked */
+	PROBLEM_UNAUTHORIZED,
 	PROBLEM_OTHER,
 };
 
@@ -57,6 +60,7 @@ struct err	*problem_parse(const char *text, size_t n, enum problem *kind);
 struct directory {
 	json_t *root;
 	const char *new_nonce, *new_account, *new_order;
+	const char *revoke, *key_change; /* "" where there is none */
 	const char *terms;  /* URL of the terms of service, or "" */
 	bool needs_binding; /* external account binding */
 };

@@ -41,23 +41,52 @@ refuse_job(struct worker *w, uint32_t number, struct err *e)
 	return NULL;
 }
 
-static struct err *
-on_job_issue(struct worker *w, const struct msg *m)
+/* What a message that gives a job says; false for any other message. */
+static bool
+read_terms(const struct msg *m, struct job_terms *t)
 {
-	const struct msg_job_issue *issue = &m->job_issue;
+	switch (m->type) {
+	case MSG_job_issue:
+		*t = (struct job_terms){ m->job_issue.job, KIND_issue,
+			m->job_issue.directory, &m->job_issue };
+		return true;
+	case MSG_job_revoke:
+		*t = (struct job_terms){ m->job_revoke.job, KIND_revoke,
+			m->job_revoke.directory, NULL };
+		return true;
+	case MSG_job_account:
+		*t = (struct job_terms){ m->job_account.job,
+			(enum job_kind)m->job_account.kind,
+			m->job_account.directory, NULL };
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct err *
+on_job(struct worker *w, const struct job_terms *t)
+{
 	struct job *job;
 	struct err *e;
 
-	if (find_job(w, issue->job) != NULL)
-		return err_new("job %u is given a second time", issue->job);
+	if (find_job(w, t->number) != NULL)
+		return err_new("job %u is given a second time", t->number);
+	if (t->kind >= KIND_N || (t->kind == KIND_issue && t->issue == NULL))
+		return refuse_job(w, t->number, err_new("this version knows no "
+							"kind %d of jobs",
+						    (int)t->kind));
 	if (w->n_jobs >= w->capacity)
-		return refuse_job(w, issue->job,
+		return refuse_job(w, t->number,
 		    err_new("the worker has %u jobs already", w->n_jobs));
-	if ((e = job_new(w, issue, &job)) != NULL)
-		return refuse_job(w, issue->job, e);
-	log_info("job %u: %.*s%s at %.*s", job->number, (int)job->names.v[0].n,
-	    job->names.v[0].p, job->names.n > 1 ? " and others" : "",
-	    (int)issue->directory.n, issue->directory.p);
+	if ((e = job_new(w, t, &job)) != NULL)
+		return refuse_job(w, t->number, e);
+	log_info("job %u: %s%s%.*s%s at %.*s", job->number,
+	    kind_word(job->kind), job->names.n > 0 ? " " : "",
+	    job->names.n > 0 ? (int)job->names.v[0].n : 0,
+	    job->names.n > 0 ? job->names.v[0].p : "",
+	    job->names.n > 1 ? " and others" : "", (int)t->directory.n,
+	    t->directory.p);
 	job_step(job, JE_START);
 	return NULL;
 }
@@ -85,6 +114,8 @@ static const struct handler {
 } handlers[] = {
 	{ MSG_account_is, on_account_is },
 	{ MSG_account_none, on_account_none },
+	{ MSG_account_spare, on_account_spare },
+	{ MSG_account_unsure, on_account_unsure },
 	{ MSG_signature, on_signed },
 	{ MSG_published, on_published },
 	{ MSG_stored, on_stored },
@@ -96,11 +127,12 @@ static struct err *
 on_message(void *arg, const struct msg *m, int fd)
 {
 	struct worker *w = arg;
+	struct job_terms t;
 	struct job *job;
 
 	(void)fd; /* no message of certd carries one */
-	if (m->type == MSG_job_issue)
-		return on_job_issue(w, m);
+	if (read_terms(m, &t))
+		return on_job(w, &t);
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 		if (handlers[i].type != m->type)
 			continue;

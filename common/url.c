@@ -165,3 +165,29 @@ url_same_origin(const struct url *a, const struct url *b)
 {
 	return a->port == b->port && str_eq(a->host, b->host);
 }
+
+/* Letters, digits and "-._~": nothing that one server decodes, cuts off or
+ * reads as a parameter and another does not. */
+static bool
+is_plain_path(struct str path)
+{
+	while (take_char(&path, '/'))
+		if (take(&path, LOWER UPPER DIGITS "-._~").n == 0)
+			return false;
+	return path.n == 0;
+}
+
+bool
+url_is_apart(const struct url *url, const struct url *other)
+{
+	struct str path = url->path, folder = other->path;
+
+	while (folder.n > 0 && folder.p[folder.n - 1] != '/')
+		folder.n--;
+	if (folder.n <= 1 || !is_plain_path(path))
+		return false;
+	folder.n--;
+	return path.n < folder.n ||
+	       strncasecmp(path.p, folder.p, folder.n) != 0 ||
+	       (path.n > folder.n && path.p[folder.n] != '/');
+}

@@ -22,5 +22,9 @@ struct url {
 bool	url_parse(struct str text, struct url *out);
 /* The same host and port. */
 bool	url_same_origin(const struct url *a, const struct url *b);
+/* Whether url can be no other spelling of other, nor of its neighbours: its path
+ * has no empty segment, no query and plain characters only, and it is not in the
+ * folder of the other, nor that folder itself. False where that folder is "/". */
+bool	url_is_apart(const struct url *url, const struct url *other);
 
 #endif

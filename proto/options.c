@@ -1,5 +1,5 @@
 /*
- * options.c - the words of the protocol: options, stages, verbs.
+ * options.c - the words of the protocol: options, stages, verbs, kinds.
  *
  * Runs in:  every program.
  * Promise:  a number that means nothing has a word too, never NULL.
@@ -33,6 +33,19 @@ static const char *const verbs[VERB_N] = {
 	[VERB_GET] = "get",
 	[VERB_ANSWER] = "answer",
 	[VERB_FINALIZE] = "finalize",
+	[VERB_CLOSE] = "close",
+	[VERB_REVOKE] = "revoke",
+	[VERB_CONTACT] = "contact",
+	[VERB_DEACTIVATE] = "deactivate",
+	[VERB_ROLL_OVER] = "roll_over",
+	[VERB_FIND_NEW] = "find_new",
+	[VERB_FIND_OLD] = "find_old",
+};
+
+static const char *const kinds[KIND_N] = {
+#define KIND(name, word) [KIND_##name] = word,
+#include "kinds.def"
+#undef KIND
 };
 
 const char *
@@ -51,4 +64,10 @@ const char *
 verb_word(uint32_t verb)
 {
 	return verb < VERB_N && verbs[verb] != NULL ? verbs[verb] : "unknown";
+}
+
+const char *
+kind_word(uint32_t kind)
+{
+	return kind < KIND_N ? kinds[kind] : "unknown";
 }

@@ -36,7 +36,15 @@ enum phase { /* bits: a row may be legal in several */
 	JP_ORDER = 8,	/* job: until finalize is signed */
 	JP_FINAL = 16,	/* job: until the chain is stored */
 	JP_STORED = 32, /* job: only to be finished */
-	PH_JOBS = JP_START | JP_ORDER | JP_FINAL | JP_STORED,
+	JP_CLOSE = 64,	/* job: it has failed, its order is being closed */
+	PH_JOBS = JP_START | JP_ORDER | JP_FINAL | JP_STORED | JP_CLOSE,
+};
+
+enum job_kind {
+#define KIND(name, word) KIND_##name,
+#include "kinds.def"
+#undef KIND
+	KIND_N
 };
 
 /* What acmew may ask to have signed. Which job may have which, when and how
@@ -47,6 +55,13 @@ enum verb {
 	VERB_GET,	      /* POST-as-GET */
 	VERB_ANSWER,	      /* start a challenge */
 	VERB_FINALIZE,	      /* with the CSR of the job */
+	VERB_CLOSE,	      /* deactivate an authorization */
+	VERB_REVOKE,	      /* the certificate of the job */
+	VERB_CONTACT,	      /* the account's new contacts */
+	VERB_DEACTIVATE,      /* the account */
+	VERB_ROLL_OVER,	      /* keyChange, to the job's new account key */
+	VERB_FIND_NEW,	      /* newAccount, only if known, with the new key */
+	VERB_FIND_OLD,	      /* the same with the key from before */
 	VERB_N
 };
 
@@ -65,6 +80,7 @@ enum stage {
 const char	*stage_word(uint32_t stage);
 const char	*stage_label(uint32_t stage);
 const char	*verb_word(uint32_t verb);
+const char	*kind_word(uint32_t kind);
 
 enum request_option {
 #define OPTION(name, number, word, argument, who) OPTION_##name = number,

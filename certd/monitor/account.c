@@ -97,8 +97,29 @@ account_free(struct account *a)
 		close(a->key_fd);
 	if (a->regr_fd != -1)
 		close(a->regr_fd);
+	if (a->next_fd != -1)
+		close(a->next_fd);
 	free(a->id);
 	free(a);
+}
+
+/* The key of an interrupted change; *fd stays -1 where there is none. The CA has
+ * heard only of one that was written. */
+static struct err *
+open_next(int dir, int *fd)
+{
+	struct err *e = fs_open_file(dir, NEXT_FILE, fd);
+	struct stat st;
+
+	if (err_errno(e) == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	if (e == NULL && fstat(*fd, &st) == 0 && st.st_size == 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return e;
 }
 
 /* One account, with the time its key was made. */
@@ -115,7 +136,7 @@ open_account(int server, const char *id, struct account **out, time_t *made)
 		free(a);
 		return err_sys("account");
 	}
-	a->key_fd = a->regr_fd = -1;
+	a->key_fd = a->regr_fd = a->next_fd = -1;
 	if ((e = account_open_level(server, id, false, &dir)) == NULL &&
 	    (e = fs_open_file(dir, KEY_FILE, &a->key_fd)) == NULL)
 		e = fs_open_file(dir, REGR_FILE, &a->regr_fd);
@@ -125,6 +146,8 @@ open_account(int server, const char *id, struct account **out, time_t *made)
 	}
 	if (e == NULL && fstat(a->key_fd, &st) == -1)
 		e = err_sys(KEY_FILE);
+	if (e == NULL)
+		e = open_next(dir, &a->next_fd);
 	if (dir != -1)
 		close(dir);
 	if (e != NULL) {

@@ -135,6 +135,27 @@ account_stage(struct store *s, const char *server, const char *wanted,
 	return err_wrap(e, "new account at %s", server);
 }
 
+struct err *
+account_stage_again(struct store *s, const char *server, const char *id,
+    struct account_stage **out)
+{
+	struct account_stage *stage = calloc(1, sizeof(*stage));
+	struct err *e;
+
+	*out = NULL;
+	if (stage == NULL)
+		return err_sys("account");
+	stage->server = stage->dir = -1;
+	stage->is_named = true;
+	if ((e = account_open_server(s, server, false, &stage->server)) == NULL)
+		e = account_open_level(stage->server, id, false, &stage->dir);
+	if (e == NULL)
+		*out = stage;
+	else
+		account_stage_free(stage);
+	return err_wrap(e, "account %s at %s", id, server);
+}
+
 static struct err *
 sync_file(int dir, const char *name)
 {

@@ -8,6 +8,9 @@
 #define KEY_FILE  "private_key.json"
 #define REGR_FILE "regr.json"
 #define META_FILE "meta.json"
+/* certbot passes over what begins with a dot. */
+#define NEXT_FILE   ".private_key.json.next"
+#define BEFORE_FILE ".private_key.json.before"
 
 /* A level of accounts/: a directory, or certbot's link to the tree of an older
  * server. Whoever could change where it leads could change it all, so that one

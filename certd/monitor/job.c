@@ -24,42 +24,91 @@ static struct err *make_key(struct job *j);
 static struct err *wait_for_worker(struct job *j);
 static struct err *end(struct job *j);
 
-enum { STEP_WORK = 3, STEP_TIDY = 4 };
+/* What a step is for. */
+enum part { PREPARE, WORK, TIDY };
 
-/* The steps in their order. begin starts one; it ends with job_step_done(), or
- * for STEP_WORK with job_stored() or job_fail(), at once or later. A failure
- * goes on at STEP_TIDY. */
-static const struct step {
+/* The steps of a kind of job in their order. begin starts one; it ends with
+ * job_step_done(), or that of WORK with job_stored() or job_fail(), at once or
+ * later. A failure goes on at the first one of TIDY. */
+struct step {
+	enum part part;
 	enum stage stage;
 	bool is_told; /* at once; otherwise where there is something to do */
 	struct err *(*begin)(struct job *j);
-} steps[] = {
-	{ STAGE_queued, false, records_credentials },
-	{ STAGE_account, false, registration_start },
-	{ STAGE_key, true, make_key },
-	[STEP_WORK] = { STAGE_queued, true, wait_for_worker },
-	[STEP_TIDY] = { STAGE_cleanup, false, records_remove },
-	{ STAGE_hooks, false, deploy_run },
-	{ STAGE_done, true, end },
 };
+
+static const struct step issue_steps[] = {
+	{ PREPARE, STAGE_queued, false, records_credentials },
+	{ PREPARE, STAGE_account, false, registration_start },
+	{ PREPARE, STAGE_key, true, make_key },
+	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ TIDY, STAGE_cleanup, false, records_remove },
+	{ TIDY, STAGE_hooks, false, deploy_run },
+	{ TIDY, STAGE_done, true, end },
+};
+
+static const struct step revoke_steps[] = {
+	{ PREPARE, STAGE_account, false, registration_start },
+	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ TIDY, STAGE_done, true, end },
+};
+
+static const struct step account_steps[] = {
+	{ PREPARE, STAGE_account, false, registration_start },
+	{ PREPARE, STAGE_key, false, rollover_prepare },
+	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ TIDY, STAGE_done, true, end },
+};
+
+static const struct kind {
+	const struct step *steps;
+	const char *wish; /* "NAME asks ..." of the audit */
+	bool has_lineage; /* it works on a certificate of the store */
+	bool may_fail;	  /* failures are remembered, and make it wait */
+} kinds[KIND_N] = {
+	[KIND_issue] = { issue_steps, "for a certificate", true, true },
+	[KIND_revoke] = { revoke_steps, "to revoke a certificate", true,
+		false },
+	[KIND_show] = { account_steps, "for the account", false, false },
+	[KIND_register] = { account_steps, "for an account", false, false },
+	[KIND_update] = { account_steps, "to change the account's contacts",
+		false, false },
+	[KIND_deactivate] = { account_steps, "to deactivate the account",
+		false, false },
+	[KIND_rollover] = { account_steps, "to change the account's key",
+		false, false },
+};
+
+static const struct step *
+step_of(const struct job *j)
+{
+	return &kinds[j->kind].steps[j->step];
+}
+
+static bool
+is_tidying(const struct job *j)
+{
+	return step_of(j)->part == TIDY;
+}
 
 static void
 begin(struct job *j)
 {
+	const struct step *step = step_of(j);
 	struct err *e;
 
-	if (steps[j->step].is_told)
-		job_progress(j, steps[j->step].stage, "");
-	if ((e = steps[j->step].begin(j)) != NULL)
+	if (step->is_told)
+		job_progress(j, step->stage, "");
+	if ((e = step->begin(j)) != NULL)
 		job_step_done(j, e);
 }
 
 void
 job_step_done(struct job *j, struct err *e)
 {
-	if (j->step < STEP_TIDY && j->ending) {
+	if (!is_tidying(j) && j->ending) {
 		err_free(e);
-	} else if (j->step < STEP_TIDY && e != NULL) {
+	} else if (!is_tidying(j) && e != NULL) {
 		job_fail(j, e);
 	} else {
 		log_err(LOG_LEVEL_WARN, err_wrap(e, "job %u (%s)", j->id,
@@ -89,9 +138,10 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!j->ending || j->pending > 0 || j->step >= STEP_TIDY)
+	if (!j->ending || j->pending > 0 || is_tidying(j))
 		return;
-	j->step = STEP_TIDY;
+	while (!is_tidying(j))
+		j->step++;
 	begin(j);
 }
 
@@ -159,7 +209,7 @@ struct err *
 job_save(struct job *j)
 {
 	char *names = names_text(j);
-	struct ledger_job row = { .id = j->id, .kind = "issue",
+	struct ledger_job row = { .id = j->id, .kind = kind_word(j->kind),
 		.lineage = j->lineage, .names = names, .server = j->server,
 		.account = j->account == NULL ? "" :
 		    registration_id(j->account),
@@ -233,7 +283,7 @@ wait_for_worker(struct job *j)
 bool
 job_waits_for_worker(const struct job *j)
 {
-	return j->step == STEP_WORK && j->worker == NULL && !j->ending;
+	return step_of(j)->part == WORK && j->worker == NULL && !j->ending;
 }
 
 char *
@@ -257,7 +307,10 @@ free_job(struct job *j)
 	free(j->lineage);
 	free(j->server);
 	free(j->preferred_chain);
-	free(j->contact);
+	for (i = 0; i < j->n_contacts; i++)
+		free(j->contacts[i]);
+	free(j->note);
+	free(j->account_wanted);
 	free(j->deploy_hook);
 	free(j->pre_hook);
 	free(j->post_hook);
@@ -266,6 +319,10 @@ free_job(struct job *j)
 	free(j->live);
 	free(j->hook_names);
 	lineage_free(j->files);
+	if (j->cert_fd != -1)
+		close(j->cert_fd);
+	if (j->key_fd != -1)
+		close(j->key_fd);
 	if (j->deadline != NULL)
 		event_free(j->deadline);
 	if (j->wake != NULL)
@@ -288,7 +345,8 @@ end(struct job *j)
 	}
 	log_err(LOG_LEVEL_ERROR, e);
 	store_unstage(m->store, j->id);
-	log_err(LOG_LEVEL_ERROR, failure_remember(j));
+	if (kinds[j->kind].may_fail)
+		log_err(LOG_LEVEL_ERROR, failure_remember(j));
 	log_err(LOG_LEVEL_ERROR, ledger_job_remove(m->ledger, j->id));
 	if (j->failure != NULL)
 		log_error("job %u (%s): %s", j->id, j->lineage,
@@ -305,19 +363,22 @@ end(struct job *j)
 /* ---- beginning ---- */
 
 struct job *
-job_new(struct monitor *m, const char *lineage, struct strs names)
+job_new(struct monitor *m, enum job_kind kind, const char *lineage,
+    struct strs names)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return NULL;
 	j->m = m;
+	j->kind = kind;
 	j->phase = JP_START;
+	j->cert_fd = j->key_fd = -1;
 	LIST_INIT(&j->followers);
 	j->created = time(NULL);
 	j->lineage = strdup(lineage);
-	j->names = calloc(names.n, sizeof(*j->names));
-	j->name_strs = calloc(names.n, sizeof(*j->name_strs));
+	j->names = calloc(names.n + 1, sizeof(*j->names));
+	j->name_strs = calloc(names.n + 1, sizeof(*j->name_strs));
 	if (j->lineage == NULL || j->names == NULL || j->name_strs == NULL)
 		goto fail;
 	for (; j->n_names < names.n; j->n_names++) {
@@ -366,8 +427,8 @@ job_start(struct job *j)
 	    event_add(j->deadline, &limit) == -1)
 		return err_new("job: out of memory");
 	TAILQ_INSERT_TAIL(&j->m->jobs, j, link);
-	log_audit("job %u (%s): %s asks for a certificate", j->id, j->lineage,
-	    j->who);
+	log_audit("job %u (%s): %s asks %s", j->id, j->lineage, j->who,
+	    kinds[j->kind].wish);
 	return NULL;
 }
 
@@ -384,7 +445,8 @@ job_of_lineage(struct monitor *m, const char *lineage)
 	struct job *j;
 
 	TAILQ_FOREACH(j, &m->jobs, link)
-		if (strcmp(j->lineage, lineage) == 0)
+		if (kinds[j->kind].has_lineage &&
+		    strcmp(j->lineage, lineage) == 0)
 			return j;
 	return NULL;
 }
@@ -403,8 +465,12 @@ job_find(struct monitor *m, uint32_t id)
 struct grant
 job_grant(const struct job *j)
 {
-	return (struct grant) { j->phase, &j->origin,
-		{ j->name_strs, j->n_names }, registration_url(j->account) };
+	return (struct grant) { .kind = j->kind, .phase = j->phase,
+		.directory = &j->origin,
+		.names = { j->name_strs, j->n_names },
+		.account_url = registration_url(j->account),
+		.has_next_key = registration_next_key(j->account) != 0,
+		.has_own_key = j->key != 0 };
 }
 
 void

@@ -233,11 +233,13 @@ bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *x, time_t now);
 
 /* ---- job.c ---- */
+#define CONTACTS_MAX 8 /* the bound of messages.def */
 struct job {
 	TAILQ_ENTRY(job) link;
 	struct monitor *m;
+	enum job_kind kind;
 	uint32_t id;
-	char *lineage;
+	char *lineage;	       /* for people, where the kind has none */
 	bool is_new;	       /* the lineage does not exist yet */
 	char **names;
 	struct str *name_strs; /* of names, for messages */
@@ -246,7 +248,8 @@ struct job {
 	char *server;	       /* directory URL */
 	struct url origin;     /* parts of server */
 	char *preferred_chain;
-	char *contact;	       /* e-mail for a new account, or "" */
+	char *contacts[CONTACTS_MAX]; /* of an account: "mailto:..." */
+	size_t n_contacts;
 	bool agree_tos;
 	char *deploy_hook, *pre_hook, *post_hook; /* NULL: not asked for */
 	char *who;	       /* who asked, for the audit */
@@ -254,11 +257,16 @@ struct job {
 	struct lineage *files; /* as they were when asked; NULL where new */
 
 	struct registration *account;
-	bool uses_account, waits_for_key;
+	char *account_wanted;  /* its id, given by --account; NULL: not */
+	bool uses_account, waits_for_key, told_gone;
 	uint32_t asks_account; /* the worker's request that waits, 0: none */
 	char *order_url;       /* NULL: none yet */
 	time_t created;
-	uint32_t key;	       /* the signer's number, 0: none */
+	uint32_t key;	       /* of the certificate: the signer's number, 0:
+				* none */
+	uint32_t reason;       /* of a revocation, RFC 5280 */
+	int cert_fd;	       /* what is to be revoked, or -1 */
+	int key_fd;	       /* its own key, where we have it, or -1 */
 	enum phase phase;
 	enum stage stage;
 	struct budget budget;
@@ -267,7 +275,9 @@ struct job {
 	unsigned step;	       /* of the table in job.c */
 	size_t removals;       /* of records, under way */
 	size_t pending;	       /* questions to peers without an answer */
-	bool ending, stored, dry_run;
+	bool ending, dry_run;
+	bool stored;	       /* what it is for has been achieved */
+	char *note;	       /* the worker's word about that, or NULL */
 	struct batch *batch;   /* NULL: of no request that is still open */
 	char *live, *hook_names; /* what its deploy hooks are told */
 	struct err *failure;
@@ -277,13 +287,13 @@ struct job {
 
 /* A copy of names and the rest as given; the caller fills in the fields, then
  * calls job_start() or job_discard(). NULL when out of memory. */
-struct job	*job_new(struct monitor *m, const char *lineage,
-		    struct strs names);
+struct job	*job_new(struct monitor *m, enum job_kind kind,
+		    const char *lineage, struct strs names);
 void		 job_discard(struct job *j);
 /* Gives it its number and writes it to the ledger; then job_run(). */
 struct err	*job_start(struct job *j);
 void		 job_run(struct job *j);
-/* The job that works on this lineage, or NULL. */
+/* The job that works on this lineage, of whatever kind, or NULL. */
 struct job	*job_of_lineage(struct monitor *m, const char *lineage);
 /* NULL when there is none with this number. */
 struct job	*job_find(struct monitor *m, uint32_t id);
@@ -297,7 +307,8 @@ struct err	*job_save(struct job *j);
 struct err	*job_ordered(struct job *j, struct str url);
 /* Ends the job in failure (e taken); repeated calls keep the first. */
 void		 job_fail(struct job *j, struct err *e);
-/* The certificate is in the store: what is left is to tidy up. */
+/* The certificate is in the store, or whatever the job is for has been achieved:
+ * what is left is to tidy up. */
 void		 job_stored(struct job *j);
 /* Another stage, told to the followers. */
 void		 job_progress(struct job *j, enum stage stage,
@@ -348,14 +359,44 @@ struct err	*registration_start(struct job *j);
 /* The account's URL, "" while the CA has not told it. */
 const char	*registration_url(const struct registration *r);
 const char	*registration_id(const struct registration *r);
+/* The signer's numbers of the account's key, and of the one that is to follow
+ * it; 0 where there is none. r may be NULL. */
 uint32_t	 registration_key(const struct registration *r);
+uint32_t	 registration_next_key(const struct registration *r);
 /* acmew asks (request id) whether there is an account. */
 void		 registration_ask(struct job *j, uint32_t id);
 /* The CA has made it. */
 struct err	*registration_made(struct job *j, struct str url);
+/* The CA does not know it; answers the worker's request id. */
+struct err	*registration_gone(struct job *j, uint32_t id);
+/* A change of its key was found to have happened (is_new) or not; answers the
+ * worker's request id. */
+struct err	*registration_found(struct job *j, uint32_t id,
+		    struct str url, bool is_new);
+/* The step of a change of key before the CA hears of it; ends with
+ * job_step_done(). */
+struct err	*rollover_prepare(struct job *j);
 /* The job ends: whoever waited for it to register goes on. */
 void		 registration_drop(struct job *j);
 void		 registrations_free(struct monitor *m);
+
+/* ---- revoke.c ---- */
+/* The job goes on without an account: its requests are signed with the key of
+ * the certificate. Answers the worker's request id. */
+struct err	*revoke_with_own_key(struct job *j, uint32_t id);
+
+/* ---- accounts.c: what an administrator does to an account ---- */
+/* Makes the contacts of the job from a list of addresses ("a@x,b@y"; "": none).
+ */
+struct err	*account_contacts(struct job *j, const char *list);
+/* Tells the followers what the CA knows of the account. */
+void		 account_tell(struct job *j, struct str status,
+		    struct strs contacts);
+
+/* ---- signing.c ---- */
+/* acmew asks (request id) for a signature. */
+struct err	*signing_wish(struct job *j, uint32_t id,
+		    const struct msg_sign *s);
 
 /* ---- records.c: challenge records in DNS ---- */
 /* Makes sure that the publisher has the credentials that are in the file now;

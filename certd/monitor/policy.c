@@ -13,21 +13,76 @@
 
 #define TOKEN_MIN_BYTES 22 /* 128 bits in base64url (RFC 8555 section 8.1) */
 
+/* Whose key signs it, and what must be known of the account before. */
+enum by {
+	BY_ACCOUNT, /* the account's, which the CA knows */
+	BY_NEW,	    /* that of an account which the CA does not know yet */
+	BY_OWN,	    /* the account's, or else that of the certificate itself */
+	BY_TWO,	    /* a change of the account's key is under way */
+};
+
+/* Where it may go, on the origin of the directory. */
+enum at {
+	AT_ANY,
+	AT_ACCOUNT, /* to the account's URL and nowhere else */
+	AT_APART,   /* to nothing that could be an account (common/url.h) */
+};
+
 /*
- * The verbs: in which phases of an issue job, and how often. The numbers leave
- * room for a CA that rejects every second nonce and for polling until every
- * deadline, and end a loop long before the CA's own limits would.
+ * The verbs: by kind of job, in which phases, and how often. What is not here is
+ * refused: an issue job has no verb that touches a certificate or an account
+ * that exist. The numbers leave room for a CA that rejects every second nonce
+ * and for polling until every deadline, and end a loop long before the CA's own
+ * limits would.
  */
 static const struct verb_row {
 	uint32_t phases;
 	uint32_t budget, per_name;
-	bool needs_account; /* signed with the account's URL as kid */
-} verbs[VERB_N] = {
-	[VERB_NEW_ACCOUNT] = { JP_START, 16, 0, false },
-	[VERB_NEW_ORDER] = { JP_START | JP_ORDER, 24, 0, true },
-	[VERB_GET] = { JP_ORDER | JP_FINAL, 400, 150, true },
-	[VERB_ANSWER] = { JP_ORDER, 8, 16, true },
-	[VERB_FINALIZE] = { JP_ORDER | JP_FINAL, 24, 0, true },
+	enum by by;
+	enum at at;
+} verbs[KIND_N][VERB_N] = {
+	[KIND_issue] = {
+		[VERB_NEW_ACCOUNT] = { JP_START, 16, 0, BY_NEW, AT_ANY },
+		[VERB_NEW_ORDER] = { JP_START | JP_ORDER, 24, 0, BY_ACCOUNT,
+			AT_ANY },
+		[VERB_GET] = { JP_ORDER | JP_FINAL, 400, 150, BY_ACCOUNT,
+			AT_ANY },
+		[VERB_ANSWER] = { JP_ORDER, 8, 16, BY_ACCOUNT, AT_ANY },
+		[VERB_FINALIZE] = { JP_ORDER | JP_FINAL, 24, 0, BY_ACCOUNT,
+			AT_ANY },
+		[VERB_CLOSE] = { JP_ORDER | JP_CLOSE, 16, 4, BY_ACCOUNT,
+			AT_APART },
+		[VERB_FIND_NEW] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+	},
+	[KIND_revoke] = {
+		[VERB_REVOKE] = { JP_START, 24, 0, BY_OWN, AT_ANY },
+		[VERB_FIND_NEW] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+	},
+	[KIND_show] = {
+		[VERB_GET] = { JP_START, 24, 0, BY_ACCOUNT, AT_ACCOUNT },
+		[VERB_FIND_NEW] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+	},
+	[KIND_register] = {
+		[VERB_NEW_ACCOUNT] = { JP_START, 24, 0, BY_NEW, AT_ANY },
+	},
+	[KIND_update] = {
+		[VERB_CONTACT] = { JP_START, 24, 0, BY_ACCOUNT, AT_ACCOUNT },
+		[VERB_FIND_NEW] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+	},
+	[KIND_deactivate] = {
+		[VERB_DEACTIVATE] = { JP_START, 24, 0, BY_ACCOUNT, AT_ACCOUNT },
+		[VERB_FIND_NEW] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 24, 0, BY_TWO, AT_ANY },
+	},
+	[KIND_rollover] = {
+		[VERB_ROLL_OVER] = { JP_START, 48, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_NEW] = { JP_START, 48, 0, BY_TWO, AT_ANY },
+		[VERB_FIND_OLD] = { JP_START, 48, 0, BY_TWO, AT_ANY },
+	},
 };
 
 #define PUBLISH_PER_NAME 4
@@ -44,6 +99,39 @@ policy_url(const struct grant *g, struct str text)
 	return NULL;
 }
 
+/* NULL where the job has the keys that the verb is signed with. */
+static const char *
+problem_by(const struct grant *g, enum by by)
+{
+	bool has_account = *g->account_url != '\0';
+
+	if (by == BY_NEW && has_account)
+		return "there is an account already";
+	if (by == BY_TWO && !g->has_next_key)
+		return "no change of the account's key is under way";
+	if (by == BY_OWN && (has_account || g->has_own_key))
+		return NULL;
+	if (by != BY_NEW && !has_account)
+		return "verb needs an account, and there is none yet";
+	return NULL;
+}
+
+/* NULL where the verb may go to this URL, which is on the directory's origin. */
+static const char *
+problem_at(const struct grant *g, enum at at, struct str text)
+{
+	struct url url, account;
+
+	if (at == AT_ACCOUNT && !str_is(text, g->account_url))
+		return "verb is for the account's own URL";
+	if (at == AT_APART &&
+	    (!url_parse(text, &url) ||
+	    !url_parse(str_of(g->account_url), &account) ||
+	    !url_is_apart(&url, &account)))
+		return "the URL could be one of an account";
+	return NULL;
+}
+
 const char *
 policy_sign(const struct grant *g, struct budget *b, uint32_t verb,
     struct str url)
@@ -51,15 +139,13 @@ policy_sign(const struct grant *g, struct budget *b, uint32_t verb,
 	const struct verb_row *row;
 	const char *why;
 
-	if (verb >= VERB_N || (row = &verbs[verb])->phases == 0)
-		return "no such verb";
+	if (verb >= VERB_N || (row = &verbs[g->kind][verb])->phases == 0)
+		return "no verb of this kind of job";
 	if ((row->phases & (uint32_t)g->phase) == 0)
 		return "verb is not legal in this phase of the job";
-	if (row->needs_account && *g->account_url == '\0')
-		return "verb needs an account, and there is none yet";
-	if (!row->needs_account && *g->account_url != '\0')
-		return "there is an account already";
-	if ((why = policy_url(g, url)) != NULL)
+	if ((why = problem_by(g, row->by)) != NULL ||
+	    (why = policy_url(g, url)) != NULL ||
+	    (why = problem_at(g, row->at, url)) != NULL)
 		return why;
 	if (b->signed_n[verb] >= row->budget + row->per_name * g->names.n)
 		return "signature budget of the job is used up";
@@ -67,6 +153,21 @@ policy_sign(const struct grant *g, struct budget *b, uint32_t verb,
 	return NULL;
 }
 
+bool
+policy_achieved(enum job_kind kind, const struct budget *b)
+{
+	static const enum verb effects[KIND_N] = {
+		[KIND_revoke] = VERB_REVOKE,
+		[KIND_show] = VERB_GET,
+		[KIND_register] = VERB_NEW_ACCOUNT,
+		[KIND_update] = VERB_CONTACT,
+		[KIND_deactivate] = VERB_DEACTIVATE,
+	};
+
+	return effects[kind] != 0 && b->signed_n[effects[kind]] > 0;
+}
+
+/* Who closes an order has given it up. */
 enum phase
 policy_phase_after(enum phase phase, uint32_t verb)
 {
@@ -74,6 +175,8 @@ policy_phase_after(enum phase phase, uint32_t verb)
 		return JP_ORDER;
 	if (verb == VERB_FINALIZE)
 		return JP_FINAL;
+	if (verb == VERB_CLOSE)
+		return JP_CLOSE;
 	return phase;
 }
 

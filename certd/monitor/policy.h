@@ -13,10 +13,13 @@ struct budget {
 
 /* What of a job decides: a copy of nothing, all borrowed. */
 struct grant {
+	enum job_kind kind;
 	enum phase phase;
 	const struct url *directory; /* its origin */
 	struct strs names;
 	const char *account_url;     /* "" while there is none */
+	bool has_next_key;	     /* the account's key is being changed */
+	bool has_own_key;	     /* that of the certificate to be revoked */
 };
 
 /* NULL when the worker may have this signed for this job now, which is then
@@ -25,6 +28,9 @@ const char	*policy_sign(const struct grant *g, struct budget *b,
 		    uint32_t verb, struct str url);
 /* The phase of the job after that signature. */
 enum phase	 policy_phase_after(enum phase phase, uint32_t verb);
+/* Whether a worker can have achieved what a job of this kind is for: the
+ * signature for that was given. Never for an issue job: its end is the chain. */
+bool		 policy_achieved(enum job_kind kind, const struct budget *b);
 /* Likewise for publishing the challenge of name with this token. */
 const char	*policy_publish(const struct grant *g, struct budget *b,
 		    struct str name, struct str token);

@@ -12,21 +12,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "monitor.h"
-
-/* An account, from the first job that needs it until certd leaves. Its key is
- * in the signer while jobs use it. */
-struct registration {
-	TAILQ_ENTRY(registration) link;
-	struct monitor *m;
-	char *server, *wanted, *id, *url;
-	uint32_t key;		/* the signer's number; 0: not loaded */
-	size_t users;
-	bool loading, saving;
-	struct account_stage *stage; /* of a new one, until it is committed */
-	int regr_fd, meta_fd;
-	struct job *registrar;	/* the job whose worker makes the account */
-};
+#include "registration_priv.h"
 
 const char *
 registration_url(const struct registration *r)
@@ -43,7 +29,13 @@ registration_id(const struct registration *r)
 uint32_t
 registration_key(const struct registration *r)
 {
-	return r->key;
+	return r == NULL ? 0 : r->key;
+}
+
+uint32_t
+registration_next_key(const struct registration *r)
+{
+	return r == NULL ? 0 : r->next_key;
 }
 
 /* Nobody needs the key now: the signer forgets it. */
@@ -59,11 +51,12 @@ unload(struct registration *r)
 	account_stage_free(r->stage); /* the key is found on disk again */
 	r->stage = NULL;
 	log_err(LOG_LEVEL_ERROR, peer_tell(r->m->signer, &m));
+	rollover_forget(r);
 }
 
 /* The key is there, or cannot be had: the jobs that wait for it go on. */
-static void
-loaded(struct registration *r, struct err *e)
+void
+registration_loaded(struct registration *r, struct err *e)
 {
 	struct job *j, *next;
 
@@ -98,7 +91,13 @@ on_regr(void *arg, const struct msg *answer, struct err *e)
 		if (r->url == NULL)
 			e = err_sys("account URL");
 	}
-	loaded(r, err_wrap(e, "regr.json of account %s", r->id));
+	if (e == NULL && r->next_fd != -1)
+		e = rollover_load(r);
+	else
+		registration_loaded(r, err_wrap(e, "regr.json of account %s",
+		    r->id));
+	if (e != NULL && r->next_fd != -1)
+		registration_loaded(r, e);
 }
 
 static void
@@ -110,10 +109,12 @@ on_key(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL && r->id == NULL &&
 	    (r->id = str_dup(answer->key_ready.id)) == NULL)
 		e = err_sys("account");
+	if (e == NULL && r->stage == NULL)
+		e = rollover_rename(r, answer->key_ready.id);
 	if (e == NULL && r->stage != NULL) {
 		e = account_stage_sync(r->stage);
 		log_audit("account %s at %s: key made", r->id, r->server);
-		loaded(r, e);
+		registration_loaded(r, e);
 		return;
 	}
 	if (e == NULL)
@@ -123,7 +124,7 @@ on_key(void *arg, const struct msg *answer, struct err *e)
 		close(r->regr_fd);
 	r->regr_fd = -1;
 	if (e != NULL)
-		loaded(r, err_wrap(e, "account key"));
+		registration_loaded(r, err_wrap(e, "account key"));
 }
 
 /* An account that is on disk. */
@@ -139,7 +140,8 @@ load_found(struct registration *r, struct account *a)
 	e = peer_ask(r->m->signer, &m, a->key_fd, MSG_key_ready, on_key, r);
 	if (e == NULL) {
 		r->regr_fd = a->regr_fd;
-		a->regr_fd = -1;
+		r->next_fd = a->next_fd;
+		a->regr_fd = a->next_fd = -1;
 	}
 	return e;
 }
@@ -172,8 +174,40 @@ load_staged(struct registration *r, bool agree_tos)
 	return e;
 }
 
+/* What a kind of job does where there is no account, and where there is one. */
+static const struct need {
+	bool makes;  /* it makes one */
+	bool spares; /* it can do without */
+	bool is_first; /* there must be none */
+} needs[KIND_N] = {
+	[KIND_issue] = { .makes = true },
+	[KIND_revoke] = { .spares = true },
+	[KIND_register] = { .makes = true, .is_first = true },
+};
+
+/* There is none. */
 static struct err *
-load(struct registration *r, bool agree_tos)
+load_none(struct registration *r, const struct job *j)
+{
+	if (needs[j->kind].makes)
+		return load_staged(r, j->agree_tos);
+	return err_advise(err_new("could not find an existing account for "
+	    "server %s", r->server), "certctl account register makes one");
+}
+
+static struct err *
+check_first(const struct registration *r, const struct account *a,
+    const struct job *j)
+{
+	if (!needs[j->kind].is_first)
+		return NULL;
+	return err_advise(err_new("there is an existing account at %s, %s",
+	    r->server, a->id), "certctl account show tells more; certctl "
+	    "account deactivate ends it for good");
+}
+
+static struct err *
+load(struct registration *r, const struct job *j)
 {
 	struct account *a = NULL;
 	struct err *e;
@@ -184,13 +218,17 @@ load(struct registration *r, bool agree_tos)
 	r->url = r->id = NULL;
 	if ((e = account_find(r->m->store, r->server, r->wanted, &a)) != NULL)
 		goto out;
-	e = a != NULL ? load_found(r, a) : load_staged(r, agree_tos);
+	if (a == NULL && needs[j->kind].spares)
+		r->key = 0;
+	else if (a == NULL)
+		e = load_none(r, j);
+	else if ((e = check_first(r, a, j)) == NULL)
+		e = load_found(r, a);
 out:
 	account_free(a);
 	if (e != NULL)
 		r->key = 0;
-	else
-		r->loading = true;
+	r->loading = r->key != 0;
 	return err_wrap(e, "account at %s", r->server);
 }
 
@@ -207,7 +245,7 @@ find_or_add(struct monitor *m, const char *server, const char *wanted)
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
 	r->m = m;
-	r->regr_fd = r->meta_fd = -1;
+	r->regr_fd = r->meta_fd = r->next_fd = -1;
 	r->server = strdup(server);
 	r->wanted = strdup(wanted);
 	if (r->server == NULL || r->wanted == NULL) {
@@ -223,15 +261,22 @@ find_or_add(struct monitor *m, const char *server, const char *wanted)
 struct err *
 registration_start(struct job *j)
 {
-	const char *wanted = j->files != NULL && *j->files->account != '\0' &&
-	    strcmp(j->files->server, j->server) == 0 ? j->files->account : "";
+	const char *wanted = j->account_wanted != NULL ? j->account_wanted :
+	    j->files != NULL && strcmp(j->files->server, j->server) == 0 ?
+	    j->files->account : "";
 	struct registration *r = find_or_add(j->m, j->server, wanted);
 	struct err *e;
 
 	if (r == NULL)
 		return err_sys("account");
-	if (r->key == 0 && (e = load(r, j->agree_tos)) != NULL)
+	if (r->key == 0 && (e = load(r, j)) != NULL)
 		return e;
+	if (needs[j->kind].is_first && r->url != NULL)
+		return err_new("there is an account at %s already", r->server);
+	if (r->key == 0) { /* it does without */
+		job_step_done(j, NULL);
+		return NULL;
+	}
 	j->account = r;
 	j->uses_account = true;
 	r->users++;
@@ -243,14 +288,17 @@ registration_start(struct job *j)
 
 /* ---- the CA's side ---- */
 
-static void
-answer_ask(struct job *j, uint32_t id)
+void
+registration_answer(struct job *j, uint32_t id)
 {
 	struct registration *r = j->account;
 	struct msg m = { .id = id };
 
 	j->asks_account = 0;
-	if (r->url == NULL) {
+	if (r->is_unsure) {
+		m.type = MSG_account_unsure;
+		m.account_unsure.job = j->id;
+	} else if (r->url == NULL) {
 		r->registrar = j;
 		m.type = MSG_account_none;
 		m.account_none.job = j->id;
@@ -266,11 +314,16 @@ void
 registration_ask(struct job *j, uint32_t id)
 {
 	struct registration *r = j->account;
+	struct err *e;
 
-	if (r->url == NULL && r->registrar != NULL && r->registrar != j)
+	if (r == NULL && (e = revoke_with_own_key(j, id)) != NULL)
+		worker_refuse(j, id, e);
+	else if (r == NULL)
+		return;
+	else if (r->url == NULL && r->registrar != NULL && r->registrar != j)
 		j->asks_account = id; /* its turn comes */
 	else
-		answer_ask(j, id);
+		registration_answer(j, id);
 }
 
 /* The account is there, or its registrar has given up: the others go on. */
@@ -285,6 +338,49 @@ next_turn(struct registration *r)
 		if (j->account == r && j->asks_account != 0 && !j->ending)
 			registration_ask(j, j->asks_account);
 	}
+}
+
+/* The same key makes the account anew: whatever the worker says, no key and no
+ * account is lost by that. */
+static struct err *
+register_again(struct job *j)
+{
+	struct registration *r = j->account;
+	struct err *e;
+
+	if (!j->agree_tos)
+		return err_advise(err_new("the CA does not know the account %s "
+		    "any more, and making it anew needs your consent to the "
+		    "CA's terms of service", r->url), "set agree-tos = true in "
+		    "the section [acme] of certd.conf, or give --agree-tos");
+	if (r->stage == NULL && (e = account_stage_again(r->m->store, r->server, r->id,
+	    &r->stage)) != NULL)
+		return e;
+	log_audit("job %u (%s): the CA does not know account %s any more: "
+	    "made anew with the same key", j->id, j->lineage, r->url);
+	free(r->url);
+	r->url = NULL;
+	return NULL;
+}
+
+struct err *
+registration_gone(struct job *j, uint32_t id)
+{
+	struct registration *r = j->account;
+	struct err *e;
+
+	if (j->kind == KIND_revoke && r != NULL)
+		return revoke_with_own_key(j, id);
+	if (j->kind != KIND_issue || j->told_gone || r->saving)
+		return err_advise(err_new("the CA does not know the account %s",
+		    registration_url(r)), "certctl account deactivate forgets "
+		    "it here, certctl account register makes another");
+	j->told_gone = true;
+	j->phase = JP_START;
+	if (r->url != NULL && (e = register_again(j)) != NULL)
+		return e;
+	registration_ask(j, id);
+	return NULL;
 }
 
 static void
@@ -303,6 +399,10 @@ on_meta_saved(void *arg, const struct msg *answer, struct err *e)
 	account_stage_free(r->stage);
 	r->stage = NULL;
 	r->saving = false;
+	if (r->maker != NULL) {
+		job_release(r->maker);
+		r->maker = NULL;
+	}
 	unload(r);
 }
 
@@ -344,6 +444,10 @@ registration_made(struct job *j, struct str url)
 		e = peer_ask(r->m->signer, &m, r->regr_fd, MSG_saved,
 		    on_regr_saved, r);
 	r->saving = e == NULL;
+	if (e == NULL) { /* it ends when the files are there */
+		job_hold(j);
+		r->maker = j;
+	}
 	if (r->regr_fd != -1)
 		close(r->regr_fd);
 	r->regr_fd = -1;
@@ -377,6 +481,9 @@ registrations_free(struct monitor *m)
 			close(r->regr_fd);
 		if (r->meta_fd != -1)
 			close(r->meta_fd);
+		if (r->next_fd != -1)
+			close(r->next_fd);
+		free(r->next_id);
 		free(r->server);
 		free(r->wanted);
 		free(r->id);

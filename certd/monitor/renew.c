@@ -119,7 +119,7 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 
 	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)
 		names[i] = str_of(x->names[i]);
-	j = job_new(m, x->lineage, (struct strs) { names, i });
+	j = job_new(m, KIND_issue, x->lineage, (struct strs) { names, i });
 	if (j == NULL)
 		return err_sys("renew");
 	j->files = x->files;
@@ -152,8 +152,12 @@ consider(struct renew *r, struct entry *x)
 		fail(r, x->lineage, e);
 		return;
 	}
-	if ((other = job_of_lineage(client_monitor(r->client),
-	    x->lineage)) != NULL) {
+	other = job_of_lineage(client_monitor(r->client), x->lineage);
+	if (other != NULL && other->kind != KIND_issue) {
+		keep(r, x, "another job works on it; certctl status tells");
+		return;
+	}
+	if (other != NULL) {
 		client_follow(r->client, other); /* joined */
 		return;
 	}

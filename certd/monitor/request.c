@@ -109,15 +109,15 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 	const struct config *cfg = j->m->cfg;
 	const char *email = request_option(r, OPTION_email);
 
-	j->contact = strdup(email != NULL ? email : cfg->email);
 	j->who = strdup(client_name(c));
 	j->agree_tos = cfg->agree_tos ||
 	    request_option(r, OPTION_agree_tos) != NULL;
 	j->pre_hook = copy_option(r, OPTION_pre_hook);
 	j->post_hook = copy_option(r, OPTION_post_hook);
 	j->deploy_hook = copy_option(r, OPTION_deploy_hook);
-	return j->contact == NULL || j->who == NULL ? err_sys("request") :
-	    NULL;
+	if (j->who == NULL)
+		return err_sys("request");
+	return account_contacts(j, email != NULL ? email : cfg->email);
 }
 
 /* The record of the longest names would have no room in DNS. */
@@ -261,11 +261,14 @@ is_joined(struct issue *i)
 	for (k = 0; k < j->n_names && k < other->n_names; k++)
 		if (strcmp(j->names[k], other->names[k]) != 0)
 			break;
-	if (k == j->n_names && k == other->n_names)
+	if (other->kind == KIND_issue && k == j->n_names &&
+	    k == other->n_names)
 		client_follow(i->client, other);
 	else
 		client_refuse(i->client, 1, err_advise(err_new("job %u works "
-		    "on %s, for other names", other->id, j->lineage),
+		    "on %s, %s", other->id, j->lineage,
+		    other->kind == KIND_issue ? "for other names" :
+		    "and does something else"),
 		    "wait for it: certctl watch %u", other->id));
 	return true;
 }
@@ -324,7 +327,8 @@ request_issue(struct client *c, struct request *r, struct strs names)
 	struct err *e;
 
 	(void)snprintf(lineage, sizeof(lineage), "%.*s", (int)base.n, base.p);
-	if (i == NULL || (i->job = job_new(client_monitor(c), lineage,
+	if (i == NULL || (i->job = job_new(client_monitor(c), KIND_issue,
+	    lineage,
 	    names)) == NULL) {
 		free(i);
 		client_refuse(c, 1, err_sys("request"));

@@ -155,6 +155,13 @@ void		 store_unstage(struct store *s, uint32_t job);
 struct err	*store_stage_sweep(struct store *s,
 		    bool (*alive)(void *arg, uint32_t job), void *arg);
 
+/* ---- accounts ---- */
+/* Every renewal file that names this account at this server names it by its new
+ * id. One that cannot be changed stops no other; the first such error is
+ * returned. Needs the lock. */
+struct err	*store_account_renamed(struct store *s, const char *server,
+		    const char *id, const char *new_id);
+
 /* ---- installing ---- */
 
 /* What renewal/NAME.conf is to say. NULL or "" where not set: the key is

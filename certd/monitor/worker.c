@@ -29,13 +29,6 @@ struct worker {
 	size_t past_n;
 };
 
-/* A wish that waits for the signer. */
-struct wish {
-	struct job *job;
-	uint32_t id;
-	uint32_t verb;
-};
-
 static struct job *
 job_of_worker(struct worker *w, uint32_t id)
 {
@@ -95,19 +88,53 @@ worker_drop(struct job *j)
 /* ---- giving out jobs ---- */
 
 static void
-give(struct worker *w, struct job *j)
+offer_issue(const struct job *j, struct msg *m)
 {
 	const struct config *cfg = j->m->cfg;
-	struct msg m = { .type = MSG_job_issue };
 
+	m->type = MSG_job_issue;
+	m->job_issue = (struct msg_job_issue) { .job = j->id,
+		.directory = str_of(j->server),
+		.names = { j->name_strs, j->n_names },
+		.preferred_chain = str_of(j->preferred_chain),
+		.propagation_timeout_secs = cfg->propagation_timeout_secs,
+		.propagation_settle_secs = cfg->propagation_settle_secs,
+		.propagation_least_secs = cfg->propagation_least_secs };
+}
+
+static void
+offer_revoke(const struct job *j, struct msg *m)
+{
+	m->type = MSG_job_revoke;
+	m->job_revoke = (struct msg_job_revoke) { .job = j->id,
+		.directory = str_of(j->server) };
+}
+
+static void
+offer_account(const struct job *j, struct msg *m)
+{
+	m->type = MSG_job_account;
+	m->job_account = (struct msg_job_account) { .job = j->id,
+		.kind = j->kind, .directory = str_of(j->server) };
+}
+
+static void (*const offers[KIND_N])(const struct job *j, struct msg *m) = {
+	[KIND_issue] = offer_issue,
+	[KIND_revoke] = offer_revoke,
+	[KIND_show] = offer_account,
+	[KIND_register] = offer_account,
+	[KIND_update] = offer_account,
+	[KIND_deactivate] = offer_account,
+	[KIND_rollover] = offer_account,
+};
+
+static void
+give(struct worker *w, struct job *j)
+{
+	struct msg m = { 0 };
+
+	offers[j->kind](j, &m);
 	m.id = channel_next_id(w->channel);
-	m.job_issue.job = j->id;
-	m.job_issue.directory = str_of(j->server);
-	m.job_issue.names = (struct strs) { j->name_strs, j->n_names };
-	m.job_issue.preferred_chain = str_of(j->preferred_chain);
-	m.job_issue.propagation_timeout_secs = cfg->propagation_timeout_secs;
-	m.job_issue.propagation_settle_secs = cfg->propagation_settle_secs;
-	m.job_issue.propagation_least_secs = cfg->propagation_least_secs;
 	j->worker = w;
 	w->jobs++;
 	worker_send(j, &m);
@@ -134,100 +161,10 @@ worker_dispatch(struct monitor *m)
 
 /* ---- wishes ---- */
 
-static void
-on_jws(void *arg, const struct msg *answer, struct err *e)
-{
-	struct wish *w = arg;
-	struct job *j = w->job;
-	struct msg m = { .type = MSG_signature, .id = w->id };
-
-	if (e != NULL) {
-		worker_refuse(j, w->id, err_wrap(e, "signature for %s",
-		    verb_word(w->verb)));
-	} else if (!j->ending) {
-		m.signature.job = j->id;
-		m.signature.jws = answer->jws.body;
-		worker_send(j, &m);
-	}
-	free(w);
-	job_release(j);
-}
-
-/* The question to the signer that a verb means for this job. */
-static struct err *
-ask_signature(struct job *j, const struct msg_sign *s, struct wish *w)
-{
-	uint32_t account = registration_key(j->account);
-	struct str kid = str_of(registration_url(j->account));
-	struct strs names = { j->name_strs, j->n_names };
-	struct str contact = str_of(j->contact);
-	struct msg m = { 0 };
-
-	switch ((enum verb)s->verb) {
-	case VERB_NEW_ACCOUNT:
-		m.type = MSG_jws_new_account;
-		m.jws_new_account = (struct msg_jws_new_account) {
-			.account = account, .url = s->url, .nonce = s->nonce,
-			.contacts = { &contact, contact.n > 0 },
-			.agree_tos = j->agree_tos };
-		break;
-	case VERB_NEW_ORDER:
-		m.type = MSG_jws_new_order;
-		m.jws_new_order = (struct msg_jws_new_order) {
-			.account = account, .kid = kid, .url = s->url,
-			.nonce = s->nonce, .names = names };
-		break;
-	case VERB_GET:
-		m.type = MSG_jws_get;
-		m.jws_get = (struct msg_jws_get) { .account = account,
-			.kid = kid, .url = s->url, .nonce = s->nonce };
-		break;
-	case VERB_ANSWER:
-		m.type = MSG_jws_answer;
-		m.jws_answer = (struct msg_jws_answer) { .account = account,
-			.kid = kid, .url = s->url, .nonce = s->nonce };
-		break;
-	case VERB_FINALIZE:
-		m.type = MSG_jws_finalize;
-		m.jws_finalize = (struct msg_jws_finalize) {
-			.account = account, .kid = kid, .url = s->url,
-			.nonce = s->nonce, .key = j->key, .names = names };
-		break;
-	case VERB_N:
-		break; /* policy_sign() let no such verb through */
-	}
-	return peer_ask(j->m->signer, &m, -1, MSG_jws, on_jws, w);
-}
-
 static struct err *
 on_sign(struct job *j, const struct msg *m)
 {
-	const struct msg_sign *s = &m->sign;
-	struct grant grant = job_grant(j);
-	const char *why = policy_sign(&grant, &j->budget, s->verb, s->url);
-	struct wish *w;
-	struct err *e;
-
-	if (why != NULL) {
-		worker_refuse(j, m->id, err_new("signature for %s on %.*s: %s",
-		    verb_word(s->verb), (int)s->url.n, s->url.p, why));
-		return NULL;
-	}
-	if ((w = calloc(1, sizeof(*w))) == NULL)
-		return err_sys("signature");
-	*w = (struct wish) { j, m->id, s->verb };
-	job_hold(j);
-	if ((e = ask_signature(j, s, w)) != NULL) {
-		free(w);
-		worker_refuse(j, m->id, e);
-		job_release(j);
-		return NULL;
-	}
-	if (s->verb != VERB_GET)
-		log_audit("job %u (%s): signed %s on %.*s", j->id, j->lineage,
-		    verb_word(s->verb), (int)s->url.n, s->url.p);
-	j->phase = policy_phase_after(j->phase, s->verb);
-	return NULL;
+	return signing_wish(j, m->id, &m->sign);
 }
 
 static struct err *
@@ -248,6 +185,55 @@ on_account_made(struct job *j, const struct msg *m)
 
 	if (e != NULL)
 		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_account_gone(struct job *j, const struct msg *m)
+{
+	struct err *e = registration_gone(j, m->id);
+
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_account_found(struct job *j, const struct msg *m)
+{
+	struct err *e = registration_found(j, m->id, m->account_found.url,
+	    m->account_found.is_new);
+
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
+on_account_seen(struct job *j, const struct msg *m)
+{
+	const struct msg_account_seen *seen = &m->account_seen;
+
+	if (j->kind == KIND_show)
+		account_tell(j, seen->status, seen->contacts);
+	return NULL;
+}
+
+static struct err *
+on_achieved(struct job *j, const struct msg *m)
+{
+	if (!policy_achieved(j->kind, &j->budget)) {
+		worker_refuse(j, m->id, err_new("the worker claims to have "
+		    "achieved what was never signed"));
+		return NULL;
+	}
+	free(j->note);
+	j->note = str_dup(m->achieved.text);
+	j->phase = JP_STORED;
+	log_audit("job %u (%s): achieved%s%s", j->id, j->lineage,
+	    m->achieved.text.n == 0 ? "" : ": ",
+	    j->note == NULL ? "" : j->note);
+	job_stored(j);
 	return NULL;
 }
 
@@ -342,6 +328,10 @@ static const struct handler {
 	{ MSG_progress, on_progress },
 	{ MSG_account_ask, on_account_ask },
 	{ MSG_account_made, on_account_made },
+	{ MSG_account_gone, on_account_gone },
+	{ MSG_account_found, on_account_found },
+	{ MSG_account_seen, on_account_seen },
+	{ MSG_achieved, on_achieved },
 	{ MSG_ordered, on_ordered },
 	{ MSG_chain, on_chain },
 	{ MSG_failed, on_failed },

@@ -159,3 +159,17 @@ cert_add_pem(const X509 *cert, struct buf *out)
 	BIO_free(bio);
 	return e;
 }
+
+struct err *
+cert_add_der(const X509 *cert, struct buf *out)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(cert, &der);
+	struct err *e;
+
+	if (n <= 0)
+		return crypto_err("certificate");
+	e = buf_add(out, der, (size_t)n);
+	OPENSSL_free(der);
+	return e;
+}

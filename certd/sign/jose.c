@@ -151,6 +151,9 @@ protected_header(const struct key *k, const struct jws_place *at)
 			     : json_stringn(at->kid.p, at->kid.n);
 	if (who == NULL)
 		return NULL;
+	if (at->nonce.n == 0)
+		return json_pack("{s:s, s:o, s:s%}", "alg", k->alg->jws, member,
+		    who, "url", at->url.p, at->url.n);
 	return json_pack("{s:s, s:o, s:s%, s:s%}", "alg", k->alg->jws, member,
 	    who, "nonce", at->nonce.p, at->nonce.n, "url", at->url.p,
 	    at->url.n);

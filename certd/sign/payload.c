@@ -1,10 +1,10 @@
 /*
- * payload.c - what is said to a CA, built from typed fields (RFC 8555 7.3-7.5).
+ * payload.c - what is said to a CA, built from typed fields (RFC 8555 7.3-7.6).
  *
  * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
  * Input:    names and contacts that an administrator asked for.
- * Promise:  these four are all the payloads that can ever be signed, next to
- *           the empty one of POST-as-GET.
+ * Promise:  these are all the payloads that can ever be signed, next to the
+ *           empty one of POST-as-GET.
  */
 #include "sign.h"
 
@@ -64,18 +64,59 @@ payload_answer(void)
 	return json_object();
 }
 
-json_t *
-payload_finalize(const struct buf *csr)
+/* Bytes as base64url, or NULL. */
+static json_t *
+json_of_bytes(const struct buf *bytes)
 {
-	struct buf *text = buf_new(CERT_FILE_MAX);
+	struct buf *text = buf_new(2 * CERT_FILE_MAX);
 	struct err *e = NULL;
 	json_t *p = NULL;
 
 	if (text == NULL)
 		return NULL;
-	if ((e = b64u_add(text, buf_data(csr), buf_len(csr))) == NULL)
-		p = json_pack("{s:s}", "csr", buf_data(text));
+	if ((e = b64u_add(text, buf_data(bytes), buf_len(bytes))) == NULL)
+		p = json_string(buf_data(text));
 	err_free(e);
 	buf_free(text);
 	return p;
+}
+
+json_t *
+payload_finalize(const struct buf *csr)
+{
+	return json_pack("{s:o}", "csr", json_of_bytes(csr));
+}
+
+json_t *
+payload_find_account(void)
+{
+	return json_pack("{s:b}", "onlyReturnExisting", 1);
+}
+
+/* An empty list takes all contacts away; an empty object would say nothing. */
+json_t *
+payload_contact(struct strs contacts)
+{
+	return json_pack("{s:o}", "contact", json_of_strs(contacts));
+}
+
+json_t *
+payload_deactivated(void)
+{
+	return json_pack("{s:s}", "status", "deactivated");
+}
+
+json_t *
+payload_revoke(const struct buf *der, unsigned reason)
+{
+	return json_pack("{s:o, s:i}", "certificate", json_of_bytes(der),
+	    "reason", (int)reason);
+}
+
+/* old_key is taken. */
+json_t *
+payload_key_change(struct str account, json_t *old_key)
+{
+	return json_pack("{s:o, s:o}", "account", json_of_str(account),
+	    "oldKey", old_key);
 }

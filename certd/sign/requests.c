@@ -21,8 +21,8 @@
 #define FAILED_TEXT   2048        /* bound of the message */
 #define REGR_FILE_MAX (64 * 1024) /* ACME v1 kept whole registrations in it */
 
-static struct err *
-answer(struct signer *s, const struct msg *q, struct msg *a)
+struct err *
+signer_answer(struct signer *s, const struct msg *q, struct msg *a)
 {
 	a->id = q->id;
 	return channel_send(s->monitor, a, -1);
@@ -42,7 +42,7 @@ keep(struct signer *s, const struct msg *q, uint32_t number, struct key *k)
 	a.key_ready.kind = k->alg->kind;
 	a.key_ready.id = str_of(k->id);
 	a.key_ready.thumbprint = str_of(k->thumbprint);
-	if ((e = answer(s, q, &a)) != NULL)
+	if ((e = signer_answer(s, q, &a)) != NULL)
 		keys_drop(s->keys, number);
 	return e;
 }
@@ -160,7 +160,7 @@ on_regr_load(struct signer *s, const struct msg *q, int fd)
 		e = regr_read(buf_data(text), buf_len(text), &url);
 	if (e == NULL) {
 		a.regr.url = str_of(url);
-		e = answer(s, q, &a);
+		e = signer_answer(s, q, &a);
 	}
 	free(url);
 	buf_free(text);
@@ -175,7 +175,7 @@ save(struct signer *s, const struct msg *q, int fd, json_t *json)
 	struct err *e;
 
 	if ((e = file_write_json(fd, json)) == NULL)
-		e = answer(s, q, &a);
+		e = signer_answer(s, q, &a);
 	json_decref(json);
 	return e;
 }
@@ -198,38 +198,35 @@ on_meta_save(struct signer *s, const struct msg *q, int fd)
 
 /* ---- requests to a CA ---- */
 
-/* payload NULL: POST-as-GET. */
-static struct err *
-send_jws(struct signer *s, const struct msg *q, uint32_t account,
+struct err *
+signer_send_jws(struct signer *s, const struct msg *q, const struct key *k,
     const struct jws_place *at, const json_t *payload)
 {
 	struct msg a = { .type = MSG_jws };
-	const struct key *k;
 	struct buf *body;
 	struct err *e;
 
-	if ((e = keys_get(s->keys, account, true, &k)) != NULL)
-		return e;
 	if ((body = buf_new(JWS_MAX)) == NULL)
 		return err_sys("JWS");
 	if ((e = jws_sign(k, at, payload, body)) == NULL) {
 		a.jws.body = (struct str){ buf_data(body), buf_len(body) };
-		e = answer(s, q, &a);
+		e = signer_answer(s, q, &a);
 	}
 	buf_free(body);
 	return e;
 }
 
-/* The same for a payload (taken) that is NULL when memory ran out. */
-static struct err *
-send_jws_of(struct signer *s, const struct msg *q, uint32_t account,
+struct err *
+signer_send_jws_of(struct signer *s, const struct msg *q, uint32_t account,
     const struct jws_place *at, json_t *payload)
 {
+	const struct key *k;
 	struct err *e;
 
 	if (payload == NULL)
 		return err_new("no memory for the payload");
-	e = send_jws(s, q, account, at, payload);
+	if ((e = keys_get(s->keys, account, true, &k)) == NULL)
+		e = signer_send_jws(s, q, k, at, payload);
 	json_decref(payload);
 	return e;
 }
@@ -241,7 +238,7 @@ on_jws_new_account(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { { "", 0 }, m->url, m->nonce };
 
 	(void)fd;
-	return send_jws_of(s, q, m->account, &at,
+	return signer_send_jws_of(s, q, m->account, &at,
 	    payload_new_account(m->contacts, m->agree_tos));
 }
 
@@ -252,7 +249,7 @@ on_jws_new_order(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { m->kid, m->url, m->nonce };
 
 	(void)fd;
-	return send_jws_of(s, q, m->account, &at, payload_new_order(m->names));
+	return signer_send_jws_of(s, q, m->account, &at, payload_new_order(m->names));
 }
 
 static struct err *
@@ -261,8 +258,13 @@ on_jws_get(struct signer *s, const struct msg *q, int fd)
 	const struct msg_jws_get *m = &q->jws_get;
 	struct jws_place at = { m->kid, m->url, m->nonce };
 
+	const struct key *k;
+	struct err *e;
+
 	(void)fd;
-	return send_jws(s, q, m->account, &at, NULL);
+	if ((e = keys_get(s->keys, m->account, true, &k)) != NULL)
+		return e;
+	return signer_send_jws(s, q, k, &at, NULL);
 }
 
 static struct err *
@@ -272,7 +274,7 @@ on_jws_answer(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { m->kid, m->url, m->nonce };
 
 	(void)fd;
-	return send_jws_of(s, q, m->account, &at, payload_answer());
+	return signer_send_jws_of(s, q, m->account, &at, payload_answer());
 }
 
 static struct err *
@@ -289,7 +291,7 @@ on_jws_finalize(struct signer *s, const struct msg *q, int fd)
 		return err_sys("signing request");
 	if ((e = keys_get(s->keys, m->key, false, &k)) == NULL &&
 	    (e = csr_make(k, m->names, csr)) == NULL)
-		e = send_jws_of(s, q, m->account, &at, payload_finalize(csr));
+		e = signer_send_jws_of(s, q, m->account, &at, payload_finalize(csr));
 	buf_free(csr);
 	return e;
 }
@@ -308,7 +310,7 @@ on_key_auth(struct signer *s, const struct msg *q, int fd)
 	    (e = key_authorization(k, m->token, value)) != NULL)
 		return e;
 	a.digest.value = str_of(value);
-	return answer(s, q, &a);
+	return signer_answer(s, q, &a);
 }
 
 /* ---- certificates ---- */
@@ -337,7 +339,7 @@ on_chain_check(struct signer *s, const struct msg *q, int fd)
 		a.chain_good.serial = str_of(f.serial);
 		a.chain_good.not_before = f.times.not_before;
 		a.chain_good.not_after = f.times.not_after;
-		e = answer(s, q, &a);
+		e = signer_answer(s, q, &a);
 	}
 	chain_facts_clear(&f);
 	return e;
@@ -357,7 +359,7 @@ send_inspection(
 	a.cert_info.sha256 = str_of(i->sha256);
 	a.cert_info.not_before = i->times.not_before;
 	a.cert_info.not_after = i->times.not_after;
-	return answer(s, q, &a);
+	return signer_answer(s, q, &a);
 }
 
 static struct err *
@@ -396,6 +398,13 @@ static const struct {
 	{ MSG_jws_get, on_jws_get },
 	{ MSG_jws_answer, on_jws_answer },
 	{ MSG_jws_finalize, on_jws_finalize },
+	{ MSG_jws_close, on_jws_close },
+	{ MSG_jws_revoke, on_jws_revoke },
+	{ MSG_jws_revoke_own, on_jws_revoke_own },
+	{ MSG_jws_contact, on_jws_contact },
+	{ MSG_jws_deactivate, on_jws_deactivate },
+	{ MSG_jws_roll_over, on_jws_roll_over },
+	{ MSG_jws_find_account, on_jws_find_account },
 	{ MSG_key_auth, on_key_auth },
 	{ MSG_chain_check, on_chain_check },
 	{ MSG_cert_inspect, on_cert_inspect },
@@ -425,7 +434,7 @@ fail(struct signer *s, const struct msg *q, struct err *e)
 	err_free(e);
 	buf_free(whole);
 	a.sign_failed.text = str_of(text);
-	return answer(s, q, &a);
+	return signer_answer(s, q, &a);
 }
 
 struct err *

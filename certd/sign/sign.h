@@ -72,7 +72,8 @@ struct key_alg {
 struct key {
 	EVP_PKEY *pkey;
 	const struct key_alg *alg;
-	bool is_account; /* signs JWS, never a CSR */
+	bool is_account; /* signs JWS, never a CSR; another signs CSRs, and of
+			  * JWS only the revocation of its own certificate */
 	char id[KEY_ID_SIZE];
 	char thumbprint[DIGEST_B64U_SIZE];
 };
@@ -132,7 +133,7 @@ struct err *sha256_b64u(const void *p, size_t n, char out[DIGEST_B64U_SIZE]);
 
 struct jws_place {
 	struct str kid; /* account URL; "": the public key itself (jwk) */
-	struct str url, nonce;
+	struct str url, nonce; /* nonce "": of a JWS inside another, has none */
 };
 /* Appends a flattened JWS to out. payload NULL: POST-as-GET. */
 struct err *jws_sign(const struct key *k, const struct jws_place *at,
@@ -146,6 +147,11 @@ json_t *payload_new_account(struct strs contacts, bool agree_tos);
 json_t *payload_new_order(struct strs names);
 json_t *payload_answer(void);
 json_t *payload_finalize(const struct buf *csr);
+json_t *payload_find_account(void);
+json_t *payload_contact(struct strs contacts);
+json_t *payload_deactivated(void);
+json_t *payload_revoke(const struct buf *der, unsigned reason);
+json_t *payload_key_change(struct str account, json_t *old_key);
 
 /* ---- csr.c ---- */
 /* Appends a CSR (DER) for names to out. */
@@ -176,8 +182,9 @@ struct err *cert_common_names(
     const X509 *cert, char *v[CERT_CN_MAX], size_t *n);
 struct err *cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE]);
 struct err *cert_times(const X509 *cert, struct cert_times *out);
-/* Appends it as PEM. */
+/* Appends it as PEM, or as DER. */
 struct err *cert_add_pem(const X509 *cert, struct buf *out);
+struct err *cert_add_der(const X509 *cert, struct buf *out);
 
 /* ---- chain.c: trust rule 5 ---- */
 #define CHAIN_CERTS_MAX 10
@@ -236,6 +243,24 @@ struct signer {
 /* Carries out a request of the monitor and answers it. fd is closed. An error
  * is the monitor's fault. */
 struct err *signer_request(struct signer *s, const struct msg *q, int fd);
+/* The answer to q: a gets its number. */
+struct err *signer_answer(struct signer *s, const struct msg *q, struct msg *a);
+/* Answers with a JWS of k; payload NULL: POST-as-GET. */
+struct err *signer_send_jws(struct signer *s, const struct msg *q,
+    const struct key *k, const struct jws_place *at, const json_t *payload);
+/* The same with an account's key, and a payload (taken) that is NULL when memory
+ * ran out. */
+struct err *signer_send_jws_of(struct signer *s, const struct msg *q,
+    uint32_t account, const struct jws_place *at, json_t *payload);
+
+/* ---- operations.c: requests to a CA besides those of an issuance ---- */
+struct err *on_jws_close(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_revoke(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_revoke_own(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_contact(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_deactivate(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_roll_over(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_find_account(struct signer *s, const struct msg *q, int fd);
 
 /* ---- jail.c ---- */
 extern const struct sandbox signer_jail;

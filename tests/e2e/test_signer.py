@@ -65,7 +65,8 @@ class Signer:
         aux = [] if fd is None else [
             (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))]
         sent = self.sock.sendmsg([frame], aux)
-        self.sock.sendall(frame[sent:])
+        if sent < len(frame):  # it may have gone, having heard it all
+            self.sock.sendall(frame[sent:])
 
     def exactly(self, n):
         data = b''

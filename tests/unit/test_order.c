@@ -1,5 +1,5 @@
 /* test_order.c - the table of states: whole, and walked as it says. */
-/* objects: acmew/order common/err common/log common/text proto/table proto/fields common/url common/names */
+/* objects: acmew/order common/err common/log common/text proto/options proto/table proto/fields common/url common/names */
 /* libs: libevent_core */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,6 +43,16 @@ ACTION(poll_order)
 ACTION(finalize_order)
 ACTION(download_chain)
 ACTION(hand_chain_over)
+ACTION(tell_gone)
+ACTION(find_new_key)
+ACTION(find_old_key)
+ACTION(await_certd)
+ACTION(revoke_certificate)
+ACTION(show_account)
+ACTION(tell_registered)
+ACTION(change_contacts)
+ACTION(deactivate_account)
+ACTION(roll_over)
 ACTION(report_failure)
 ACTION(report_late)
 ACTION(report_done)
@@ -103,39 +113,74 @@ walk(struct job *job, const enum job_event *events, size_t n)
 /* ---- the table itself ---- */
 
 static void
-table_keys_once_each(void **state)
+check_keys(const struct job_table *t)
 {
-	(void)state;
-	for (size_t i = 0; i < job_rows_n; i++)
-		for (size_t j = i + 1; j < job_rows_n; j++)
-			if (job_rows[i].event == job_rows[j].event &&
-			    (job_rows[i].state == job_rows[j].state ||
-				job_rows[i].state == JS_ANY ||
-				job_rows[j].state == JS_ANY))
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t j = i + 1; j < t->n; j++)
+			if (t->rows[i].event == t->rows[j].event &&
+			    (t->rows[i].state == t->rows[j].state ||
+				t->rows[i].state == JS_ANY ||
+				t->rows[j].state == JS_ANY))
 				fail_msg("rows %zu and %zu", i, j);
 }
 
 static void
-table_every_state_reached(void **state)
+table_keys_once_each(void **state)
 {
-	bool reached[JS_N] = { [JS_DIRECTORY] = true };
-	bool more = true;
+	(void)state;
+	check_keys(&job_shared);
+	for (size_t k = 0; k < KIND_N; k++)
+		check_keys(&job_tables[k]);
+}
+
+/* Adds the states that the rows lead to from those that are reached. */
+static bool
+reach_more(const struct job_table *t, bool reached[JS_N])
+{
+	bool more = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct job_row *r = &t->rows[i];
+
+		assert_true(r->state <= JS_ANY && r->next < JS_N);
+		if ((r->state == JS_ANY || reached[r->state]) &&
+		    !reached[r->next])
+			reached[r->next] = more = true;
+	}
+	return more;
+}
+
+/* Every row begins where the job can get to, whatever its kind. */
+static void
+table_every_row_can_happen(void **state)
+{
+	bool used[JS_N] = { false };
 
 	(void)state;
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < job_rows_n; i++) {
-			const struct job_row *r = &job_rows[i];
+	for (size_t k = 0; k < KIND_N; k++) {
+		const struct job_table *t = &job_tables[k];
+		bool reached[JS_N] = { [JS_DIRECTORY] = true };
 
-			assert_true(r->state <= JS_ANY && r->next < JS_N);
-			if ((r->state == JS_ANY || reached[r->state]) &&
-			    !reached[r->next])
-				reached[r->next] = more = true;
-		}
+		assert_true(t->n > 0);
+		while (reach_more(t, reached) |
+		       reach_more(&job_shared, reached))
+			;
+		for (size_t i = 0; i < t->n; i++)
+			assert_true(reached[t->rows[i].state]);
+		assert_true(reached[JS_OVER]);
+		for (size_t s = 0; s < JS_N; s++)
+			used[s] |= reached[s];
 	}
-	for (size_t i = 0; i < JS_N; i++)
-		if (!reached[i])
-			fail_msg("state %zu is never reached", i);
+	for (size_t s = 0; s < JS_N; s++)
+		if (!used[s])
+			fail_msg("state %zu is never reached", s);
+}
+
+static void
+use_events(const struct job_table *t, bool used[JE_N])
+{
+	for (size_t i = 0; i < t->n; i++)
+		used[t->rows[i].event] = true;
 }
 
 static void
@@ -144,8 +189,9 @@ table_every_event_leaves_somewhere(void **state)
 	bool used[JE_N] = { [JE_NONE] = true };
 
 	(void)state;
-	for (size_t i = 0; i < job_rows_n; i++)
-		used[job_rows[i].event] = true;
+	use_events(&job_shared, used);
+	for (size_t k = 0; k < KIND_N; k++)
+		use_events(&job_tables[k], used);
 	for (size_t i = 0; i < JE_N; i++)
 		if (!used[i])
 			fail_msg("event %zu stands in no row", i);
@@ -250,6 +296,90 @@ walk_invalid_order_asks_why(void **state)
 }
 
 static void
+walk_unknown_account_is_made_anew(void **state)
+{
+	struct job job;
+
+	(void)state;
+	begin(&job);
+	WALK(&job, JE_START, JE_DIRECTORY, JE_ACCOUNT, JE_GONE, JE_NO_ACCOUNT,
+	    JE_REGISTERED, JE_READY);
+	assert_int_equal(job.state, JS_FINALIZE);
+	assert_string_equal(ran,
+	    " want_directory ask_account place_order tell_gone make_account "
+	    "place_order finalize_order");
+	job_step(&job, JE_DROPPED);
+}
+
+static void
+walk_each_other_kind(void **state)
+{
+	static const struct {
+		enum job_kind kind;
+		enum job_event events[8];
+		const char *ran;
+	} walks[] = {
+		{ KIND_revoke, { JE_ACCOUNT, JE_ACHIEVED },
+		    "revoke_certificate report_done" },
+		{ KIND_revoke, { JE_SPARE, JE_ACHIEVED },
+		    "revoke_certificate report_done" },
+		{ KIND_revoke, { JE_ACCOUNT, JE_GONE, JE_SPARE, JE_ACHIEVED },
+		    "revoke_certificate tell_gone revoke_certificate "
+		    "report_done" },
+		{ KIND_show, { JE_ACCOUNT, JE_ACHIEVED },
+		    "show_account report_done" },
+		{ KIND_register, { JE_NO_ACCOUNT, JE_REGISTERED, JE_ACHIEVED },
+		    "make_account tell_registered report_done" },
+		{ KIND_update, { JE_ACCOUNT, JE_ACHIEVED },
+		    "change_contacts report_done" },
+		{ KIND_deactivate, { JE_ACCOUNT, JE_ACHIEVED },
+		    "deactivate_account report_done" },
+		{ KIND_rollover, { JE_ACCOUNT, JE_NEW_KEY },
+		    "roll_over report_done" },
+		/* the answer was lost, and the CA had not done it */
+		{ KIND_rollover,
+		    { JE_ACCOUNT, JE_UNSURE, JE_NO_ACCOUNT, JE_OLD_KEY,
+			JE_ACCOUNT, JE_UNSURE, JE_NEW_KEY },
+		    "roll_over find_new_key find_old_key await_certd roll_over "
+		    "find_new_key report_done" },
+		/* another job finds what an interrupted change has left */
+		{ KIND_show, { JE_UNSURE, JE_NEW_KEY, JE_ACCOUNT, JE_ACHIEVED },
+		    "find_new_key await_certd show_account report_done" },
+	};
+	char whole[300];
+	struct job job;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
+		begin(&job);
+		job.kind = walks[i].kind;
+		WALK(&job, JE_START, JE_DIRECTORY);
+		for (size_t k = 0; walks[i].events[k] != JE_NONE; k++)
+			job_step(&job, walks[i].events[k]);
+		assert_true(freed);
+		(void)snprintf(whole, sizeof(whole),
+		    " want_directory ask_account %s", walks[i].ran);
+		assert_string_equal(ran, whole);
+	}
+}
+
+/* An issuance's events mean nothing to a revocation, and the reverse. */
+static void
+walk_events_of_another_kind_fail(void **state)
+{
+	struct job job;
+
+	(void)state;
+	begin(&job);
+	job.kind = KIND_revoke;
+	WALK(&job, JE_START, JE_DIRECTORY, JE_ACCOUNT, JE_PENDING);
+	assert_true(freed);
+	begin(&job);
+	WALK(&job, JE_START, JE_DIRECTORY, JE_SPARE);
+	assert_true(freed);
+}
+
+static void
 step_raised_event_follows(void **state)
 {
 	struct job job;
@@ -312,7 +442,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_keys_once_each),
-		cmocka_unit_test(table_every_state_reached),
+		cmocka_unit_test(table_every_row_can_happen),
 		cmocka_unit_test(table_every_event_leaves_somewhere),
 		cmocka_unit_test(table_every_state_can_end),
 		cmocka_unit_test(table_states_described),
@@ -320,6 +450,9 @@ main(void)
 		cmocka_unit_test(walk_ready_order_skips_dns),
 		cmocka_unit_test(walk_lost_finalize_looks_first),
 		cmocka_unit_test(walk_invalid_order_asks_why),
+		cmocka_unit_test(walk_unknown_account_is_made_anew),
+		cmocka_unit_test(walk_each_other_kind),
+		cmocka_unit_test(walk_events_of_another_kind_fail),
 		cmocka_unit_test(step_raised_event_follows),
 		cmocka_unit_test(step_failing_action_fails_job),
 		cmocka_unit_test(step_unexpected_event_fails_job),
