@@ -12,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "monitor.h"
 #include "queue.h"
 
 #define SLICE	    64 /* lineages between two looks at other events */
-#define FLYING_MAX  64 /* questions to the signer; each holds a file open */
+#define FLYING_MAX  64 /* entries that wait for the signer */
 
 /* A catalogue being made. */
 struct reading {
@@ -228,16 +227,21 @@ catalog_abandon(struct monitor *m)
 }
 
 static void
-on_inspected(void *arg, const struct msg *answer, struct err *e)
+on_looked(void *arg, const struct msg_cert_info *info, struct err *e)
 {
 	struct inspection *i = arg;
 	struct reading *r = i->reading;
+	struct entry *x = i->entry;
+	struct err *failure = info == NULL ? NULL : learn(x, info);
 
-	if (e == NULL)
-		e = learn(i->entry, &answer->cert_info);
-	if (e != NULL)
-		mark_broken(i->entry, err_wrap(e, "%s",
-		    i->entry->files->paths[PEM_CERT]));
+	x->is_damaged = info != NULL && failure == NULL && e != NULL;
+	if (e != NULL) {
+		x->is_new = false; /* damaged: looked at again next time */
+		mark_broken(x, e);
+	}
+	if (failure != NULL)
+		mark_broken(x, err_wrap(failure, "%s",
+		    x->files->paths[PEM_CERT]));
 	free(i);
 	r->flying--;
 	if (r->done != NULL) {
@@ -251,26 +255,15 @@ on_inspected(void *arg, const struct msg *answer, struct err *e)
 static struct err *
 inspect(struct reading *r, struct entry *x)
 {
-	struct msg m = { .type = MSG_cert_inspect };
-	struct inspection *i;
-	struct err *e;
-	int fd;
+	struct inspection *i = calloc(1, sizeof(*i));
 
-	if ((e = lineage_open_cert(r->m->store, x->files, &fd)) != NULL)
-		return e;
-	if ((i = calloc(1, sizeof(*i))) == NULL) {
-		close(fd);
+	if (i == NULL)
 		return err_sys("certificate");
-	}
 	i->reading = r;
 	i->entry = x;
-	e = peer_ask(r->m->signer, &m, fd, MSG_cert_info, on_inspected, i);
-	close(fd);
-	if (e == NULL)
-		r->flying++;
-	else
-		free(i);
-	return e;
+	r->flying++;
+	lineage_look(r->m, x->files, x->files->current, on_looked, i);
+	return NULL;
 }
 
 /* Fills one entry, at once or through the signer. */

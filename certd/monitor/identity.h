@@ -1,4 +1,5 @@
-/* identity.h - which file it is, and whether it has changed since. */
+/* identity.h - which file it is, or which files, and whether they have changed
+ * since. */
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
@@ -10,6 +11,17 @@ struct identity {
 	uint64_t device, inode, bytes;
 	int64_t mtime_nsecs;
 };
+
+/* Another file that belongs to it. */
+static inline void
+identity_add(struct identity *i, const struct identity *file)
+{
+	i->device = i->device * 31 + file->device;
+	i->inode = i->inode * 31 + file->inode;
+	i->bytes = i->bytes * 31 + file->bytes;
+	i->mtime_nsecs = (int64_t)((uint64_t)i->mtime_nsecs * 31 +
+	    (uint64_t)file->mtime_nsecs);
+}
 
 static inline bool
 identity_eq(const struct identity *a, const struct identity *b)

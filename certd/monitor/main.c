@@ -313,6 +313,7 @@ leave(struct monitor *m)
 	worker_close_all(m);
 	jobs_free(m);
 	registrations_free(m);
+	looks_free(m);
 	peer_free(m->signer);
 	peer_free(m->publisher);
 	peer_free(m->hook);
@@ -385,6 +386,7 @@ main(int argc, char *argv[])
 		.readings = TAILQ_HEAD_INITIALIZER(m.readings),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
 		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations),
+		.looks = TAILQ_HEAD_INITIALIZER(m.looks),
 		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits),
 		.admin_gid = (gid_t)-1, .control_fd = -1, .worker_fd = -1 };
 	struct config *cfg = NULL;

@@ -31,6 +31,7 @@ struct event;
 struct evconnlistener;
 struct job;
 struct lock_wait;
+struct look;
 struct monitor;
 struct reading;
 struct registration;
@@ -40,6 +41,7 @@ TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(lock_wait_list, lock_wait);
+TAILQ_HEAD(look_list, look);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(reading_list, reading);
 TAILQ_HEAD(registration_list, registration);
@@ -69,6 +71,9 @@ struct monitor {
 	struct registration_list registrations;
 	struct reading_list readings;
 	struct lock_wait_list lock_waits;
+	struct look_list looks;
+	unsigned looking; /* of them, with the signer */
+	bool is_looking;
 
 	struct stat credentials; /* the file that the publisher has now */
 	bool has_credentials;
@@ -191,12 +196,27 @@ struct err	*request_fill(const struct request *r, struct job *j,
 const char	*request_option(const struct request *r,
 		    enum request_option o);
 
+/* ---- look.c: what is in a version ---- */
+/* e: what is wrong with the four files together. info: what is in the
+ * certificate; may come with e, and is NULL only with e. */
+typedef void looked(void *arg, const struct msg_cert_info *info,
+		    struct err *e);
+/* Has a version looked at by the signer; done is called once, at once or later.
+ * lineage must stay until then. */
+void		 lineage_look(struct monitor *m, const struct lineage *lineage,
+		    unsigned version, looked *done, void *arg);
+/* Forgets those that wait: certd leaves. */
+void		 looks_free(struct monitor *m);
+
 /* ---- catalog.c: what is in the store ---- */
 /* One certificate of the store, inspected. Texts are heap copies. */
 struct entry {
 	char *lineage;
 	struct lineage *files; /* NULL where it cannot be read */
 	char *problem;	       /* why it is broken, or NULL */
+	bool is_damaged;       /* its current files are what is broken; what its
+				* certificate says is known, and a new version
+				* would be whole */
 	size_t n_names;
 	char **names;	       /* as in the certificate */
 	char *names_text;      /* the same, as the ledger has it */

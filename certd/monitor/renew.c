@@ -83,6 +83,11 @@ is_wanted(struct renew *r, const struct entry *x)
 		keep(r, x, "autorenew is switched off in its renewal file");
 		return false;
 	}
+	if (x->is_damaged) { /* a new version is the cure */
+		log_warn("%s is damaged, and renewed therefore: %s",
+		    x->lineage, x->problem);
+		return !is_backed_off(r, x);
+	}
 	if (time(NULL) < entry_renew_after(x)) {
 		(void)snprintf(reason, sizeof(reason), "not due for renewal "
 		    "before %s", text_time(when, entry_renew_after(x)));
@@ -96,9 +101,9 @@ is_wanted(struct renew *r, const struct entry *x)
 static struct err *
 unrenewable(const struct entry *x)
 {
-	if (x->problem != NULL)
+	if (x->problem != NULL && !x->is_damaged)
 		return err_advise(err_new("broken: %s", x->problem),
-		    "certctl show %s tells more", x->lineage);
+		    "certctl repair %s", x->lineage);
 	if (strcmp(x->files->authenticator, "dns-cloudflare") != 0)
 		return err_advise(err_new("its authenticator is \"%s\"; only "
 		    "dns-cloudflare is served", x->files->authenticator),

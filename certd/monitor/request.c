@@ -224,10 +224,9 @@ choose_lineage(struct issue *i, const struct catalog *c, struct entry **out)
 			return err_sys("request");
 	}
 	*out = x;
-	return x == NULL || x->problem == NULL ? NULL :
+	return x == NULL || x->problem == NULL || x->is_damaged ? NULL :
 	    err_advise(err_new("certificate %s is broken: %s", x->lineage,
-	    x->problem), "repair what the message names, or move "
-	    "renewal/%s.conf away", x->lineage);
+	    x->problem), "certctl repair %s", x->lineage);
 }
 
 /* Is there nothing to do? Then the client is told, and true. */
@@ -237,7 +236,7 @@ is_kept(struct issue *i, const struct entry *x)
 	struct msg m = { .type = MSG_kept };
 	char reason[128], when[TEXT_TIME_SIZE];
 
-	if (x == NULL || i->force || !same_names(x, i->job) ||
+	if (x == NULL || i->force || x->is_damaged || !same_names(x, i->job) ||
 	    time(NULL) >= entry_renew_after(x))
 		return false;
 	(void)snprintf(reason, sizeof(reason), "not due for renewal before %s",

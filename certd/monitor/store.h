@@ -78,7 +78,7 @@ struct lineage {
 	unsigned current;    /* the version that live/ shows; 0 unknown */
 	unsigned newest;     /* the newest of which all four files exist */
 	unsigned highest;    /* the highest number of any file */
-	struct identity identity; /* of the current certificate's file */
+	struct identity identity; /* of the current version's four files */
 
 	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
 	const char *server;  /* these borrow from conf; certbot's "None" is "" */
@@ -110,6 +110,20 @@ struct err	*lineage_open_chain(struct store *s, const struct lineage *l,
 		    int *fd);
 struct err	*lineage_open_key(struct store *s, const struct lineage *l,
 		    int *fd);
+
+/* A file of any version of it, likewise. On error *fd is -1. */
+struct err	*lineage_open_version(struct store *s, const struct lineage *l,
+		    enum pem_kind kind, unsigned version, int *fd);
+/* Appends the certificates of a version (fullchainN.pem); an error where that is
+ * not certN.pem and chainN.pem, byte for byte. */
+struct buf;
+struct err	*lineage_read_chain(struct store *s, const struct lineage *l,
+		    unsigned version, struct buf *out);
+/* The versions of which all four files exist, the newest first; of more than
+ * VERSIONS_MAX the newest. */
+#define VERSIONS_MAX 64
+struct err	*lineage_versions(struct store *s, const struct lineage *l,
+		    unsigned versions[VERSIONS_MAX], size_t *n);
 
 /* ---- going away ---- */
 

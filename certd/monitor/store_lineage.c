@@ -116,6 +116,7 @@ check_paths(struct lineage *l, int live)
 static void
 check_file(struct lineage *l, int archive, enum pem_kind kind)
 {
+	struct identity identity;
 	struct stat st;
 	struct err *e;
 	int fd;
@@ -128,8 +129,8 @@ check_file(struct lineage *l, int archive, enum pem_kind kind)
 	if (fstat(fd, &st) == -1 || st.st_size == 0)
 		broken(l, "archive/%s/%s%u.pem is empty", l->archive,
 		    pem_kind_words[kind], l->current);
-	else if (kind == PEM_CERT)
-		l->identity = fs_identity(&st);
+	identity = fs_identity(&st);
+	identity_add(&l->identity, &identity);
 	close(fd);
 }
 

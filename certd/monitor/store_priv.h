@@ -31,6 +31,9 @@ bool		 version_parse(const char *name, enum pem_kind kind,
 /* The newest complete and the highest number in an archive directory. */
 struct err	*versions_read(int archive, unsigned *newest,
 		    unsigned *highest);
+/* The complete ones, the newest first. */
+struct err	*versions_list(int archive, unsigned versions[VERSIONS_MAX],
+		    size_t *n);
 /* Opens a file of a version for reading, through certbot's links between keys
  * of this directory. */
 struct err	*version_open(int archive, enum pem_kind kind, unsigned version,

@@ -93,6 +93,42 @@ versions_read(int archive, unsigned *newest, unsigned *highest)
 	return NULL;
 }
 
+/* Puts version into its place in a list that is sorted, the largest first. */
+static void
+insert(unsigned versions[VERSIONS_MAX], size_t *n, unsigned version)
+{
+	size_t at;
+
+	for (at = 0; at < *n && versions[at] > version; at++)
+		;
+	if (at == VERSIONS_MAX)
+		return;
+	if (*n < VERSIONS_MAX)
+		(*n)++;
+	memmove(&versions[at + 1], &versions[at],
+	    (*n - at - 1) * sizeof(*versions));
+	versions[at] = version;
+}
+
+struct err *
+versions_list(int archive, unsigned versions[VERSIONS_MAX], size_t *n)
+{
+	struct store_names names;
+	struct err *e = fs_list(archive, &names);
+	unsigned version;
+	size_t i;
+
+	*n = 0;
+	if (e != NULL)
+		return e;
+	for (i = 0; i < names.n; i++)
+		if (version_parse(names.v[i], PEM_CERT, &version) &&
+		    is_complete(&names, version))
+			insert(versions, n, version);
+	store_names_clear(&names);
+	return NULL;
+}
+
 /* Where a link between keys leads: to another key of the same directory. */
 static struct err *
 next_key(int archive, char name[COMPONENT_SIZE])

@@ -379,6 +379,28 @@ on_cert_inspect(struct signer *s, const struct msg *q, int fd)
 	return e;
 }
 
+static struct err *
+on_set_inspect(struct signer *s, const struct msg *q, int fd)
+{
+	struct inspection i = { 0 };
+	struct key *k = NULL;
+	BIO *text = NULL;
+	struct err *e;
+
+	if ((e = file_read_secret(fd, &text)) == NULL)
+		e = pem_read_key(text, &k);
+	BIO_free(text);
+	if (e != NULL)
+		return err_wrap(e, "privkey.pem");
+	if ((e = set_inspect(k, q->set_inspect.pem, &i)) == NULL)
+		e = send_inspection(s, q, &i);
+	else
+		e = err_wrap(e, "fullchain.pem");
+	inspection_clear(&i);
+	key_free(k);
+	return e;
+}
+
 /* ---- which message is whose ---- */
 
 static const struct {
@@ -408,6 +430,7 @@ static const struct {
 	{ MSG_key_auth, on_key_auth },
 	{ MSG_chain_check, on_chain_check },
 	{ MSG_cert_inspect, on_cert_inspect },
+	{ MSG_set_inspect, on_set_inspect },
 };
 #define N_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 

@@ -228,6 +228,12 @@ struct inspection {
 struct err *cert_inspect(struct str pem, struct inspection *out);
 void inspection_clear(struct inspection *i);
 
+/* ---- set.c ---- */
+/* The same for a chain whose first certificate is for the key k and signed by
+ * the second one. */
+struct err *set_inspect(
+    const struct key *k, struct str pem, struct inspection *out);
+
 /* ---- account.c: certbot's account files ---- */
 /* The account's URL, a heap copy, from regr.json. */
 struct err *regr_read(const char *text, size_t n, char **url);

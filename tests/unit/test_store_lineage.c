@@ -2,7 +2,7 @@
  * test_store_lineage.c - reading what certbot, people and backups left: each
  * kind of breakage is named, and stops nothing else.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover certd/monitor/store_delete */
+/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover certd/monitor/store_delete certd/monitor/store_set */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 
@@ -251,22 +251,28 @@ lineage_with_other_archive_is_followed(void **state)
 static void
 lineage_change_by_others_changes_identity(void **state)
 {
+	static const char *const files[] = { ARCHIVE "/cert2.pem",
+		ARCHIVE "/privkey2.pem", ARCHIVE "/chain2.pem",
+		ARCHIVE "/fullchain2.pem" };
 	struct identity before;
 	struct lineage *l;
 	struct tree t;
+	size_t i;
 
 	(void)state;
 	set_up(&t);
-	assert_ok(lineage_load(t.s, NAME, &l));
-	before = l->identity;
-	lineage_free(l);
-	assert_ok(lineage_load(t.s, NAME, &l));
-	assert_true(identity_eq(&before, &l->identity));
-	lineage_free(l);
-	put(&t, ARCHIVE "/cert2.pem", "cert X\n");
-	assert_ok(lineage_load(t.s, NAME, &l));
-	assert_false(identity_eq(&before, &l->identity));
-	lineage_free(l);
+	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		assert_ok(lineage_load(t.s, NAME, &l));
+		before = l->identity;
+		lineage_free(l);
+		assert_ok(lineage_load(t.s, NAME, &l));
+		assert_true(identity_eq(&before, &l->identity));
+		lineage_free(l);
+		put(&t, files[i], "X\n");
+		assert_ok(lineage_load(t.s, NAME, &l));
+		assert_false(identity_eq(&before, &l->identity));
+		lineage_free(l);
+	}
 	tree_close(&t);
 }
 
