@@ -26,7 +26,8 @@ enum exit_status {
 	EXIT_FAILED = 1,  /* at least one certificate failed */
 	EXIT_USAGE = 2,
 	EXIT_DENIED = 3,  /* not permitted */
-	EXIT_NO_CERTD = 4 /* certd cannot be reached */
+	EXIT_NO_CERTD = 4, /* certd cannot be reached */
+	EXIT_RENEWED = 10  /* all done, and something was new: if asked for */
 };
 
 /* ---- options.c: one row an option ---- */
@@ -36,6 +37,7 @@ enum client_option {
 	OPT_domains = 64,
 	OPT_detach,
 	OPT_no_sleep,
+	OPT_detailed,
 	OPT_non_interactive,
 	OPT_socket,
 	OPT_json,
@@ -43,7 +45,8 @@ enum client_option {
 	OPT_no_color,
 	OPT_help,
 	OPT_version,
-	OPT_unavailable, /* a word of the interface that is refused */
+	OPT_accepted,	 /* a word of certbot that says what certd does anyway */
+	OPT_unavailable, /* a word of certbot that is refused */
 	OPTION_IDS
 };
 
@@ -53,7 +56,8 @@ struct cli_option {
 	char letter;	      /* '\0': none */
 	const char *alias;    /* another long option, or NULL */
 	const char *argument; /* what its value is called; NULL: takes none */
-	const char *help;     /* one line; what to do instead where refused */
+	const char *help;     /* one line; what to do instead where refused;
+			       * the values of OPT_accepted, "a|b", or NULL */
 	bool everywhere;      /* may stand with every command */
 };
 extern const struct cli_option cli_options[];
@@ -130,6 +134,9 @@ struct session {
 	FILE *out, *err;
 	int input;	  /* what the person types */
 	bool asks;	  /* there is a person who can answer questions */
+	/* Options that a person gave when asked, over those of inv. */
+	const char *answers[OPTION_IDS];
+	char *answered; /* storage of one of them */
 	bool json;
 	bool live;	  /* out is a terminal that can be redrawn */
 	bool color;
@@ -274,14 +281,28 @@ struct aim {
 	bool lines;		/* with --json: an object an event */
 	bool detach;		/* enough when certd has accepted */
 	bool summary;		/* a line that counts, at the end */
+	bool detailed;		/* an exit status of its own where one is good */
 };
-/* Sends request and shows what becomes of it. */
+/* Sends request and shows what becomes of it. Where certd asks back, the person
+ * is asked (question.c) and the request repeated with the answer. */
 struct err	*follow(struct session *s, struct msg *request,
 		    const struct aim *aim);
+
+/* ---- question.c: what certd cannot decide alone ---- */
+struct question {
+	uint32_t about; /* enum question_kind; 0: nothing was asked */
+	char *lineage, *text, *advice;
+};
+struct err	*question_keep(struct question *q, const struct msg *m);
+/* Puts the option that answers it into s->answers: by asking, or where nobody can
+ * be asked the safe one. An error where there is none, or the person says no. */
+struct err	*question_answer(struct session *s, const struct question *q);
+void		 question_clear(struct question *q);
 
 /* ---- cmd_*.c ---- */
 struct err	*cmd_issue(struct session *s);
 struct err	*cmd_renew(struct session *s);
+struct err	*cmd_reconfigure(struct session *s);
 struct err	*cmd_list(struct session *s);
 struct err	*cmd_show(struct session *s);
 struct err	*cmd_status(struct session *s);

@@ -12,11 +12,25 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_key_type, OPTION_elliptic_curve, OPTION_rsa_key_size,
 	OPTION_server, OPTION_staging, OPTION_force_renewal, OPTION_keep,
 	OPTION_preferred_chain, OPTION_email, OPTION_agree_tos, OPTION_pre_hook,
-	OPTION_post_hook, OPTION_deploy_hook, OPTION_dry_run, OPT_detach, 0 };
+	OPTION_post_hook, OPTION_deploy_hook, OPTION_dry_run, OPT_detach,
+	OPTION_expand, OPTION_duplicate, OPTION_new_names, OPTION_reuse_key,
+	OPTION_no_reuse_key, OPTION_new_key, OPTION_break_my_certs,
+	OPTION_propagation, OPTION_account, OPT_detailed, OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
-	OPTION_deploy_hook, OPT_no_sleep, 0 };
+	OPTION_deploy_hook, OPT_no_sleep, OPTION_key_type,
+	OPTION_elliptic_curve, OPTION_rsa_key_size, OPTION_reuse_key,
+	OPTION_no_reuse_key, OPTION_new_key, OPTION_preferred_chain,
+	OPTION_propagation, OPT_detailed, 0 };
+static const unsigned reconfigure_options[] = { OPTION_cert_name,
+	OPTION_key_type, OPTION_elliptic_curve, OPTION_rsa_key_size,
+	OPTION_reuse_key, OPTION_no_reuse_key, OPTION_preferred_chain,
+	OPTION_server, OPTION_staging, OPTION_break_my_certs, OPTION_account,
+	OPTION_email, OPTION_agree_tos, OPTION_propagation, OPTION_pre_hook,
+	OPTION_post_hook, OPTION_deploy_hook, OPTION_autorenew,
+	OPTION_no_autorenew, OPTION_renew_before, OPTION_no_dry_run,
+	OPTION_dry_run, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
 static const unsigned delete_options[] = { OPTION_cert_name, 0 };
 static const unsigned no_options[] = { 0 };
@@ -25,6 +39,9 @@ const struct command commands[] = {
 	{ "issue", "certonly", NULL, "get a certificate, or renew it",
 	    issue_options, cmd_issue },
 	{ "renew", NULL, NULL, "renew what is due", renew_options, cmd_renew },
+	{ "reconfigure", NULL, "[NAME]",
+	    "change options of a certificate, without a new one",
+	    reconfigure_options, cmd_reconfigure },
 	{ "list", "certificates", NULL, "list the certificates", list_options,
 	    cmd_list },
 	{ "show", NULL, "NAME", "tell all about one certificate", no_options,
@@ -96,7 +113,8 @@ print_options_everywhere(FILE *out)
 
 	fprintf(out, "\nOptions of every command:\n");
 	for (i = 0; i < cli_options_n; i++)
-		if (cli_options[i].everywhere)
+		if (cli_options[i].everywhere &&
+		    cli_options[i].id != OPT_accepted)
 			print_option(out, &cli_options[i]);
 }
 

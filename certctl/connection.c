@@ -183,7 +183,10 @@ send_options(struct session *s)
 	size_t i;
 
 	for (i = 0; i < option_table_n; i++) {
-		if ((value = s->inv->values[option_table[i].option]) == NULL)
+		value = s->answers[option_table[i].option];
+		if (value == NULL)
+			value = s->inv->values[option_table[i].option];
+		if (value == NULL)
 			continue;
 		m.option.option = option_table[i].option;
 		m.option.value = str_of(value);

@@ -21,6 +21,7 @@ struct follow {
 	unsigned kept, good, bad;
 	uint32_t job;         /* the one that is waited for; 0: none yet */
 	char *name;
+	struct question question;
 };
 
 static time_t
@@ -174,6 +175,14 @@ on_result(void *arg, const struct msg *m)
 	return e;
 }
 
+static struct err *
+on_question(void *arg, const struct msg *m)
+{
+	struct follow *f = arg;
+
+	return question_keep(&f->question, m);
+}
+
 static void
 on_tick(void *arg)
 {
@@ -188,6 +197,7 @@ static const struct answer answers[] = {
 	{ MSG_event, on_event },
 	{ MSG_fact, on_fact },
 	{ MSG_result, on_result },
+	{ MSG_question, on_question },
 };
 
 /* After Ctrl-C. */
@@ -226,6 +236,25 @@ print_end(struct follow *f)
 		    f->aim->good, f->bad, f->kept);
 }
 
+/* Asks certd, and the person when certd asks back, until there is no question
+ * left: each answer adds an option, so there cannot be many. */
+static struct err *
+ask_certd(struct follow *f, struct msg *request, const struct conversation *c)
+{
+	struct session *s = f->s;
+	struct err *e;
+
+	for (;;) {
+		if ((e = session_ask(s, request, c)) != NULL ||
+		    f->question.about == 0 || s->interrupted)
+			return e;
+		if ((e = question_answer(s, &f->question)) != NULL)
+			return e;
+		question_clear(&f->question);
+		session_again(s);
+	}
+}
+
 struct err *
 follow(struct session *s, struct msg *request, const struct aim *aim)
 {
@@ -235,9 +264,11 @@ follow(struct session *s, struct msg *request, const struct aim *aim)
 	struct err *e;
 
 	if ((e = begin(&f)) == NULL)
-		e = session_ask(s, request, &c);
+		e = ask_certd(&f, request, &c);
 	if (e == NULL && !s->interrupted)
 		print_end(&f);
+	if (e == NULL && aim->detailed && f.good > 0 && s->status == EXIT_DONE)
+		s->status = EXIT_RENEWED;
 	if (e == NULL && s->interrupted)
 		say_how_to_go_on(&f);
 	else if (e == NULL && s->json && !aim->lines)
@@ -246,6 +277,7 @@ follow(struct session *s, struct msg *request, const struct aim *aim)
 	json_decref(f.certificates);
 	progress_free(f.progress);
 	facts_clear(&f.facts);
+	question_clear(&f.question);
 	free(f.name);
 	return e;
 }

@@ -76,6 +76,8 @@ run(struct session *s)
 	if (e == NULL && (fflush(s->out) == EOF || ferror(s->out)))
 		e = err_sys("standard output");
 	session_close(s);
+	free(s->answered);
+	s->answered = NULL;
 	return e == NULL ? s->status : fail(s, e);
 }
 

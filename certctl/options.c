@@ -45,7 +45,7 @@
 #define ABOUT_pre_hook  0, NULL, "COMMAND", "run before the order (root only)"
 #define ABOUT_post_hook 0, NULL, "COMMAND", "run after the order (root only)"
 #define ABOUT_deploy_hook                                                      \
-	0, NULL, "COMMAND",                                                    \
+	0, "renew-hook", "COMMAND",                                            \
 	    "run when the certificate is "                                     \
 	    "stored (root only)"
 
@@ -54,12 +54,69 @@
 	    "try it at the staging CA; nothing is "                            \
 	    "stored, no deploy hook runs"
 
-/* Words of the interface that are refused, with what to do instead: to accept
- * one without obeying it could cost a certificate. */
-#define REFUSED(word, instead)                                                 \
+#define ABOUT_expand                                                           \
+	0, NULL, NULL,                                                         \
+	    "give the certificate that has a "                                 \
+	    "part of the names all of them"
+#define ABOUT_duplicate                                                        \
+	0, NULL, NULL,                                                         \
+	    "make another certificate beside one "                             \
+	    "that exists (NAME-0001)"
+#define ABOUT_new_names                                                        \
+	0, NULL, NULL,                                                         \
+	    "with --cert-name: change the names of "                           \
+	    "the certificate without asking"
+#define ABOUT_reuse_key                                                        \
+	0, NULL, NULL,                                                         \
+	    "keep the key, now and at every "                                  \
+	    "renewal"
+#define ABOUT_no_reuse_key                                                     \
+	0, NULL, NULL,                                                         \
+	    "make a new key at every renewal "                                 \
+	    "(default)"
+#define ABOUT_new_key                                                          \
+	0, NULL, NULL,                                                         \
+	    "make a new key this time, in spite of "                           \
+	    "--reuse-key"
+#define ABOUT_break_my_certs                                                   \
+	0, NULL, NULL,                                                         \
+	    "let a trial certificate replace "                                 \
+	    "a real one"
+#define ABOUT_propagation                                                      \
+	0, NULL, "SECONDS",                                                    \
+	    "wait at least so long after "                                     \
+	    "publishing (default: until all name servers agree)"
+#define ABOUT_account                                                          \
+	0, NULL, "ID",                                                         \
+	    "the account to use, where there are "                             \
+	    "several"
+#define ABOUT_autorenew    0, NULL, NULL, "renew it when it is due (default)"
+#define ABOUT_no_autorenew 0, NULL, NULL, "renew it only when it is named"
+#define ABOUT_renew_before                                                     \
+	0, NULL, "INTERVAL",                                                   \
+	    "when it is due: \"30 days\" before "                              \
+	    "its end; empty: by its lifetime"
+#define ABOUT_no_dry_run 0, NULL, NULL, "change it without trying it out first"
+
+/* Words of certbot's command lines that certd needs no telling: scripts keep
+ * working. Where they take a value it must be one that changes nothing. */
+#define ACCEPTED(word, letter, alias)                                          \
 	{                                                                      \
-		OPT_unavailable, word, 0, NULL, NULL, instead, false           \
+		OPT_accepted, word, letter, alias, NULL, NULL, true            \
 	}
+#define ACCEPTED_VALUE(word, letter, alias, values)                            \
+	{                                                                      \
+		OPT_accepted, word, letter, alias, "VALUE", values, true       \
+	}
+
+/* Words of certbot's that are refused, with what to do instead: to accept
+ * one without obeying it could cost a certificate. */
+#define REFUSED(word, letter, instead)                                         \
+	{                                                                      \
+		OPT_unavailable, word, letter, NULL, NULL, instead, false      \
+	}
+#define ONLY_DNS "certd proves names by dns-01 through Cloudflare only"
+#define IN_CONF  "certd.conf says where; see config-dir there"
 
 const struct cli_option cli_options[] = {
 	{ OPT_domains, "domains", 'd', "domain", "NAME[,NAME...]",
@@ -70,8 +127,10 @@ const struct cli_option cli_options[] = {
 #undef OPTION
 	{ OPT_detach, "detach", 0, NULL, NULL,
 	    "return when certd has taken the job", false },
-	{ OPT_no_sleep, "no-random-sleep-on-renew", 0, NULL, NULL,
-	    "accepted for certbot's sake: certctl never sleeps", false },
+	{ OPT_no_sleep, "no-random-sleep-on-renew", 0, "random-sleep-on-renew",
+	    NULL, "accepted for certbot's sake: certctl never sleeps", false },
+	{ OPT_detailed, "detailed-exitcode", 0, NULL, NULL,
+	    "exit status 10 where something was renewed", false },
 	{ OPT_non_interactive, "non-interactive", 'n', "noninteractive", NULL,
 	    "never ask", true },
 	{ OPT_socket, "socket", 0, NULL, "PATH",
@@ -81,10 +140,42 @@ const struct cli_option cli_options[] = {
 	{ OPT_no_color, "no-color", 0, NULL, NULL, "no colours", true },
 	{ OPT_help, "help", 'h', NULL, NULL, "explain the command", true },
 	{ OPT_version, "version", 'V', NULL, NULL, "print the version", true },
-	REFUSED("reuse-key", "without it every certificate gets a new key"),
-	REFUSED("new-key", "leave it out: every certificate gets a new key"),
-	REFUSED("expand", "name the certificate with --cert-name and give "
-			  "all its names with -d"),
+	ACCEPTED("dns-cloudflare", 0, NULL),
+	ACCEPTED_VALUE("authenticator", 'a', "configurator", "dns-cloudflare"),
+	ACCEPTED_VALUE(
+	    "preferred-challenges", 0, "preferred-chall", "dns|dns-01"),
+	ACCEPTED("no-eff-email", 0, "eff-email"),
+	ACCEPTED("register-unsafely-without-email", 0, NULL),
+	ACCEPTED("verbose", 'v', "text"),
+	ACCEPTED("disable-hook-validation", 0, NULL),
+	ACCEPTED("no-self-upgrade", 0, "no-bootstrap"),
+	ACCEPTED_VALUE("max-log-backups", 0, NULL, "*"),
+	REFUSED("csr", 0,
+	    "certd makes the keys and the signing requests "
+	    "itself; leave it out"),
+	REFUSED("webroot", 0, ONLY_DNS),
+	REFUSED("webroot-path", 'w', ONLY_DNS),
+	REFUSED("standalone", 0, ONLY_DNS),
+	REFUSED("manual", 0, ONLY_DNS),
+	REFUSED("nginx", 0,
+	    ONLY_DNS "; --deploy-hook 'systemctl reload nginx' "
+		     "tells the server"),
+	REFUSED("apache", 0,
+	    ONLY_DNS "; --deploy-hook 'systemctl reload "
+		     "apache2' tells the server"),
+	REFUSED("installer", 'i',
+	    "a deploy hook tells the server: "
+	    "--deploy-hook COMMAND"),
+	REFUSED("allow-subset-of-names", 0,
+	    "names would silently be lost; "
+	    "name those that work"),
+	REFUSED("ip-address", 0, "only DNS names can be proved by DNS"),
+	REFUSED("config-dir", 0, IN_CONF),
+	REFUSED("work-dir", 0, IN_CONF),
+	REFUSED("logs-dir", 0,
+	    "certd logs to the journal: journalctl -u "
+	    "certd"),
+	REFUSED("config", 'c', IN_CONF),
 };
 const size_t cli_options_n = sizeof(cli_options) / sizeof(cli_options[0]);
 

@@ -40,6 +40,15 @@ unknown_command(const char *word)
 	return err_advise(e, "certctl help lists the commands");
 }
 
+/* "": none, where the renewal file may have one. */
+static bool
+may_be_empty(const struct cli_option *o)
+{
+	return o->id == OPTION_pre_hook || o->id == OPTION_post_hook ||
+	       o->id == OPTION_deploy_hook || o->id == OPTION_renew_before ||
+	       o->id == OPTION_preferred_chain;
+}
+
 /* Values travel in a text field; what certd thinks of them is its affair. */
 static struct err *
 check_value(const struct cli_option *o, const char *value)
@@ -48,13 +57,47 @@ check_value(const struct cli_option *o, const char *value)
 
 	if (o->id == OPTION_cert_name)
 		why = lineage_name_problem(str_of(value));
-	else if (*value == '\0')
+	else if (*value == '\0' && !may_be_empty(o))
 		why = "it is empty";
 	else if (strlen(value) > VALUE_MAX_BYTES)
 		why = "it is too long (at most 4096 bytes)";
 	else if (!text_is_plain(value, strlen(value)))
 		why = "control characters or bytes that are no UTF-8";
 	return why == NULL ? NULL : err_new("--%s: %s", o->word, why);
+}
+
+/* Whether every one of "a,b" is one of "x|y"; "*" is everything. */
+static bool
+is_one_of(const char *value, const char *allowed)
+{
+	const char *a;
+	size_t n, m;
+
+	if (strcmp(allowed, "*") == 0)
+		return true;
+	for (;; value += n + 1) {
+		n = strcspn(value, ",");
+		for (a = allowed;; a += m + 1) {
+			m = strcspn(a, "|");
+			if (m == n && strncmp(a, value, n) == 0)
+				break;
+			if (a[m] == '\0')
+				return false;
+		}
+		if (value[n] == '\0')
+			return true;
+	}
+}
+
+/* Obeyed by doing what is done anyway, if that is what it says. */
+static struct err *
+accept_value(const struct cli_option *o, const char *value)
+{
+	if (o->help == NULL || is_one_of(value, o->help))
+		return NULL;
+	return err_advise(err_new("--%s %s is not served", o->word, value),
+	    "certd proves names by dns-01 through Cloudflare only: leave it "
+	    "out");
 }
 
 static struct err *
@@ -66,6 +109,8 @@ give(struct parser *p, const struct cli_option *o, const char *value)
 		return err_advise(
 		    err_new("certctl " VERSION " has no --%s", o->word), "%s",
 		    o->help);
+	if (o->id == OPT_accepted)
+		return accept_value(o, value);
 	if (o->id == OPT_domains &&
 	    (e = names_add(&p->inv->names, value)) != NULL)
 		return err_wrap(e, "-d");

@@ -88,7 +88,8 @@ suggest_option(const char *word, size_t n)
 	memcpy(copy, word, n);
 	copy[n] = '\0';
 	for (i = 0; i < cli_options_n; i++) {
-		if (cli_options[i].id == OPT_unavailable)
+		if (cli_options[i].id == OPT_unavailable ||
+		    cli_options[i].id == OPT_accepted)
 			continue;
 		consider(copy, cli_options[i].word, &best, &distance);
 		consider(copy, cli_options[i].alias, &best, &distance);

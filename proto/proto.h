@@ -69,6 +69,15 @@ enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
 
 enum cert_status { CERT_VALID, CERT_EXPIRED, CERT_REVOKED, CERT_BROKEN };
 
+/* What certd cannot decide without a person, or an option in its place. */
+enum question_kind {
+	QUESTION_EXPAND = 1, /* --expand or --duplicate */
+	QUESTION_OTHER_NAMES, /* --cert-name or --duplicate */
+	QUESTION_NEW_NAMES,  /* --renew-with-new-domains; without a person: yes */
+	QUESTION_KEY_TYPE,   /* --cert-name and --key-type */
+	QUESTION_N
+};
+
 enum stage {
 #define STAGE(name, label) STAGE_##name,
 #include "stages.def"

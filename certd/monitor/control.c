@@ -275,6 +275,21 @@ on_issue(struct client *c, const struct msg *m)
 }
 
 static struct err *
+on_issue_again(struct client *c, const struct msg *m)
+{
+	(void)m;
+	request_issue(c, &c->request, (struct strs) { NULL, 0 });
+	return NULL;
+}
+
+static struct err *
+on_reconfigure(struct client *c, const struct msg *m)
+{
+	request_reconfigure(c, &c->request, m->reconfigure.lineage);
+	return NULL;
+}
+
+static struct err *
 on_renew(struct client *c, const struct msg *m)
 {
 	(void)m;
@@ -360,7 +375,9 @@ static const struct handler {
 } handlers[] = {
 	{ MSG_option, false, on_option },
 	{ MSG_issue, true, on_issue },
+	{ MSG_issue_again, true, on_issue_again },
 	{ MSG_renew, true, on_renew },
+	{ MSG_reconfigure, true, on_reconfigure },
 	{ MSG_list, true, on_list },
 	{ MSG_show, true, on_show },
 	{ MSG_status, true, on_status },

@@ -44,26 +44,40 @@ install_cancel(struct job *j)
 	free(in);
 }
 
-static struct renewal
+/* The account at the server of the renewal file, "" where it is not known. */
+static const char *
+account_of(const struct job *j)
+{
+	if (j->account != NULL && strcmp(j->server, j->conf_server) == 0)
+		return registration_id(j->account);
+	if (j->account_wanted != NULL)
+		return j->account_wanted;
+	return j->files != NULL && strcmp(j->files->server,
+	    j->conf_server) == 0 ? j->files->account : "";
+}
+
+struct renewal
 renewal_of(const struct job *j)
 {
 	const struct config *cfg = j->m->cfg;
 	const struct lineage *old = j->files;
 	struct renewal r = {
-		.server = j->server,
-		.account = registration_id(j->account),
+		.server = j->conf_server,
+		.account = account_of(j),
 		.authenticator = "dns-cloudflare",
 		.credentials = cfg->credentials,
-		.propagation_secs = cfg->propagation_least_secs,
+		.propagation_secs = j->propagation_secs,
+		.reuse_key = j->reuse_key,
 		.key_kind = j->key_kind,
 		.preferred_chain = j->preferred_chain,
 		.pre_hook = j->pre_hook,
 		.post_hook = j->post_hook,
 		.deploy_hook = j->deploy_hook,
+		.renew_before = j->renew_before,
+		.autorenew = j->autorenew,
 	};
 
 	if (old != NULL) { /* what was not said anew stays as it was */
-		r.reuse_key = old->reuse_key;
 		if (r.pre_hook == NULL)
 			r.pre_hook = old->pre_hook;
 		if (r.post_hook == NULL)
@@ -81,8 +95,8 @@ finish_dry(struct install *in)
 	struct job *j = in->job;
 	struct msg m = { .type = MSG_stored, .id = in->id };
 
-	log_audit("job %u (%s): dry run is good, nothing stored", j->id,
-	    j->lineage);
+	log_audit("job %u (%s): dry run is good, %s", j->id, j->lineage,
+	    j->reconfigures ? "renewal file changed" : "nothing stored");
 	m.stored.job = j->id;
 	worker_send(j, &m);
 	j->phase = JP_STORED;
@@ -119,10 +133,17 @@ store(struct install *in)
 	unsigned version;
 	struct err *e;
 
-	e = store_install(j->m->store, &what, &version);
+	if (j->reconfigures)
+		e = store_reconfigure(j->m->store, j->lineage, &renewal);
+	else
+		e = store_install(j->m->store, &what, &version);
 	store_unlock(j->m->store);
 	if (e != NULL) {
 		worker_refuse(j, in->id, err_wrap(e, "store"));
+		return;
+	}
+	if (j->reconfigures) {
+		finish_dry(in);
 		return;
 	}
 	log_audit("job %u (%s): stored version %u, valid until %s", j->id,
@@ -178,7 +199,7 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 	if (e != NULL)
 		worker_refuse(j, in->id, err_wrap(e, "the certificate that "
 		    "the CA sent is refused"));
-	else if (j->dry_run)
+	else if (j->dry_run && !j->reconfigures)
 		finish_dry(in);
 	else
 		try_store(-1, 0, in);

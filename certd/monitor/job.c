@@ -20,7 +20,6 @@
  * deadline. */
 #define JOB_LIMIT_SECS 7200
 
-static struct err *make_key(struct job *j);
 static struct err *wait_for_worker(struct job *j);
 static struct err *end(struct job *j);
 
@@ -40,7 +39,7 @@ struct step {
 static const struct step issue_steps[] = {
 	{ PREPARE, STAGE_queued, false, records_credentials },
 	{ PREPARE, STAGE_account, false, registration_start },
-	{ PREPARE, STAGE_key, true, make_key },
+	{ PREPARE, STAGE_key, true, key_prepare },
 	{ WORK, STAGE_queued, true, wait_for_worker },
 	{ TIDY, STAGE_cleanup, false, records_remove },
 	{ TIDY, STAGE_hooks, false, deploy_run },
@@ -238,40 +237,6 @@ job_ordered(struct job *j, struct str url)
 
 /* ---- steps that are no other file's ---- */
 
-static void
-on_key(void *arg, const struct msg *answer, struct err *e)
-{
-	struct job *j = arg;
-
-	(void)answer;
-	if (e == NULL)
-		e = store_stage_sync(j->m->store, j->id);
-	if (e == NULL)
-		log_audit("job %u (%s): key made", j->id, j->lineage);
-	job_release(j);
-	job_step_done(j, err_wrap(e, "make the key"));
-}
-
-static struct err *
-make_key(struct job *j)
-{
-	struct msg m = { .type = MSG_key_make };
-	struct err *e;
-	int fd;
-
-	if ((e = store_stage_key(j->m->store, j->id, &fd)) != NULL)
-		return e;
-	j->key = ++j->m->last_key;
-	m.key_make.key = j->key;
-	m.key_make.kind = j->key_kind;
-	job_hold(j);
-	e = peer_ask(j->m->signer, &m, fd, MSG_key_ready, on_key, j);
-	if (e != NULL)
-		job_release(j);
-	close(fd);
-	return e;
-}
-
 static struct err *
 wait_for_worker(struct job *j)
 {
@@ -296,14 +261,22 @@ path_of_lineage(const struct job *j)
 }
 
 static void
+free_names(struct job *j)
+{
+	while (j->n_names > 0)
+		free(j->names[--j->n_names]);
+	free(j->names);
+	free(j->name_strs);
+	j->names = NULL;
+	j->name_strs = NULL;
+}
+
+static void
 free_job(struct job *j)
 {
 	size_t i;
 
-	for (i = 0; i < j->n_names; i++)
-		free(j->names[i]);
-	free(j->names);
-	free(j->name_strs);
+	free_names(j);
 	free(j->lineage);
 	free(j->server);
 	free(j->preferred_chain);
@@ -311,6 +284,9 @@ free_job(struct job *j)
 		free(j->contacts[i]);
 	free(j->note);
 	free(j->account_wanted);
+	free(j->conf_server);
+	free(j->renew_before);
+	free(j->autorenew);
 	free(j->deploy_hook);
 	free(j->pre_hook);
 	free(j->post_hook);
@@ -362,6 +338,25 @@ end(struct job *j)
 
 /* ---- beginning ---- */
 
+bool
+job_set_names(struct job *j, struct strs names)
+{
+	free_names(j);
+	j->names = calloc(names.n + 1, sizeof(*j->names));
+	j->name_strs = calloc(names.n + 1, sizeof(*j->name_strs));
+	if (j->names == NULL || j->name_strs == NULL)
+		return false;
+	for (; j->n_names < names.n; j->n_names++) {
+		char *name = str_dup(names.v[j->n_names]);
+
+		if (name == NULL)
+			return false;
+		j->names[j->n_names] = name;
+		j->name_strs[j->n_names] = str_of(name);
+	}
+	return true;
+}
+
 struct job *
 job_new(struct monitor *m, enum job_kind kind, const char *lineage,
     struct strs names)
@@ -377,20 +372,8 @@ job_new(struct monitor *m, enum job_kind kind, const char *lineage,
 	LIST_INIT(&j->followers);
 	j->created = time(NULL);
 	j->lineage = strdup(lineage);
-	j->names = calloc(names.n + 1, sizeof(*j->names));
-	j->name_strs = calloc(names.n + 1, sizeof(*j->name_strs));
-	if (j->lineage == NULL || j->names == NULL || j->name_strs == NULL)
-		goto fail;
-	for (; j->n_names < names.n; j->n_names++) {
-		char *name = str_dup(names.v[j->n_names]);
-
-		if (name == NULL)
-			goto fail;
-		j->names[j->n_names] = name;
-		j->name_strs[j->n_names] = str_of(name);
-	}
-	return j;
-fail:
+	if (j->lineage != NULL && job_set_names(j, names))
+		return j;
 	free_job(j);
 	return NULL;
 }

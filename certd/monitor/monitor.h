@@ -35,6 +35,7 @@ struct look;
 struct monitor;
 struct reading;
 struct registration;
+struct wanted;
 struct worker;
 
 TAILQ_HEAD(batch_list, batch);
@@ -183,18 +184,38 @@ struct request {
 	uint32_t refused;    /* which */
 };
 void		 request_clear(struct request *r);
-/* Issue a certificate for names; answers the client in every case. */
-void		 request_issue(struct client *c, struct request *r,
-		    struct strs names);
-/* Renew what is due, or is named; answers the client in every case. */
-void		 request_renew(struct client *c, struct request *r);
-/* Options that several requests have, into the job. */
+const char	*request_option(const struct request *r,
+		    enum request_option o);
+bool		 request_has(const struct request *r, enum request_option o);
+/* Whether the options make sense, each and together. To be called first. */
+struct err	*request_check(const struct request *r);
+/* Options that several requests have, into the job: the server (usual where none
+ * was given), then those that stand for themselves, then, when j->files is known
+ * (or NULL, where it is new), those that default to the renewal file. */
 struct err	*request_server(const struct request *r, struct job *j,
 		    const char *usual);
 struct err	*request_fill(const struct request *r, struct job *j,
 		    struct client *c);
-const char	*request_option(const struct request *r,
-		    enum request_option o);
+struct err	*request_complete(const struct request *r, struct job *j);
+/* The options that choose_certificate() looks at; names and server are left as
+ * they are. */
+void		 request_wish(const struct request *r, struct wanted *w);
+
+/* ---- issue.c ---- */
+/* Issue a certificate for names (none: those of the certificate that is named);
+ * answers the client in every case. */
+void		 request_issue(struct client *c, struct request *r,
+		    struct strs names);
+
+/* ---- renew.c ---- */
+/* Renew what is due, or is named; answers the client in every case. */
+void		 request_renew(struct client *c, struct request *r);
+
+/* ---- reconfigure.c ---- */
+/* Change how a certificate is renewed, after a dry run; answers the client in
+ * every case. */
+void		 request_reconfigure(struct client *c, struct request *r,
+		    struct str lineage);
 
 /* ---- look.c: what is in a version ---- */
 /* e: what is wrong with the four files together. info: what is in the
@@ -252,6 +273,40 @@ time_t		 entry_renew_after(const struct entry *x);
 bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *x, time_t now);
 
+/* ---- choose.c: which certificate a request to issue is about ---- */
+/* What was asked for. Texts are borrowed. */
+struct wanted {
+	struct strs names;	/* none: those that the certificate has */
+	const char *cert_name;	/* NULL: not given */
+	const char *server;	/* directory of the CA */
+	enum key_kind key_kind;
+	bool key_given, type_given; /* any of the key, --key-type itself */
+	bool server_given;
+	bool expand, duplicate, new_names, force, dry_run, break_my_certs;
+	bool reuse_key, no_reuse_key, new_key;
+};
+enum choice { CHOICE_NEW, CHOICE_RENEW, CHOICE_KEEP, CHOICE_ASK };
+struct decision {
+	enum choice choice;
+	struct entry *entry;  /* to renew, keep, ask about; NULL where new */
+	struct str name;      /* of a new one; borrowed from the wish */
+	bool numbered;	      /* with -0001 behind it where that is taken */
+	enum question_kind about;  /* CHOICE_ASK */
+	struct err *why;      /* CHOICE_ASK, with advice; the caller's */
+};
+/* An error where it cannot be done whatever is answered. */
+struct err	*choose_certificate(const struct wanted *w,
+		    const struct catalog *c, time_t now, struct decision *v);
+/* An error where the certificate keeps its key, and the wish is for a key of
+ * another kind. */
+struct err	*choose_key_conflict(const struct wanted *w,
+		    const struct entry *x);
+/* An error where a trial certificate would take the place of a real one. */
+struct err	*choose_trial_conflict(const struct wanted *w,
+		    const struct entry *x, time_t now);
+/* Whether its certificates are trials, as certbot recognises them. */
+bool		 is_trial_server(const char *server);
+
 /* ---- job.c ---- */
 #define CONTACTS_MAX 8 /* the bound of messages.def */
 struct job {
@@ -266,12 +321,18 @@ struct job {
 	size_t n_names;
 	enum key_kind key_kind;
 	char *server;	       /* directory URL */
+	char *conf_server;     /* what the renewal file is to say: not that of
+				* a dry run */
 	struct url origin;     /* parts of server */
 	char *preferred_chain;
 	char *contacts[CONTACTS_MAX]; /* of an account: "mailto:..." */
 	size_t n_contacts;
 	bool agree_tos;
 	char *deploy_hook, *pre_hook, *post_hook; /* NULL: not asked for */
+	bool reuse_key, new_key; /* keep the key; not this time */
+	char *renew_before, *autorenew; /* NULL: as the renewal file says */
+	bool reconfigures;     /* a dry run, then the renewal file */
+	uint32_t propagation_secs; /* least time in DNS; 0: not set */
 	char *who;	       /* who asked, for the audit */
 
 	struct lineage *files; /* as they were when asked; NULL where new */
@@ -310,6 +371,8 @@ struct job {
 struct job	*job_new(struct monitor *m, enum job_kind kind,
 		    const char *lineage, struct strs names);
 void		 job_discard(struct job *j);
+/* Other names, copied; false when out of memory. */
+bool		 job_set_names(struct job *j, struct strs names);
 /* Gives it its number and writes it to the ledger; then job_run(). */
 struct err	*job_start(struct job *j);
 void		 job_run(struct job *j);
@@ -339,6 +402,11 @@ struct grant	 job_grant(const struct job *j);
 void		 job_hold(struct job *j);
 void		 job_release(struct job *j);
 void		 jobs_free(struct monitor *m);
+
+/* ---- key.c ---- */
+/* A new key for the certificate, or a copy of the one that it has, into the
+ * staging; ends with job_step_done(). */
+struct err	*key_prepare(struct job *j);
 
 /* ---- recover.c: what the last run left ---- */
 /* Interrupted installations are finished, other interrupted jobs closed: their
@@ -435,6 +503,8 @@ struct err	*records_recover(struct monitor *m);
 /* Has the chain checked by the signer and puts the certificate into the store;
  * answers the worker's request id. */
 struct err	*install_chain(struct job *j, uint32_t id, struct str pem);
+/* What the renewal file is to say; texts borrow from the job. */
+struct renewal	 renewal_of(const struct job *j);
 /* Ends an installation that waits for certbot's lock. */
 void		 install_cancel(struct job *j);
 

@@ -258,12 +258,23 @@ find_or_add(struct monitor *m, const char *server, const char *wanted)
 	return r;
 }
 
+/* The account that is asked for, or that the renewal file names; neither is one
+ * at another server, where a dry run goes. */
+static const char *
+wanted_of(const struct job *j)
+{
+	if (j->conf_server != NULL && strcmp(j->server, j->conf_server) != 0)
+		return "";
+	if (j->account_wanted != NULL)
+		return j->account_wanted;
+	return j->files != NULL && strcmp(j->files->server, j->server) == 0 ?
+	    j->files->account : "";
+}
+
 struct err *
 registration_start(struct job *j)
 {
-	const char *wanted = j->account_wanted != NULL ? j->account_wanted :
-	    j->files != NULL && strcmp(j->files->server, j->server) == 0 ?
-	    j->files->account : "";
+	const char *wanted = wanted_of(j);
 	struct registration *r = find_or_add(j->m, j->server, wanted);
 	struct err *e;
 

@@ -97,13 +97,10 @@ is_wanted(struct renew *r, const struct entry *x)
 	return !is_backed_off(r, x);
 }
 
-/* Why certd cannot renew it at all. */
+/* Why certd cannot renew it, although it is due. */
 static struct err *
 unrenewable(const struct entry *x)
 {
-	if (x->problem != NULL && !x->is_damaged)
-		return err_advise(err_new("broken: %s", x->problem),
-		    "certctl repair %s", x->lineage);
 	if (strcmp(x->files->authenticator, "dns-cloudflare") != 0)
 		return err_advise(err_new("its authenticator is \"%s\"; only "
 		    "dns-cloudflare is served", x->files->authenticator),
@@ -118,10 +115,14 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 {
 	struct monitor *m = client_monitor(r->client);
 	struct str names[NAMES_MAX];
+	struct wanted wish = { .server = "" };
 	struct job *j;
 	struct err *e;
 	size_t i;
 
+	request_wish(r->request, &wish);
+	if ((e = choose_key_conflict(&wish, x)) != NULL)
+		return e;
 	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)
 		names[i] = str_of(x->names[i]);
 	j = job_new(m, KIND_issue, x->lineage, (struct strs) { names, i });
@@ -129,14 +130,12 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 		return err_sys("renew");
 	j->files = x->files;
 	x->files = NULL;
-	j->key_kind = j->files->key_kind != 0 ? j->files->key_kind :
-	    KEY_RSA_2048; /* certbot: a file without key_type is ancient */
-	j->preferred_chain = strdup(j->files->preferred_chain);
-	e = j->preferred_chain == NULL ? err_sys("renew") :
-	    request_server(r->request, j, *j->files->server != '\0' ?
+	e = request_server(r->request, j, *j->files->server != '\0' ?
 	    j->files->server : m->cfg->server);
 	if (e == NULL)
 		e = request_fill(r->request, j, r->client);
+	if (e == NULL)
+		e = request_complete(r->request, j);
 	if (e == NULL)
 		e = store_may_renew(m->store, j->files);
 	if (e == NULL) {
@@ -151,10 +150,11 @@ static void
 consider(struct renew *r, struct entry *x)
 {
 	struct job *j = NULL, *other;
-	struct err *e = unrenewable(x);
+	struct err *e;
 
-	if (e != NULL) {
-		fail(r, x->lineage, e);
+	if (x->problem != NULL && !x->is_damaged) {
+		fail(r, x->lineage, err_advise(err_new("broken: %s",
+		    x->problem), "certctl repair %s", x->lineage));
 		return;
 	}
 	other = job_of_lineage(client_monitor(r->client), x->lineage);
@@ -168,7 +168,7 @@ consider(struct renew *r, struct entry *x)
 	}
 	if (!is_wanted(r, x))
 		return;
-	if ((e = make_job(r, x, &j)) != NULL ||
+	if ((e = unrenewable(x)) != NULL || (e = make_job(r, x, &j)) != NULL ||
 	    (e = batch_add(r->batch, j)) != NULL) {
 		job_discard(j);
 		fail(r, x->lineage, e);
@@ -202,9 +202,14 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 void
 request_renew(struct client *c, struct request *request)
 {
-	struct renew *r = calloc(1, sizeof(*r));
+	struct renew *r;
+	struct err *e;
 
-	if (r == NULL) {
+	if ((e = request_check(request)) != NULL) {
+		client_refuse(c, 2, e);
+		return;
+	}
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
 		client_refuse(c, 1, err_sys("renew"));
 		return;
 	}

@@ -186,10 +186,12 @@ struct renewal {
 	const char *authenticator; /* "dns-cloudflare" */
 	const char *credentials;   /* absolute */
 	uint32_t propagation_secs; /* 0: not set */
-	enum key_kind key_kind;
+	enum key_kind key_kind;	   /* 0: what the file says stays */
 	bool reuse_key;
 	const char *preferred_chain;
 	const char *pre_hook, *post_hook, *deploy_hook;
+	/* NULL: what the file says stays; "": removed. */
+	const char *renew_before, *autorenew;
 };
 
 struct store_install {
@@ -213,5 +215,10 @@ struct store_install {
  * Needs the lock. */
 struct err	*store_install(struct store *s, const struct store_install *in,
 		    unsigned *version);
+
+/* Makes renewal/NAME.conf say this, and changes nothing else: the certificate
+ * stays as it is. Needs the lock. On error the file is what it was. */
+struct err	*store_reconfigure(struct store *s, const char *name,
+		    const struct renewal *renewal);
 
 #endif

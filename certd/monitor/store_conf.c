@@ -128,7 +128,7 @@ set_params(struct ini *conf, const struct renewal *r)
 	struct err *e = NULL;
 	size_t i;
 
-	if (key == NULL)
+	if (key == NULL && r->key_kind != 0)
 		return err_new("no kind of key %d", (int)r->key_kind);
 	if (r->propagation_secs != 0)
 		(void)snprintf(secs, sizeof(secs), "%u", r->propagation_secs);
@@ -145,15 +145,17 @@ set_params(struct ini *conf, const struct renewal *r)
 		{ "dns_cloudflare_propagation_seconds", secs },
 		{ "server", r->server },
 		{ "preferred_chain", r->preferred_chain },
-		{ "key_type", key->type },
-		{ "elliptic_curve", key->curve },
-		{ "rsa_key_size", key->size },
 		{ "reuse_key", r->reuse_key ? "True" : "" },
 	};
 	/* clang-format on */
 	for (i = 0; e == NULL && i < sizeof(params) / sizeof(*params); i++)
 		e = set_param(conf, params[i].key, params[i].value);
-	return e;
+	if (e != NULL || key == NULL) /* a kind that only others make */
+		return e;
+	if ((e = set_param(conf, "key_type", key->type)) != NULL ||
+	    (e = set_param(conf, "elliptic_curve", key->curve)) != NULL)
+		return e;
+	return set_param(conf, "rsa_key_size", key->size);
 }
 
 /* The keys before the first section. A file that has them keeps them as they
@@ -183,6 +185,25 @@ set_paths(const struct store *s, const char *name, const char *archive,
 	return e;
 }
 
+/* When, and whether, it is renewed: said by people only. */
+static struct err *
+set_due(struct ini *conf, const struct renewal *r)
+{
+	if (r->autorenew != NULL) {
+		struct err *e = set_param(conf, "autorenew", r->autorenew);
+
+		if (e != NULL)
+			return e;
+	}
+	if (r->renew_before == NULL)
+		return NULL;
+	if (*r->renew_before != '\0')
+		return ini_set(conf, "", "renew_before_expiry",
+		    r->renew_before);
+	ini_remove(conf, "", "renew_before_expiry");
+	return NULL;
+}
+
 struct err *
 conf_render(const struct store *s, const char *name, const char *archive,
     struct ini *old, const struct renewal *r, struct buf *out)
@@ -193,7 +214,8 @@ conf_render(const struct store *s, const char *name, const char *archive,
 	if (conf == NULL)
 		return err_sys("renewal file");
 	if ((e = set_paths(s, name, archive, conf)) == NULL &&
-	    (e = set_params(conf, r)) == NULL)
+	    (e = set_params(conf, r)) == NULL &&
+	    (e = set_due(conf, r)) == NULL)
 		e = ini_write(conf, out);
 	if (old == NULL)
 		ini_free(conf);

@@ -99,7 +99,7 @@ offer_issue(const struct job *j, struct msg *m)
 		.preferred_chain = str_of(j->preferred_chain),
 		.propagation_timeout_secs = cfg->propagation_timeout_secs,
 		.propagation_settle_secs = cfg->propagation_settle_secs,
-		.propagation_least_secs = cfg->propagation_least_secs };
+		.propagation_least_secs = j->propagation_secs };
 }
 
 static void

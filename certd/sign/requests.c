@@ -137,6 +137,19 @@ on_account_load(struct signer *s, const struct msg *q, int fd)
 }
 
 static struct err *
+on_key_save(struct signer *s, const struct msg *q, int fd)
+{
+	struct msg a = { .type = MSG_saved };
+	const struct key *k;
+	struct err *e;
+
+	if ((e = keys_get(s->keys, q->key_save.key, false, &k)) == NULL)
+		e = write_key(k, fd, pem_write_key);
+	return e != NULL ? err_wrap(e, "private key file")
+			 : signer_answer(s, q, &a);
+}
+
+static struct err *
 on_key_drop(struct signer *s, const struct msg *q, int fd)
 {
 	(void)fd;
@@ -411,6 +424,7 @@ static const struct {
 	{ MSG_key_load, on_key_load },
 	{ MSG_account_make, on_account_make },
 	{ MSG_account_load, on_account_load },
+	{ MSG_key_save, on_key_save },
 	{ MSG_key_drop, on_key_drop },
 	{ MSG_regr_load, on_regr_load },
 	{ MSG_regr_save, on_regr_save },

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from . import process
+from . import process, terminal
 
 # What must not stand in the log of a healthy certd.
 SICK = re.compile(
@@ -215,6 +215,13 @@ class Certd:
             looker.join()
             os.close(ours)
         return done.returncode, b''.join(shown).decode(errors='replace')
+
+    def talk(self, *arguments, answers=(), **more):
+        """Runs certctl on a terminal: see stage/terminal.py."""
+        return terminal.talk(
+            [self.program('certctl'), '--socket',
+             os.path.join(self.runtime, 'control.sock'), *arguments],
+            answers, **more)
 
     def issue(self, *names, options=(), **more):
         domains = [a for n in names for a in ('-d', n)]

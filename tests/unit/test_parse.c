@@ -11,7 +11,7 @@
 
 #include "certctl.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 20
 
 /* Splits line at blanks into argv; "~" stands for one. */
 static int
@@ -64,6 +64,18 @@ static const struct {
 	    "a b=c" },
 	{ "issue --test-cert", "issue", NULL, "", OPTION_staging, "" },
 	{ "issue --detach", "issue", NULL, "", OPT_detach, "" },
+	{ "issue --deploy-hook=", "issue", NULL, "", OPTION_deploy_hook, "" },
+	{ "issue --renew-hook x", "issue", NULL, "", OPTION_deploy_hook, "x" },
+	{ "certonly --dns-cloudflare -v -a dns-cloudflare -m a@b.example "
+	  "--no-eff-email -n --preferred-challenges dns-01 -d a.example",
+	    "issue", NULL, "a.example", OPTION_email, "a@b.example" },
+	{ "certonly --preferred-challenges=dns,dns-01 --text", "issue", NULL,
+	    "", OPT_accepted, NULL },
+	{ "renew --max-log-backups 3 -q", "renew", NULL, "", OPT_quiet, "" },
+	{ "reconfigure NAME --autorenew", "reconfigure", "NAME", "",
+	    OPTION_autorenew, "" },
+	{ "reconfigure --cert-name x", "reconfigure", NULL, "",
+	    OPTION_cert_name, "x" },
 	{ "issue --server -", "issue", NULL, "", OPTION_server, "-" },
 	{ "--socket /x list", "list", NULL, "", OPT_socket, "/x" },
 	{ "list --socket /x", "list", NULL, "", OPT_socket, "/x" },
@@ -171,12 +183,31 @@ static const struct {
 	{ "issue --email \xff",
 	    "--email: control characters or bytes that are no UTF-8", "" },
 	{ "issue --cert-name a/b", "--cert-name: a \"/\"", "" },
-	{ "issue --expand -d a.example", "certctl " VERSION " has no --expand",
-	    "name the certificate with --cert-name and give all its "
-	    "names with -d" },
-	{ "issue --expand=yes", "certctl " VERSION " has no --expand",
-	    "name the certificate with --cert-name and give all its "
-	    "names with -d" },
+	{ "issue --expand=yes", "--expand takes no value", "" },
+	{ "issue --csr x.pem", "certctl " VERSION " has no --csr",
+	    "certd makes the keys and the signing requests itself; leave it "
+	    "out" },
+	{ "issue --csr=x.pem", "certctl " VERSION " has no --csr",
+	    "certd makes the keys and the signing requests itself; leave it "
+	    "out" },
+	{ "issue -w /var/www", "certctl " VERSION " has no --webroot-path",
+	    "certd proves names by dns-01 through Cloudflare only" },
+	{ "issue --preferred-challenges http",
+	    "--preferred-challenges http is not served",
+	    "certd proves names by dns-01 through Cloudflare only: leave it "
+	    "out" },
+	{ "issue --preferred-challenges dns,http",
+	    "--preferred-challenges dns,http is not served",
+	    "certd proves names by dns-01 through Cloudflare only: leave it "
+	    "out" },
+	{ "issue -a webroot", "--authenticator webroot is not served",
+	    "certd proves names by dns-01 through Cloudflare only: leave it "
+	    "out" },
+	{ "issue --key-type=", "--key-type: it is empty", "" },
+	{ "issue --expnad", "unknown option --expnad",
+	    "did you mean --expand?" },
+	{ "renew --duplicate", "renew takes no --duplicate",
+	    "certctl help renew lists what it takes" },
 	{ "issue a.example", "issue: unexpected \"a.example\"",
 	    "names are given with -d NAME" },
 	{ "status now", "status: unexpected \"now\"", "certctl help status" },
@@ -262,6 +293,10 @@ run_bad_arguments_are_usage_errors(void **state)
 		const char *line, *text;
 	} lines[] = {
 		{ "issue", "issue needs names" },
+		{ "reconfigure --autorenew",
+		    "reconfigure needs the name of one certificate" },
+		{ "reconfigure a --cert-name b",
+		    "reconfigure needs the name of one certificate" },
 		{ "cancel x", "\"x\" is not the number of a job" },
 		{ "watch 0", "\"0\" is not the number of a job" },
 		{ "cancel 4294967296",

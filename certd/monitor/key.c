@@ -1,0 +1,97 @@
+/*
+ * key.c - the key of a job's certificate: a new one, or a copy of the one that
+ * the certificate has.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    which of both was asked for.
+ * Promise:  certd opens key files and reads none: the signer makes the key, or
+ *           copies it from one descriptor to the other. It is on disk before
+ *           the CA hears of it.
+ */
+#include <unistd.h>
+
+#include "log.h"
+#include "monitor.h"
+
+static void
+on_key(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+	bool is_copy = answer != NULL && answer->type == MSG_saved;
+
+	if (e == NULL)
+		e = store_stage_sync(j->m->store, j->id);
+	if (e == NULL)
+		log_audit("job %u (%s): key %s", j->id, j->lineage,
+		    is_copy ? "of the last version taken over" : "made");
+	job_release(j);
+	job_step_done(j, err_wrap(e, "make the key"));
+}
+
+/* Has the signer write into the new file: a new key, or the one it has loaded
+ * from the old file. */
+static struct err *
+fill(struct job *j, struct msg *m, enum msg_type answer)
+{
+	struct err *e;
+	int fd;
+
+	if ((e = store_stage_key(j->m->store, j->id, &fd)) != NULL)
+		return e;
+	job_hold(j);
+	e = peer_ask(j->m->signer, m, fd, answer, on_key, j);
+	if (e != NULL)
+		job_release(j);
+	close(fd);
+	return e;
+}
+
+static void
+on_loaded(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+	struct msg m = { .type = MSG_key_save };
+
+	if (e == NULL) {
+		j->key_kind = answer->key_ready.kind; /* what it is counts */
+		m.key_save.key = j->key;
+		if (!j->ending)
+			e = fill(j, &m, MSG_saved);
+	} else {
+		j->key = 0; /* the signer has none under this number */
+	}
+	job_release(j);
+	if (e != NULL)
+		job_step_done(j, err_wrap(e, "take over the key"));
+}
+
+static struct err *
+take_over(struct job *j)
+{
+	struct msg m = { .type = MSG_key_load };
+	struct err *e;
+	int fd;
+
+	if ((e = lineage_open_key(j->m->store, j->files, &fd)) != NULL)
+		return e;
+	m.key_load.key = j->key;
+	job_hold(j);
+	e = peer_ask(j->m->signer, &m, fd, MSG_key_ready, on_loaded, j);
+	if (e != NULL)
+		job_release(j);
+	close(fd);
+	return e;
+}
+
+struct err *
+key_prepare(struct job *j)
+{
+	struct msg m = { .type = MSG_key_make };
+
+	j->key = ++j->m->last_key;
+	if (j->reuse_key && !j->new_key && j->files != NULL)
+		return take_over(j);
+	m.key_make.key = j->key;
+	m.key_make.kind = j->key_kind;
+	return fill(j, &m, MSG_key_ready);
+}
