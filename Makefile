@@ -4,6 +4,7 @@
 #	make demo	the main job, here and now (KEEP=1 leaves it running)
 #	make check	everything that is tested; parts of it:
 #			unit check-layers lint fuzz e2e
+#	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make install	DESTDIR=... PREFIX=/usr
 #	make deb	the Debian package, into build/deb
 #	make clean
@@ -79,17 +80,18 @@ $(foreach f,$(PARTS),$(eval INC_$(f) := $(f) proto common))
 FOLDERS	:= common proto $(PARTS)
 INC_tests/unit	:= $(FOLDERS) tests/unit
 INC_tests/fuzz	:= $(FOLDERS)
+INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
 .PHONY: all dependencies demo install deb clean check unit check-layers lint fuzz \
-	e2e print unit-programs lint-files fuzz-programs
+	e2e check-crash print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
 
 # Debian packages, as far as the goals need them; the script is quick and silent
 # when all are there.
-TESTING	:= check unit check-layers lint fuzz e2e
+TESTING	:= check unit check-layers lint fuzz e2e check-crash
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
 	   $(MAKECMDGOALS)),build))
@@ -131,6 +133,10 @@ $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call lib,$(LIBS))
 $(B)/tests/inject: $(B)/obj/tests/e2e/inject.o
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
+$(B)/tests/strike: $(B)/obj/tests/crash/strike.o $(B)/obj/tests/crash/point.o
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)

@@ -45,6 +45,7 @@ batch_new(struct client *c, struct batch **out)
 
 	if (b == NULL)
 		return err_sys("batch");
+	jobs_tidy(m);
 	b->m = m;
 	b->client = c;
 	b->running = 1; /* our own hand, until the pre hooks are over */

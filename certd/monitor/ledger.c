@@ -65,13 +65,34 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 /* The files of a database: moved aside together. */
 static const char *const suffixes[] = { "", "-wal", "-journal" };
 
+/* What the kernel said: SQLite has a code of its own for a full disk, and keeps
+ * the number only where it opens a file or reads; a commit leaves it in errno. */
+static int
+cause(struct ledger *l, int code, int last)
+{
+	const int kept = sqlite3_system_errno(l->db);
+
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+		return kept != 0 ? kept : last;
+	default:
+		return 0;
+	}
+}
+
 struct err *
 ledger_err(struct ledger *l, const char *what)
 {
-	const int code = sqlite3_extended_errcode(l->db);
+	const int last = errno, code = sqlite3_extended_errcode(l->db),
+		  why = cause(l, code, last);
 
-	return err_new("ledger %s: %s: %s (%d)", l->path, what,
-	    sqlite3_errmsg(l->db), code);
+	return err_new("ledger %s: %s: %s%s%s (%d)", l->path, what,
+	    sqlite3_errmsg(l->db), why == 0 ? "" : ": ",
+	    why == 0 ? "" : strerror(why), code);
 }
 
 /* What is wrong with the file itself, so that another one would do. */

@@ -7,6 +7,7 @@
  *           of it.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdlib.h>
 
 #include "ledger_priv.h"
@@ -59,6 +60,7 @@ ledger_run(struct ledger *l, sqlite3_stmt *st)
 {
 	struct err *e = NULL;
 
+	errno = 0;
 	if (sqlite3_step(st) != SQLITE_DONE)
 		e = ledger_err(l, "write");
 	reset(st);

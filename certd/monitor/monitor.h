@@ -412,6 +412,8 @@ struct err	*key_prepare(struct job *j);
 /* Interrupted installations are finished, other interrupted jobs closed: their
  * records in DNS and their staged keys go. */
 struct err	*jobs_recover(struct monitor *m);
+/* Nobody is at work: what a full disk kept ended jobs from removing goes. */
+void		 jobs_tidy(struct monitor *m);
 
 /* The names as one text, separated by spaces; heap. */
 char		*names_text(const struct job *j);

@@ -31,6 +31,55 @@ close_job(void *arg, const struct ledger_job *row)
 	return ledger_job_remove(m->ledger, row->id);
 }
 
+/* ---- while it serves ---- */
+
+static struct err *
+forget_if_over(void *arg, const struct ledger_job *row)
+{
+	struct monitor *m = arg;
+
+	return job_find(m, row->id) != NULL ? NULL :
+	    ledger_job_remove(m->ledger, row->id);
+}
+
+static bool
+is_alive(void *arg, uint32_t job)
+{
+	return job_find(arg, job) != NULL;
+}
+
+/* Only looks. */
+static bool
+note_dead(void *arg, uint32_t job)
+{
+	(void)job;
+	*(bool *)arg = true;
+	return true;
+}
+
+void
+jobs_tidy(struct monitor *m)
+{
+	bool is_left = false;
+	struct err *e;
+
+	if (!TAILQ_EMPTY(&m->jobs) || !TAILQ_EMPTY(&m->batches))
+		return;
+	e = ledger_job_each(m->ledger, forget_if_over, m);
+	if (e == NULL)
+		e = store_stage_sweep(m->store, note_dead, &is_left);
+	if (e == NULL && is_left && (e = store_lock(m->store)) == NULL) {
+		/* An installation that could be neither finished nor undone. */
+		e = store_recover(m->store, on_installed, m);
+		if (e == NULL)
+			e = store_stage_sweep(m->store, is_alive, m);
+		store_unlock(m->store);
+	}
+	log_err(LOG_LEVEL_WARN, err_wrap(e, "leftovers of ended jobs"));
+}
+
+/* ---- at the start ---- */
+
 static bool
 none_alive(void *arg, uint32_t job)
 {
