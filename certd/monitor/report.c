@@ -174,6 +174,17 @@ send_job(struct client *c, const struct job *j)
 	client_fact(c, "job", text);
 }
 
+/* Of jobs that have ended: the provider could not be asked yet. */
+static struct err *
+send_record(void *arg, const struct ledger_record *row)
+{
+	struct client *c = arg;
+
+	if (job_find(client_monitor(c), row->job) == NULL)
+		client_fact(c, "record_left_in_dns", row->name);
+	return NULL;
+}
+
 void
 report_status(struct client *c)
 {
@@ -192,7 +203,8 @@ report_status(struct client *c)
 	client_fact(c, "hooks", m->hook != NULL ? "ready" : "no hook runner");
 	TAILQ_FOREACH(j, &m->jobs, link)
 		send_job(c, j);
-	e = ledger_failure_each(m->ledger, send_failure, c);
+	if ((e = ledger_record_each(m->ledger, 0, send_record, c)) == NULL)
+		e = ledger_failure_each(m->ledger, send_failure, c);
 	if (e != NULL)
 		client_refuse(c, 1, e);
 	else

@@ -114,16 +114,16 @@ class Struck(Certd):
     # ---- looking at what is left ----
 
     def wait_idle(self, seconds=120):
-        """Until no job is left."""
+        """Until no job is left, and no record of one."""
         process.wait_until(
-            lambda: not self.jobs(), self.process, self.log_file,
+            lambda: not self.unfinished(), self.process, self.log_file,
             'the work that was interrupted', seconds)
 
-    def jobs(self):
+    def unfinished(self):
         done = self.ctl('status', '--json')
         assert done.code == 0, done
-        jobs = done.json.get('job', [])
-        return [jobs] if isinstance(jobs, str) else jobs
+        return done.json.get('job', []) or \
+            done.json.get('record_left_in_dns', [])
 
     def check_pair(self, lineage):
         """live/NAME is a pair that a TLS server can load."""
