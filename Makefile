@@ -165,6 +165,7 @@ demo: $(PROGRAMS)
 
 # ---- packaging ----
 UNITS	:= $(wildcard packaging/systemd/*)
+UNITDIR	?= $(PREFIX)/lib/systemd/system
 MANUALS	 = $(wildcard packaging/man/*) $(B)/man/certd-protocol.7
 D	 = $(DESTDIR)$(PREFIX)
 
@@ -175,16 +176,16 @@ $(B)/man/certd-protocol.7: packaging/protocol-manual proto/messages.def
 
 install: $(PROGRAMS) $(MANUALS)
 	install -d $(addprefix $(D)/,bin sbin libexec/certd \
-	  lib/systemd/system lib/sysusers.d lib/tmpfiles.d share/man/man1 \
-	  share/man/man5 share/man/man7 share/man/man8 \
+	  lib/sysusers.d lib/tmpfiles.d share/man/man1 share/man/man5 share/man/man7 share/man/man8 \
 	  share/bash-completion/completions share/zsh/vendor-completions \
-	  share/fish/vendor_completions.d share/doc/certd/examples)
+	  share/fish/vendor_completions.d share/doc/certd/examples) \
+	  $(DESTDIR)$(UNITDIR)
 	install $(B)/bin/certctl $(D)/bin
 	install $(B)/sbin/certd $(B)/sbin/acmew $(D)/sbin
 	install $(addprefix $(B)/libexec/certd/,$(LIBEXEC)) $(D)/libexec/certd
-	install -m 644 $(UNITS) $(D)/lib/systemd/system
-	$(if $(filter-out /usr,$(PREFIX)),sed -i 's,^ExecStart=/usr/,ExecStart=$(PREFIX)/,' \
-	  $(addprefix $(D)/lib/systemd/system/,$(notdir $(UNITS))))
+	install -m 644 $(UNITS) $(DESTDIR)$(UNITDIR)
+	sed -i 's|^ExecStart=/usr/|ExecStart=$(PREFIX)/|' \
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(filter %.service,$(UNITS))))
 	install -m 644 packaging/sysusers/certd.conf $(D)/lib/sysusers.d
 	install -m 644 packaging/tmpfiles/certd.conf $(D)/lib/tmpfiles.d
 	for m in $(MANUALS); do \
@@ -195,7 +196,7 @@ install: $(PROGRAMS) $(MANUALS)
 	  $(D)/share/zsh/vendor-completions
 	install -m 644 packaging/completion/certctl.fish \
 	  $(D)/share/fish/vendor_completions.d
-	install -m 644 packaging/examples/* $(D)/share/doc/certd/examples
+	cp -p packaging/examples/* $(D)/share/doc/certd/examples
 
 # The Debian package, in build/deb, from a copy of the sources.
 deb: | dependencies

@@ -88,6 +88,11 @@ bool		 command_takes(const struct command *c, unsigned option);
 void		 usage_print(FILE *out);
 void		 usage_print_command(FILE *out, const struct command *c);
 
+/* ---- complete.c ---- */
+/* Prints what the last of n words, which is unfinished, may become: a line each,
+ * with a tab and an explanation where there is one. */
+void		 complete(FILE *out, int n, char *const words[]);
+
 /* ---- suggest.c ---- */
 /* How many slips of the finger lie between two words: letters too many, missing
  * or wrong, and neighbours exchanged. */

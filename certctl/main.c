@@ -91,6 +91,10 @@ main(int argc, char *argv[])
 	int status;
 
 	(void)setlocale(LC_CTYPE, "");
+	if (argc > 1 && strcmp(argv[1], "complete") == 0) {
+		complete(stdout, argc - 2, argv + 2); /* for shells */
+		return EXIT_DONE;
+	}
 	e = invocation_parse(&inv, argc, argv);
 	session_init(&s, &inv, null);
 	if (e != NULL) {
