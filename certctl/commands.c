@@ -15,7 +15,8 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_post_hook, OPTION_deploy_hook, OPTION_dry_run, OPT_detach,
 	OPTION_expand, OPTION_duplicate, OPTION_new_names, OPTION_reuse_key,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_break_my_certs,
-	OPTION_propagation, OPTION_account, OPT_detailed, OPT_no_sleep, 0 };
+	OPTION_propagation, OPTION_account, OPTION_must_staple, OPT_detailed,
+	OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,

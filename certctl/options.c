@@ -96,6 +96,10 @@
 	0, NULL, "INTERVAL",                                                   \
 	    "when it is due: \"30 days\" before "                              \
 	    "its end; empty: by its lifetime"
+#define ABOUT_must_staple                                                      \
+	0, NULL, NULL,                                                         \
+	    "ask for a certificate that counts with an "                       \
+	    "OCSP answer only (Let's Encrypt has none)"
 #define ABOUT_no_dry_run 0, NULL, NULL, "change it without trying it out first"
 
 /* Words of certbot's command lines that certd needs no telling: scripts keep

@@ -68,6 +68,7 @@ renewal_of(const struct job *j)
 		.credentials = cfg->credentials,
 		.propagation_secs = j->propagation_secs,
 		.reuse_key = j->reuse_key,
+		.must_staple = j->must_staple,
 		.key_kind = j->key_kind,
 		.preferred_chain = j->preferred_chain,
 		.pre_hook = j->pre_hook,

@@ -330,6 +330,7 @@ struct job {
 	bool agree_tos;
 	char *deploy_hook, *pre_hook, *post_hook; /* NULL: not asked for */
 	bool reuse_key, new_key; /* keep the key; not this time */
+	bool must_staple;      /* RFC 7633 */
 	char *renew_before, *autorenew; /* NULL: as the renewal file says */
 	bool reconfigures;     /* a dry run, then the renewal file */
 	uint32_t propagation_secs; /* least time in DNS; 0: not set */

@@ -224,6 +224,8 @@ request_complete(const struct request *r, struct job *j)
 		    l->propagation_secs : cfg->propagation_least_secs;
 	j->reuse_key = request_has(r, OPTION_reuse_key) || (l != NULL &&
 	    l->reuse_key && !request_has(r, OPTION_no_reuse_key));
+	j->must_staple = request_has(r, OPTION_must_staple) ||
+	    (l != NULL && l->must_staple);
 	if (j->key_kind == 0)
 		j->key_kind = l != NULL ? l->key_kind : cfg->key_kind;
 	if (j->key_kind != 0 || (j->reuse_key && !j->new_key))

@@ -72,7 +72,8 @@ finalize(const struct job *j, const struct place *p, struct msg *m)
 	m->type = MSG_jws_finalize;
 	m->jws_finalize = (struct msg_jws_finalize) { .account = p->account,
 		.kid = p->kid, .url = p->url, .nonce = p->nonce,
-		.key = j->key, .names = p->names };
+		.key = j->key, .names = p->names,
+		.must_staple = j->must_staple };
 }
 
 static void

@@ -88,7 +88,7 @@ struct lineage {
 	const char *preferred_chain;
 	const char *pre_hook, *post_hook, *deploy_hook; /* renew_hook */
 	enum key_kind key_kind; /* as configured; 0 unknown */
-	bool reuse_key;
+	bool reuse_key, must_staple;
 	bool autorenew;	     /* true unless switched off */
 	uint32_t propagation_secs; /* 0 not set */
 };
@@ -187,7 +187,7 @@ struct renewal {
 	const char *credentials;   /* absolute */
 	uint32_t propagation_secs; /* 0: not set */
 	enum key_kind key_kind;	   /* 0: what the file says stays */
-	bool reuse_key;
+	bool reuse_key, must_staple;
 	const char *preferred_chain;
 	const char *pre_hook, *post_hook, *deploy_hook;
 	/* NULL: what the file says stays; "": removed. */

@@ -68,6 +68,7 @@ conf_read(struct lineage *l)
 	if (strcmp(l->server, ACME_SERVER_V1) == 0)
 		l->server = ACME_SERVER_DEFAULT;
 	l->reuse_key = strcmp(param(l->conf, "reuse_key"), "True") == 0;
+	l->must_staple = strcmp(param(l->conf, "must_staple"), "True") == 0;
 	l->autorenew = strcmp(param(l->conf, "autorenew"), "False") != 0;
 	if (text_number(param(l->conf, "dns_cloudflare_propagation_seconds"), 0,
 		UINT32_MAX, &secs))
@@ -145,6 +146,7 @@ set_params(struct ini *conf, const struct renewal *r)
 		{ "dns_cloudflare_propagation_seconds", secs },
 		{ "server", r->server },
 		{ "preferred_chain", r->preferred_chain },
+		{ "must_staple", r->must_staple ? "True" : "" },
 		{ "reuse_key", r->reuse_key ? "True" : "" },
 	};
 	/* clang-format on */

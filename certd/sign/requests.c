@@ -303,7 +303,7 @@ on_jws_finalize(struct signer *s, const struct msg *q, int fd)
 	if (csr == NULL)
 		return err_sys("signing request");
 	if ((e = keys_get(s->keys, m->key, false, &k)) == NULL &&
-	    (e = csr_make(k, m->names, csr)) == NULL)
+	    (e = csr_make(k, m->names, m->must_staple, csr)) == NULL)
 		e = signer_send_jws_of(s, q, m->account, &at, payload_finalize(csr));
 	buf_free(csr);
 	return e;

@@ -155,7 +155,8 @@ json_t *payload_key_change(struct str account, json_t *old_key);
 
 /* ---- csr.c ---- */
 /* Appends a CSR (DER) for names to out. */
-struct err *csr_make(const struct key *k, struct strs names, struct buf *out);
+struct err *csr_make(const struct key *k, struct strs names,
+    bool must_staple, struct buf *out);
 
 /* ---- cert.c: reading certificates ---- */
 #define CERT_NAMES_MAX   100

@@ -7,13 +7,13 @@
 #include <openssl/x509v3.h>
 
 static X509_REQ *
-made(const struct key *k, struct strs names)
+made(const struct key *k, struct strs names, bool must_staple)
 {
 	struct buf *der = buf_new(32 * 1024);
 	const unsigned char *p;
 	X509_REQ *req;
 
-	assert_ok(csr_make(k, names, der));
+	assert_ok(csr_make(k, names, must_staple, der));
 	p = (const unsigned char *)buf_data(der);
 	req = d2i_X509_REQ(NULL, &p, (long)buf_len(der));
 	assert_non_null(req);
@@ -70,7 +70,7 @@ make_holds_names_and_nothing_else(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct key *k = test_key(kinds[i].kind, false);
-		X509_REQ *req = made(k, names);
+		X509_REQ *req = made(k, names, false);
 
 		check_content(req, names);
 		assert_int_equal(
@@ -83,6 +83,31 @@ make_holds_names_and_nothing_else(void **state)
 	}
 }
 
+/* RFC 7633: a sequence with the number of status_request. */
+static void
+make_must_staple_is_a_second_extension(void **state)
+{
+	static const unsigned char wanted[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
+	struct str v[] = { str_of("example.com") };
+	struct key *k = test_key(KEY_EC_P256, false);
+	X509_REQ *req = made(k, (struct strs){ v, 1 }, true);
+	STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(req);
+	int at = X509v3_get_ext_by_NID(exts, NID_tlsfeature, -1);
+	const ASN1_OCTET_STRING *value;
+
+	(void)state;
+	assert_int_equal(sk_X509_EXTENSION_num(exts), 2);
+	assert_true(at >= 0);
+	value = X509_EXTENSION_get_data(X509v3_get_ext(exts, at));
+	assert_int_equal(ASN1_STRING_length(value), sizeof(wanted));
+	assert_memory_equal(
+	    ASN1_STRING_get0_data(value), wanted, sizeof(wanted));
+	assert_true(X509v3_get_ext_by_NID(exts, NID_subject_alt_name, -1) >= 0);
+	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+	X509_REQ_free(req);
+	key_free(k);
+}
+
 /* Text that means something in openssl.cnf is only a name here. */
 static void
 make_names_are_not_configuration(void **state)
@@ -91,7 +116,7 @@ make_names_are_not_configuration(void **state)
 		str_of("critical,CA:TRUE") };
 	struct strs names = { v, 3 };
 	struct key *k = test_key(KEY_EC_P256, false);
-	X509_REQ *req = made(k, names);
+	X509_REQ *req = made(k, names, false);
 
 	(void)state;
 	check_content(req, names);
@@ -116,7 +141,7 @@ make_hundred_longest_names_fit(void **state)
 		text[i][1] = (char)('a' + i / 26);
 		v[i] = (struct str){ text[i], 253 };
 	}
-	req = made(k, (struct strs){ v, 100 });
+	req = made(k, (struct strs){ v, 100 }, false);
 	check_content(req, (struct strs){ v, 100 });
 	X509_REQ_free(req);
 	key_free(k);
@@ -127,6 +152,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(make_holds_names_and_nothing_else),
+		cmocka_unit_test(make_must_staple_is_a_second_extension),
 		cmocka_unit_test(make_names_are_not_configuration),
 		cmocka_unit_test(make_hundred_longest_names_fit),
 	};
