@@ -53,7 +53,8 @@ offer_options(const struct line *l, const struct command *c)
 
 	for (i = 0; i < cli_options_n; i++) {
 		o = &cli_options[i];
-		if (o->id == OPT_unavailable || !(o->everywhere ||
+		if (o->id == OPT_unavailable || o->id == OPT_accepted ||
+		    !(o->everywhere ||
 		    (c != NULL && command_takes(c, o->id))))
 			continue;
 		(void)snprintf(text, sizeof(text), "--%s", o->word);

@@ -54,6 +54,9 @@ parse_key(const struct request *r, enum key_kind *kind)
 		return NULL;
 	if (type == NULL)
 		type = size != NULL ? "rsa" : "ecdsa";
+	if (strcmp(type, "rsa") == 0 ? curve != NULL : size != NULL)
+		return err_new("--key-type %s has no --%s", type,
+		    curve != NULL ? "elliptic-curve" : "rsa-key-size");
 	if (!key_kind_of(type, curve, size, kind))
 		return err_advise(err_new("no key of type %s%s%s%s%s is made "
 		    "here", type, curve == NULL ? "" : ", curve ",

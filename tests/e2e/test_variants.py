@@ -2,11 +2,12 @@
 what is asked of a person, and what a script must say."""
 
 import os
+import signal
 
 import configobj
 import pytest
 
-from stage import pem
+from stage import pem, terminal
 
 
 def lineages(certd):
@@ -118,6 +119,9 @@ def test_a_person_is_asked(certd, zone):
                           answers=[('Enter: 3] ', answer)])
         assert done.code == 1, done
         assert '--expand' in done.text and a in done.text, done
+    done = certd.talk('issue', *domains(a, b),
+                      answers=[('Enter: 3] ', terminal.INTERRUPT)])
+    assert done.code == -signal.SIGINT, done
     assert orders(zone) == before and version(certd, a) == 1
 
     done = certd.talk('issue', *domains(a, b), answers=[('Enter: 3] ', '1')])

@@ -1,12 +1,16 @@
 """A program on a terminal, and a person who answers its questions."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import subprocess
+import termios
 import time
 
+INTERRUPT = object()
+KEYS = {None: b'\x04', INTERRUPT: b'\x03'}
 ESCAPES = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 
 
@@ -21,23 +25,28 @@ class Talk:
         return f'exit {self.code}\n--- terminal\n{self.text}---'
 
 
+def _take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def talk(argv, answers=(), timeout=60, **more):
     """Runs argv on a terminal. answers: pairs of what is waited for (a part of
-    the question) and what is then typed; None ends the input (Ctrl-D)."""
+    the question) and what is then typed; None ends the input (Ctrl-D), INTERRUPT
+    is Ctrl-C."""
     master, slave = pty.openpty()
     more.setdefault('env', {'PATH': os.defpath, 'TERM': 'xterm',
                             'LC_ALL': 'C.UTF-8'})
     seen, place, waiting = '', 0, list(answers)
     deadline = time.monotonic() + timeout
     with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
-                          start_new_session=True, **more) as p:
+                          start_new_session=True, preexec_fn=_take_terminal,
+                          **more) as p:
         os.close(slave)
         while True:
             if waiting and waiting[0][0] in seen[place:]:
                 place = seen.index(waiting[0][0], place) + len(waiting[0][0])
                 typed = waiting.pop(0)[1]
-                os.write(master, b'\x04' if typed is None else
-                         typed.encode() + b'\n')
+                os.write(master, KEYS.get(typed) or typed.encode() + b'\n')
                 continue
             left = deadline - time.monotonic()
             if left < 0:
