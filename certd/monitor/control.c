@@ -17,6 +17,7 @@
 #include "monitor.h"
 
 #define CLIENTS_MAX	   256
+#define ROOTS_MAX	   64 /* for uid 0, when the others are too many */
 #define QUEUE_MAX_BYTES	   (16u * 1024 * 1024) /* 100,000 rows fit */
 #define CLIENT_NAME_BYTES  64
 
@@ -449,7 +450,7 @@ control_accept(struct monitor *m, int fd)
 		n++;
 	if ((e = socket_peer(fd, m->admin_gid, &uid, &pid, &member)) != NULL)
 		goto fail;
-	if (n >= CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
+	if (n >= CLIENTS_MAX + (uid == 0 ? ROOTS_MAX : 0) || (c = calloc(1, sizeof(*c))) == NULL) {
 		e = err_new("too many connections");
 		goto fail;
 	}

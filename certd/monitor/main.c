@@ -199,10 +199,13 @@ static void
 on_worker(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
     int n, void *arg)
 {
+	struct monitor *m = arg;
+
 	(void)l;
 	(void)sa;
 	(void)n;
-	worker_accept(arg, fd);
+	worker_accept(m, fd);
+	throttle_count(m->worker_throttle);
 }
 
 static struct err *
@@ -280,7 +283,9 @@ serve(struct monitor *m)
 	if ((e = lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
 	    (e = jobs_recover(m)) != NULL ||
 	    (e = listen_on(m, m->control_fd, on_admin, &m->control)) != NULL ||
-	    (e = listen_on(m, m->worker_fd, on_worker, &m->workers_in)) != NULL)
+	    (e = listen_on(m, m->worker_fd, on_worker, &m->workers_in)) != NULL ||
+	    (e = throttle_new(m->base, m->workers_in, "worker socket",
+	    &m->worker_throttle)) != NULL)
 		return e;
 	service_notify(m->service, "READY=1");
 	log_info("serving %s", store_path(m->store));
@@ -304,6 +309,7 @@ leave(struct monitor *m)
 	m->leaving = true;
 	if (m->control != NULL)
 		evconnlistener_free(m->control);
+	throttle_free(m->worker_throttle);
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
 	catalog_abandon(m);

@@ -35,6 +35,7 @@ struct look;
 struct monitor;
 struct reading;
 struct registration;
+struct throttle;
 struct wanted;
 struct worker;
 
@@ -58,6 +59,7 @@ struct monitor {
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
 	struct evconnlistener *control, *workers_in;
+	struct throttle *worker_throttle;
 	struct event *sigterm, *sigint, *sigchld, *idle, *watchdog;
 	time_t shown; /* when the service manager was last told */
 
@@ -110,6 +112,16 @@ struct err	*socket_peer(int fd, gid_t gid, uid_t *uid, pid_t *pid,
 /* ---- excuse.c ---- */
 /* We cannot start: those who wait at the sockets are told why. */
 void		 excuse_all(const struct monitor *m, const struct err *why);
+
+/* ---- throttle.c: how often somebody may connect ---- */
+/* For connections on listener (borrowed); what names it in the log. */
+struct err	*throttle_new(struct event_base *base,
+		    struct evconnlistener *listener, const char *what,
+		    struct throttle **out);
+/* One has come: perhaps the next ones wait for a while. */
+void		 throttle_count(struct throttle *t);
+/* NULL is fine. */
+void		 throttle_free(struct throttle *t);
 
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);

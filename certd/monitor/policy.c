@@ -87,6 +87,14 @@ static const struct verb_row {
 
 #define PUBLISH_PER_NAME 4
 
+/* All verbs together, with room. */
+#define SAY	     1500
+#define SAY_PER_NAME 400
+
+/* Of a wait for name servers a worker tells every few seconds, at most. */
+#define TELL	      300
+#define TELL_PER_NAME 20
+
 const char *
 policy_url(const struct grant *g, struct str text)
 {
@@ -196,6 +204,26 @@ policy_publish(const struct grant *g, struct budget *b, struct str name,
 		return "publishing budget of the job is used up";
 	b->published_n++;
 	return NULL;
+}
+
+const char *
+policy_say(const struct grant *g, struct budget *b)
+{
+	if (b->said_n >= SAY + SAY_PER_NAME * g->names.n)
+		return "message budget of the job is used up";
+	b->said_n++;
+	return NULL;
+}
+
+bool
+policy_tell(const struct grant *g, struct budget *b, bool *last)
+{
+	uint32_t most = TELL + TELL_PER_NAME * (uint32_t)g->names.n;
+
+	*last = b->told_n == most;
+	if (b->told_n <= most)
+		b->told_n++;
+	return b->told_n <= most;
 }
 
 const char *

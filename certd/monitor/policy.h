@@ -5,10 +5,12 @@
 #include "proto.h"
 #include "url.h"
 
-/* How often each verb was signed for a job, and challenges published. */
+/* How often each verb was signed for a job, challenges published, messages
+ * said in all, and progress told. */
 struct budget {
 	uint32_t signed_n[VERB_N];
 	uint32_t published_n;
+	uint32_t said_n, told_n;
 };
 
 /* What of a job decides: a copy of nothing, all borrowed. */
@@ -36,6 +38,13 @@ const char	*policy_publish(const struct grant *g, struct budget *b,
 		    struct str name, struct str token);
 /* Likewise for a URL that the worker reports (account, order). */
 const char	*policy_url(const struct grant *g, struct str text);
+
+/* Likewise for any message about a job: each may cost a write or a line in the
+ * log. */
+const char	*policy_say(const struct grant *g, struct budget *b);
+/* Whether progress is still shown; *last: it was, but is no more. */
+bool		 policy_tell(const struct grant *g, struct budget *b,
+		    bool *last);
 
 /* May a user give this option? NULL or the reason. */
 const char	*policy_option(uint32_t option, uid_t uid);

@@ -285,8 +285,17 @@ on_chain(struct job *j, const struct msg *m)
 static struct err *
 on_progress(struct job *j, const struct msg *m)
 {
-	char *text = str_dup(m->progress.text);
+	struct grant grant = job_grant(j);
+	char *text;
+	bool last;
 
+	if (!policy_tell(&grant, &j->budget, &last)) {
+		if (last)
+			log_audit("job %u (%s): more progress than anybody "
+			    "reads: the rest is not shown", j->id, j->lineage);
+		return NULL;
+	}
+	text = str_dup(m->progress.text);
 	if (m->progress.stage < STAGE_store && text != NULL)
 		job_progress(j, (enum stage)m->progress.stage, text);
 	free(text);
@@ -338,6 +347,21 @@ static const struct handler {
 	{ MSG_done, on_done },
 };
 
+/* Whether the job has messages left; else it ends. Progress has a limit of its
+ * own. */
+static bool
+may_say(struct job *j, const struct msg *m)
+{
+	struct grant grant = job_grant(j);
+	const char *why = m->type == MSG_progress ? NULL :
+	    policy_say(&grant, &j->budget);
+
+	if (why != NULL)
+		worker_refuse(j, m->id, err_new("%s: %s",
+		    msg_row(m->type)->name, why));
+	return why == NULL;
+}
+
 static struct err *
 on_message(void *arg, const struct msg *m, int fd)
 {
@@ -347,6 +371,8 @@ on_message(void *arg, const struct msg *m, int fd)
 
 	(void)fd; /* no message of a worker carries one */
 	if (m->type == MSG_ready) {
+		if (w->capacity != 0)
+			return err_new("ready: it said so before");
 		w->capacity = m->ready.capacity;
 		log_info("a worker is ready for %u orders", w->capacity);
 		worker_dispatch(w->m);
@@ -360,9 +386,9 @@ on_message(void *arg, const struct msg *m, int fd)
 	/* Every other message of a worker begins with its job, which
 	 * job_phase() has found. */
 	j = job_of_worker(w, m->sign.job);
-	if (j != NULL && (!j->ending || m->type == MSG_done))
-		return handlers[i].on(j, m);
-	return NULL;
+	if (j == NULL || (j->ending && m->type != MSG_done))
+		return NULL;
+	return may_say(j, m) ? handlers[i].on(j, m) : NULL;
 }
 
 static uint32_t

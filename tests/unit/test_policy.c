@@ -350,6 +350,40 @@ option_that_runs_as_root_needs_root(void **state)
 	assert_non_null(policy_option(63, 0));
 }
 
+/* Every message may cost a line in the log or a write to the disk. */
+static void
+say_beyond_budget_is_refused(void **state)
+{
+	struct grant g = grant(JP_START, "");
+	struct budget b = { 0 };
+	unsigned n = 0;
+
+	(void)state;
+	while (policy_say(&g, &b) == NULL && n < 100000)
+		n++;
+	assert_in_range(n, 1500, 5000);
+	assert_non_null(policy_say(&g, &b));
+}
+
+/* A name server that flaps must not end a job: what is too much is not shown,
+ * and that is said once. */
+static void
+tell_beyond_budget_is_passed_over(void **state)
+{
+	struct grant g = grant(JP_START, "");
+	struct budget b = { 0 };
+	bool last = false;
+	unsigned shown = 0, lasts = 0, i;
+
+	(void)state;
+	for (i = 0; i < 100000; i++) {
+		shown += policy_tell(&g, &b, &last);
+		lasts += last;
+	}
+	assert_in_range(shown, 300, 500);
+	assert_int_equal(lasts, 1);
+}
+
 int
 main(void)
 {
@@ -364,6 +398,8 @@ main(void)
 		cmocka_unit_test(sign_beyond_budget_is_refused),
 		cmocka_unit_test(phase_follows_order_and_finalize_only),
 		cmocka_unit_test(publish_only_names_of_the_job),
+		cmocka_unit_test(say_beyond_budget_is_refused),
+		cmocka_unit_test(tell_beyond_budget_is_passed_over),
 		cmocka_unit_test(option_that_runs_as_root_needs_root),
 	};
 
