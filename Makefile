@@ -3,7 +3,7 @@
 #	make		the programs, into build/
 #	make demo	the main job, here and now (KEEP=1 leaves it running)
 #	make check	everything that is tested; parts of it:
-#			unit check-layers lint fuzz e2e
+#			unit check-layers lint fuzz e2e hostile
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make install	DESTDIR=... PREFIX=/usr
 #	make deb	the Debian package, into build/deb
@@ -80,18 +80,19 @@ $(foreach f,$(PARTS),$(eval INC_$(f) := $(f) proto common))
 FOLDERS	:= common proto $(PARTS)
 INC_tests/unit	:= $(FOLDERS) tests/unit
 INC_tests/fuzz	:= $(FOLDERS)
+INC_tests/hostile := proto common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
 .PHONY: all dependencies demo install deb clean check unit check-layers lint fuzz \
-	e2e check-crash print unit-programs lint-files fuzz-programs
+	e2e hostile check-crash print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
 
 # Debian packages, as far as the goals need them; the script is quick and silent
 # when all are there.
-TESTING	:= check unit check-layers lint fuzz e2e check-crash
+TESTING	:= check unit check-layers lint fuzz e2e hostile check-crash
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
 	   $(MAKECMDGOALS)),build))
@@ -140,6 +141,10 @@ $(B)/tests/strike: $(B)/obj/tests/crash/strike.o $(B)/obj/tests/crash/point.o
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
+$(B)/tests/table: $(B)/obj/tests/hostile/table.o $(BASE:%=$(B)/obj/%.o)
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,$(MSGPACK))
 
 unit-programs: $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 fuzz-programs: $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
