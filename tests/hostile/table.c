@@ -43,15 +43,19 @@ main(void)
 	size_t i;
 
 	printf("{\"version\":%d,\"frame_max\":%d,\"text_of_list_max\":%d,"
-	       "\"verbs\":%d,\"stages\":%d,\"roles\":{\"admin\":%d,"
+	       "\"stages\":%d,\"roles\":{\"admin\":%d,"
 	       "\"monitor\":%d,\"signer\":%d,\"publisher\":%d,\"hook\":%d,"
 	       "\"worker\":%d},\"phases\":{\"new\":%d,\"open\":%d,"
 	       "\"start\":%d,\"order\":%d,\"final\":%d,\"stored\":%d},"
-	       "\"messages\":[",
-	    PROTO_VERSION, PROTO_FRAME_MAX, PROTO_TEXTS_BYTES, VERB_N, STAGE_N,
+	       "\"verbs\":{",
+	    PROTO_VERSION, PROTO_FRAME_MAX, PROTO_TEXTS_BYTES, STAGE_N,
 	    ROLE_ADMIN, ROLE_MONITOR, ROLE_SIGNER, ROLE_PUBLISHER, ROLE_HOOK,
 	    ROLE_WORKER, PH_NEW, PH_OPEN, JP_START, JP_ORDER, JP_FINAL,
 	    JP_STORED);
+	for (i = 1; i < VERB_N; i++)
+		printf("%s\"%s\":%zu", i == 1 ? "" : ",",
+		    verb_word((uint32_t)i), i);
+	printf("},\"messages\":[");
 	for (i = 0; i < msg_table_n; i++) {
 		printf("%s\n", i == 0 ? "" : ",");
 		print_message(msg_table[i]);

@@ -1,12 +1,12 @@
 """A worker that was taken over speaks the protocol well, and means harm."""
 
 import base64
-import datetime
 import hashlib
 import ipaddress
 import itertools
 import json
 import os
+import re
 import socket
 
 import pytest
@@ -20,12 +20,13 @@ from hostile.forge import Forger, b64u, csr_of, opened, private_pem, subject
 from hostile.wire import body, frame
 from stage import pem
 
-NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE = range(1, 6)
+NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE, CLOSE = range(1, 7)
 PHASES = ['start', 'order', 'final']
 # When an issue job may have what signed (certd/monitor/policy.c). A verb that
 # is not here is none for such a job, whatever is added to the protocol.
 VERBS = {NEW_ORDER: {'start', 'order'}, GET: {'order', 'final'},
-         ANSWER: {'order'}, FINALIZE: {'order', 'final'}}
+         ANSWER: {'order'}, FINALIZE: {'order', 'final'}, CLOSE: {'order'}}
+PAYLOADS = {GET: b'', ANSWER: b'{}', CLOSE: b'{"status":"deactivated"}'}
 TOKEN = 'A' * 43
 RSA = rsa.generate_private_key(65537, 2048)
 
@@ -140,6 +141,8 @@ def test_what_is_signed_is_what_the_verb_means(scene):
             for url in urls:
                 for nonce in nonces:
                     def ask(c, w, verb=verb, url=url, nonce=nonce):
+                        if verb == CLOSE and not is_plain(url):
+                            return      # refused: see below
                         jws = w.sign(verb, url, nonce)
                         meaning(scene, w, verb, url, nonce, jws)
                         if verb in (NEW_ORDER, FINALIZE):
@@ -162,10 +165,41 @@ def meaning(scene, work, verb, url, nonce, jws):
         assert sorted(names) == sorted(work.names)
         assert set(json.loads(payload)) == {'csr'} and csr.is_signature_valid
     else:
-        assert payload == {GET: b'', ANSWER: b'{}'}[verb]
+        assert payload == PAYLOADS[verb]
 
 
-BUDGETS = {NEW_ORDER: 24, GET: 400 + 2 * 150, ANSWER: 8 + 2 * 16, FINALIZE: 24}
+def is_plain(url):
+    return re.fullmatch(r'https://[^/]*(/[-._~A-Za-z0-9]+)*', url)
+
+
+def test_verbs_have_their_numbers(table):
+    assert [table.verbs[w] for w in (
+        'new_account', 'new_order', 'get', 'answer', 'finalize', 'close')] == [
+        NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE, CLOSE]
+
+
+def test_an_account_cannot_be_closed(scene):
+    """Authorizations are closed with the words that close an account: nothing
+    that could be one gets them."""
+    def account(c, work):
+        c.say('account_ask', work.id)
+        return c.hear_only('account_is')[2]['url']
+    url = account(*scene.attacker('start'))
+    top, number = url.rsplit('/', 1)
+    host, folder = top.rsplit('/', 1)
+    for other in (
+            url, url + '/', url + '/x', url + '?x', url + ';x', top, top + '/',
+            f'{top}/other', f'{top}//{number}', f'{host}//{folder}/{number}',
+            f'{host}/{folder.upper()}/{number}', f'{host}/%6d{folder[1:]}/x',
+            f'{top}/%2e%2e/{folder}/{number}'.replace('/%2e%2e', ''),
+            f'{host}/x?/{folder}/{number}', f'{host}/{folder};a=b/{number}',
+            f'{host}/x%2f..%2f{folder}/{number}', f'{host}/{folder}%00/x'):
+        scene.refused('close', other, lambda c, w, u=other: c.say(
+            'sign', w.id, CLOSE, u, 'n'), 'order', 'account')
+
+
+BUDGETS = {NEW_ORDER: 24, GET: 400 + 2 * 150, ANSWER: 8 + 2 * 16,
+           FINALIZE: 24, CLOSE: 16 + 2 * 4}
 
 
 @pytest.mark.parametrize('verb', VERBS)
