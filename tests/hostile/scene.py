@@ -39,7 +39,7 @@ class Administrator:
                        if o['word'] == word.replace('_', '-')]
             self.c.say('option', option['number'], value)
         self.c.say('issue', names)
-        name, _, fields = self.c.hear_only('accepted', 'error')
+        name, _, fields = self.c.hear_only('accepted', 'error', 'question')
         assert name == 'accepted', fields
         return fields['job']
 
@@ -137,7 +137,7 @@ class Scene:
         work.all()
         assert owner.result()['ok']
         assert os.path.exists(self.certd.live(name))
-        job = owner.issue([name, '*.' + name], cert_name=name)
+        job = owner.issue([name, '*.' + name], cert_name=name, expand='')
         work = self.take_job(c)
         assert work.id == job
         work.owner = owner

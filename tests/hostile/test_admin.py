@@ -42,7 +42,8 @@ def refused(scene, who, kind, label, act, exit_status=None):
     scene.attack_logged()
     c = knock(scene, who)
     act(c)
-    name, _, fields = c.hear_only('error', 'end', 'accepted', 'row', 'fact')
+    name, _, fields = c.hear_only('error', 'end', 'accepted', 'row', 'fact',
+                                    'question', 'finding')
     assert name == 'error', f'{kind} {label}: {name} {fields}'
     assert exit_status in (None, fields['exit']), (label, fields)
     c.hear_only('end')
