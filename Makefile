@@ -54,13 +54,13 @@ DAEMON	:= $(BASE) $(call common,landlock sandbox*) proto/channel proto/channel_i
 CONFIG	:= $(call common,config* cli_ini ini*)
 NETWORK	:= $(call common,dns* https*)
 
-certd_OBJ	:= $(DAEMON) $(CONFIG) common/service $(call folder,certd/monitor)
+certd_OBJ	:= $(DAEMON) $(CONFIG) common/service common/roots $(call folder,certd/monitor)
 certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3
 certd-sign_OBJ	:= $(DAEMON) $(call folder,certd/sign)
 certd-sign_LIB	= libevent_core $(MSGPACK) libseccomp libcrypto jansson
 certd-dns_OBJ	:= $(DAEMON) common/root_peer $(CONFIG) $(NETWORK) $(call folder,certd/dns)
 certd-dns_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
-certd-hook_OBJ	:= $(DAEMON) common/root_peer $(call folder,certd/hook)
+certd-hook_OBJ	:= $(DAEMON) common/root_peer common/roots $(call folder,certd/hook)
 certd-hook_LIB	= libevent_core $(MSGPACK) libseccomp
 acmew_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,acmew)
 acmew_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson

@@ -276,6 +276,13 @@ void		 progress_hide(struct progress *p);
 /* The lines stay where they are. NULL is fine. */
 void		 progress_free(struct progress *p);
 
+/* ---- hooks.c: what is told of hooks ---- */
+/* The failure of a hook, on standard error; with --json also into failures. */
+struct err	*hook_failure(struct session *s, const struct msg *m,
+		    json_t *failures);
+/* That deploy hooks have run again. */
+void		 hook_deployed(struct session *s, const struct msg *m);
+
 /* ---- follow.c: jobs to their end ---- */
 
 /* What a command wants of the jobs that it follows. */
@@ -314,6 +321,7 @@ struct err	*cmd_status(struct session *s);
 struct err	*cmd_watch(struct session *s);
 struct err	*cmd_cancel(struct session *s);
 struct err	*cmd_delete(struct session *s);
+struct err	*cmd_deploy(struct session *s);
 struct err	*cmd_doctor(struct session *s);
 struct err	*cmd_help(struct session *s);
 struct err	*cmd_version(struct session *s);

@@ -15,7 +15,8 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_post_hook, OPTION_deploy_hook, OPTION_dry_run, OPT_detach,
 	OPTION_expand, OPTION_duplicate, OPTION_new_names, OPTION_reuse_key,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_break_my_certs,
-	OPTION_propagation, OPTION_account, OPTION_must_staple, OPT_detailed,
+	OPTION_propagation, OPTION_account, OPTION_must_staple,
+	OPTION_no_directory_hooks, OPTION_disable_hook_validation, OPT_detailed,
 	OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
@@ -23,7 +24,8 @@ static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_deploy_hook, OPT_no_sleep, OPTION_key_type,
 	OPTION_elliptic_curve, OPTION_rsa_key_size, OPTION_reuse_key,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_preferred_chain,
-	OPTION_propagation, OPT_detailed, 0 };
+	OPTION_propagation, OPTION_no_directory_hooks,
+	OPTION_disable_hook_validation, OPT_detailed, 0 };
 static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_key_type, OPTION_elliptic_curve, OPTION_rsa_key_size,
 	OPTION_reuse_key, OPTION_no_reuse_key, OPTION_preferred_chain,
@@ -31,7 +33,9 @@ static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_email, OPTION_agree_tos, OPTION_propagation, OPTION_pre_hook,
 	OPTION_post_hook, OPTION_deploy_hook, OPTION_autorenew,
 	OPTION_no_autorenew, OPTION_renew_before, OPTION_no_dry_run,
-	OPTION_dry_run, 0 };
+	OPTION_dry_run, OPTION_no_directory_hooks,
+	OPTION_disable_hook_validation, 0 };
+static const unsigned deploy_options[] = { OPTION_no_directory_hooks, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
 static const unsigned delete_options[] = { OPTION_cert_name, 0 };
 static const unsigned no_options[] = { 0 };
@@ -54,6 +58,8 @@ const struct command commands[] = {
 	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,
 	    cmd_watch },
 	{ "cancel", NULL, "JOB", "end a job", no_options, cmd_cancel },
+	{ "deploy", NULL, "NAME", "run the deploy hooks of a certificate",
+	    deploy_options, cmd_deploy },
 	{ "doctor", NULL, NULL, "look at everything, change nothing",
 	    no_options, cmd_doctor },
 	{ "help", NULL, "[COMMAND]", "explain a command", no_options,

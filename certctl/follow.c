@@ -17,7 +17,7 @@ struct follow {
 	const struct aim *aim;
 	struct progress *progress;
 	struct facts facts;   /* of the result that comes next */
-	json_t *certificates; /* for --json */
+	json_t *certificates, *hook_failures; /* for --json */
 	unsigned kept, good, bad;
 	uint32_t job;         /* the one that is waited for; 0: none yet */
 	char *name;
@@ -49,7 +49,9 @@ begin(struct follow *f)
 	f->progress = progress_new(s->out, mode, s->color,
 	    s->live ? terminal_rows(s->out) : 0, time_of_day);
 	f->certificates = json_array();
-	if (f->progress == NULL || f->certificates == NULL)
+	f->hook_failures = json_array();
+	if (f->progress == NULL || f->certificates == NULL ||
+	    f->hook_failures == NULL)
 		return err_sys("progress");
 	return NULL;
 }
@@ -130,6 +132,29 @@ on_fact(void *arg, const struct msg *m)
 	return facts_add(&f->facts, m->fact.key, m->fact.value);
 }
 
+static struct err *
+on_hook_failed(void *arg, const struct msg *m)
+{
+	struct follow *f = arg;
+	struct err *e;
+
+	progress_hide(f->progress);
+	e = hook_failure(f->s, m, f->hook_failures);
+	progress_draw(f->progress);
+	return e;
+}
+
+static struct err *
+on_deployed(void *arg, const struct msg *m)
+{
+	struct follow *f = arg;
+
+	progress_hide(f->progress);
+	hook_deployed(f->s, m);
+	progress_draw(f->progress);
+	return NULL;
+}
+
 /* The failure of a certificate is told like any other error, and at once: there
  * may be more to come. */
 static void
@@ -198,6 +223,8 @@ static const struct answer answers[] = {
 	{ MSG_fact, on_fact },
 	{ MSG_result, on_result },
 	{ MSG_question, on_question },
+	{ MSG_hook_failed, on_hook_failed },
+	{ MSG_deployed, on_deployed },
 };
 
 /* After Ctrl-C. */
@@ -272,9 +299,11 @@ follow(struct session *s, struct msg *request, const struct aim *aim)
 	if (e == NULL && s->interrupted)
 		say_how_to_go_on(&f);
 	else if (e == NULL && s->json && !aim->lines)
-		e = json_print(
-		    s->out, json_pack("{sO}", "certificates", f.certificates));
+		e = json_print(s->out,
+		    json_pack("{sO sO}", "certificates", f.certificates,
+			"hook_failures", f.hook_failures));
 	json_decref(f.certificates);
+	json_decref(f.hook_failures);
 	progress_free(f.progress);
 	facts_clear(&f.facts);
 	question_clear(&f.question);

@@ -102,6 +102,15 @@
 	    "OCSP answer only (Let's Encrypt has none)"
 #define ABOUT_no_dry_run 0, NULL, NULL, "change it without trying it out first"
 
+#define ABOUT_no_directory_hooks                                               \
+	0, NULL, NULL,                                                         \
+	    "do not run the hooks of "                                         \
+	    "renewal-hooks/ (root only)"
+#define ABOUT_disable_hook_validation                                          \
+	0, NULL, NULL,                                                         \
+	    "take hooks unseen; otherwise the first word must be a program "   \
+	    "(root only)"
+
 /* Words of certbot's command lines that certd needs no telling: scripts keep
  * working. Where they take a value it must be one that changes nothing. */
 #define ACCEPTED(word, letter, alias)                                          \

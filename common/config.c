@@ -107,6 +107,8 @@ static const struct config_key cli_keys[] = {
 	CLI("post-hook", T_TEXT, c.post_hook),
 	CLI("deploy-hook", T_TEXT, c.deploy_hook),
 	CLI("renew-hook", T_TEXT, c.deploy_hook),
+	CLI("no-directory-hooks", T_BOOL, c.no_directory_hooks),
+	CLI("disable-hook-validation", T_BOOL, c.no_hook_validation),
 	NOTHING("authenticator", T_AUTHENTICATOR),
 	NOTHING("dns-cloudflare", T_IGNORED),
 	NOTHING("max-log-backups", T_IGNORED),

@@ -44,7 +44,9 @@ struct config {
 	uint32_t propagation_least_secs; /* cli.ini's propagation-seconds */
 	/* [hooks] */
 	uint32_t hook_timeout_secs;
-	char *pre_hook, *post_hook, *deploy_hook; /* cli.ini only */
+	/* cli.ini only */
+	char *pre_hook, *post_hook, *deploy_hook;
+	bool no_directory_hooks, no_hook_validation;
 };
 
 /* Reads file (NULL: CONFIG_FILE, which need not exist), then cli.ini of its

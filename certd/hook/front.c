@@ -25,7 +25,7 @@
 #define HOOKS_MAX   1024 /* that run or wait */
 /* What all that may run print, as lines of one letter, escaped. */
 #define QUEUE_MAX_BYTES    (32u * 1024 * 1024)
-#define STATUS_NOT_STARTED 126 /* the shell's, where it cannot execute */
+#define CHECK_SECS         30 /* a file system that hangs */
 
 static const struct timeval drain_time = { 1, 0 };
 
@@ -91,7 +91,7 @@ answer_exit(struct hook *h)
 		answer_line(h, str_of(why));
 	}
 	m.hook_exit.status =
-	    h->end.error != 0 ? STATUS_NOT_STARTED : h->end.status & 255;
+	    h->end.error != 0 ? HOOK_REFUSED : h->end.status & 255;
 	m.hook_exit.timed_out = h->end.timed_out != 0;
 	answer(h->f, &m);
 }
@@ -263,8 +263,9 @@ copy(char *to, struct str from)
 	to[from.n] = '\0';
 }
 
+/* A request to run command, or to look at it, with id m->id. */
 static struct err *
-hook_new(struct front *f, const struct msg *m)
+hook_new(struct front *f, const struct msg *m, struct str command)
 {
 	struct hook *h = calloc(1, sizeof(*h));
 
@@ -281,11 +282,16 @@ hook_new(struct front *f, const struct msg *m)
 	h->fd = -1;
 	h->output.emit = answer_line;
 	h->output.arg = h;
-	h->request->timeout_secs = m->hook_run.timeout_secs;
-	copy(h->request->command, m->hook_run.command);
-	copy(h->request->lineage, m->hook_run.lineage);
-	copy(h->request->renewed, m->hook_run.renewed);
-	copy(h->request->failed, m->hook_run.failed);
+	copy(h->request->command, command);
+	if (m->type == MSG_hook_run) {
+		h->request->timeout_secs = m->hook_run.timeout_secs;
+		copy(h->request->lineage, m->hook_run.lineage);
+		copy(h->request->renewed, m->hook_run.renewed);
+		copy(h->request->failed, m->hook_run.failed);
+	} else {
+		h->request->timeout_secs = CHECK_SECS;
+		h->request->check = 1;
+	}
 	TAILQ_INSERT_TAIL(&f->waiting, h, link);
 	f->n++;
 	return NULL;
@@ -310,7 +316,7 @@ start_waiting(struct front *f)
 }
 
 static struct err *
-on_hook_run(struct front *f, const struct msg *m)
+on_request(struct front *f, const struct msg *m, struct str command)
 {
 	struct err *e;
 
@@ -319,7 +325,7 @@ on_hook_run(struct front *f, const struct msg *m)
 	if (find(&f->waiting, m->id) != NULL ||
 	    find(&f->running, m->id) != NULL)
 		return err_new("hook %u twice", m->id);
-	if ((e = hook_new(f, m)) == NULL)
+	if ((e = hook_new(f, m, command)) == NULL)
 		start_waiting(f);
 	return e;
 }
@@ -329,7 +335,9 @@ on_message(void *arg, const struct msg *m, int fd)
 {
 	(void)fd; /* no message of the monitor to us has one */
 	if (m->type == MSG_hook_run)
-		return on_hook_run(arg, m);
+		return on_request(arg, m, m->hook_run.command);
+	if (m->type == MSG_hook_check)
+		return on_request(arg, m, m->hook_check.command);
 	return err_new("%s is not served", msg_row(m->type)->name);
 }
 

@@ -25,17 +25,19 @@
 /* The bounds of message hook_run. */
 #define COMMAND_MAX_BYTES 4096
 #define LINEAGE_MAX_BYTES 4096
-#define NAMES_MAX_BYTES	  16384
+#define RENEWED_MAX_BYTES 32768 /* 100 names of 253 bytes */
+#define FAILED_MAX_BYTES  16384
 #define TIMEOUT_MAX_SECS  86400
 
 /* From the front to the launcher; texts end with a NUL. */
 struct hook_request {
 	uint32_t id;
 	uint32_t timeout_secs;
+	uint32_t check; /* 1: do not run it, say whether it could be run */
 	char command[COMMAND_MAX_BYTES + 1];
 	char lineage[LINEAGE_MAX_BYTES + 1];
-	char renewed[NAMES_MAX_BYTES + 1];
-	char failed[NAMES_MAX_BYTES + 1];
+	char renewed[RENEWED_MAX_BYTES + 1];
+	char failed[FAILED_MAX_BYTES + 1];
 };
 
 enum hook_event {
@@ -67,6 +69,19 @@ void		 report_send(int fd, const struct hook_report *r, int passed);
 void		 watch_hook(const struct hook_request *q, int front,
 		    int sigchld);
 
+/* ---- command.c ---- */
+/* The search path of hooks. */
+#define HOOK_PATH \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* The shell's exit statuses for what it cannot run and cannot find. */
+#define HOOK_REFUSED   126
+#define HOOK_NOT_FOUND 127
+/* 0 where the program that command begins with may be run as root: it and the
+ * folders that it lies in are root's alone. Otherwise an exit status, and why.
+ * One that is not there is a problem only where must_be_there is set. */
+int		 command_problem(const char *command, bool must_be_there,
+		    char *why, size_t size);
+
 /* ---- output.c: what a hook prints, as lines for a text field ---- */
 #define OUTPUT_MAX_BYTES (64 * 1024) /* that are forwarded of one hook */
 #define LINE_MAX_BYTES	 1024	     /* of message hook_output */
@@ -77,10 +92,13 @@ struct output {
 	char line[LINE_MAX_BYTES];
 	size_t n;	   /* bytes in line */
 	size_t taken;	   /* of OUTPUT_MAX_BYTES */
-	uint64_t dropped;  /* what came behind them */
+	uint64_t dropped;  /* what came behind them; its end is in tail */
+	char tail[LINE_MAX_BYTES];
+	size_t tail_n;
 };
 void		 output_add(struct output *o, const char *p, size_t n);
-/* The rest of the last line, and how much was not forwarded. */
+/* The rest of the last line; where not all was forwarded, how much was not, and
+ * its last line: a hook says at the end what went wrong. */
 void		 output_end(struct output *o);
 
 /* ---- front.c ---- */

@@ -113,7 +113,7 @@ static bool
 is_request(const struct hook_request *q, ssize_t n)
 {
 	return n == (ssize_t)sizeof(*q) &&
-	       q->timeout_secs <= TIMEOUT_MAX_SECS &&
+	       q->timeout_secs <= TIMEOUT_MAX_SECS && q->check <= 1 &&
 	       memchr(q->command, '\0', sizeof(q->command)) != NULL &&
 	       memchr(q->lineage, '\0', sizeof(q->lineage)) != NULL &&
 	       memchr(q->renewed, '\0', sizeof(q->renewed)) != NULL &&

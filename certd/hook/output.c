@@ -6,6 +6,7 @@
  * Promise:  lines are text without control characters, of bounded length and
  *           number; what is left out is counted.
  */
+#define _GNU_SOURCE /* memrchr */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,42 @@ add_part(struct output *o, const char *p, size_t n)
 			     sizeof(o->line) - 3));
 }
 
+/* Bytes that are not forwarded: the last ones are kept. */
+static void
+drop(struct output *o, const char *p, size_t n)
+{
+	size_t room = sizeof(o->tail) - o->tail_n, part = n;
+
+	o->dropped += n;
+	if (part > sizeof(o->tail)) {
+		p += part - sizeof(o->tail);
+		part = sizeof(o->tail);
+	}
+	if (part > room) {
+		memmove(o->tail, o->tail + (part - room),
+		    o->tail_n - (part - room));
+		o->tail_n -= part - room;
+	}
+	memcpy(o->tail + o->tail_n, p, part);
+	o->tail_n += part;
+}
+
+/* The last line of what was not forwarded, without an empty one behind it. */
+static struct str
+last_line(const struct output *o)
+{
+	struct str line = { o->tail, o->tail_n };
+	const char *newline;
+
+	while (line.n > 0 && line.p[line.n - 1] == '\n')
+		line.n--;
+	if ((newline = memrchr(line.p, '\n', line.n)) != NULL) {
+		line.n -= (size_t)(newline + 1 - line.p);
+		line.p = newline + 1;
+	}
+	return line;
+}
+
 void
 output_add(struct output *o, const char *p, size_t n)
 {
@@ -91,12 +128,14 @@ output_add(struct output *o, const char *p, size_t n)
 		p += part;
 		n -= part;
 	}
-	o->dropped += n;
+	if (n > 0)
+		drop(o, p, n);
 }
 
 void
 output_end(struct output *o)
 {
+	struct str line;
 	char text[64];
 	int n;
 
@@ -106,5 +145,7 @@ output_end(struct output *o)
 	n = snprintf(
 	    text, sizeof(text), "(and %" PRIu64 " more bytes)", o->dropped);
 	o->emit(o->arg, (struct str){ text, (size_t)n });
+	line = last_line(o);
+	emit_escaped(o, line.p, line.n);
 	o->dropped = 0;
 }

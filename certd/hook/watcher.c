@@ -63,8 +63,7 @@ variable(const char *name, const char *value)
 static void
 environment(const struct hook_request *q, char *env[8])
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			     "/usr/bin:/sbin:/bin";
+	static char path[] = "PATH=" HOOK_PATH;
 	static char home[] = "HOME=/root", lang[] = "LANG=C.UTF-8";
 	char *given[] = { variable("RENEWED_LINEAGE", q->lineage),
 		variable("RENEWED_DOMAINS", q->renewed),
@@ -103,7 +102,8 @@ become(const struct hook_request *q, int output, pid_t watcher)
 	char shell[] = "sh", option[] = "-c", *env[8];
 	char *const argv[] = { shell, option, (char *)(uintptr_t)q->command,
 		NULL };
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY), refused;
+	char why[8192]; /* two paths fit */
 
 	reset_signals();
 	(void)umask(022);
@@ -114,10 +114,15 @@ become(const struct hook_request *q, int output, pid_t watcher)
 	    dup2(output, STDOUT_FILENO) == -1 ||
 	    dup2(output, STDERR_FILENO) == -1 ||
 	    close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
-		_exit(126);
+		_exit(HOOK_REFUSED);
+	refused = command_problem(q->command, q->check != 0, why, sizeof(why));
+	if (refused != 0)
+		dprintf(STDERR_FILENO, "%s\n", why);
+	if (refused != 0 || q->check != 0)
+		_exit(refused);
 	(void)execve("/bin/sh", argv, env);
 	dprintf(STDERR_FILENO, "/bin/sh: %s\n", strerror(errno));
-	_exit(127);
+	_exit(HOOK_NOT_FOUND);
 }
 
 /* ---- in the watcher ---- */

@@ -21,6 +21,7 @@ struct batch {
 	struct monitor *m;
 	struct client *client;
 	size_t running; /* jobs that have not ended, and we ourselves */
+	bool has_jobs;  /* otherwise neither pre nor post hooks run */
 	struct hooks *pre, *post;
 	struct buf *renewed, *failed; /* names, separated by spaces */
 };
@@ -37,7 +38,7 @@ free_batch(struct batch *b)
 }
 
 struct err *
-batch_new(struct client *c, struct batch **out)
+batch_new(struct client *c, bool no_folder, struct batch **out)
 {
 	struct monitor *m = client_monitor(c);
 	struct batch *b = calloc(1, sizeof(*b));
@@ -57,8 +58,10 @@ batch_new(struct client *c, struct batch **out)
 	if (b->pre == NULL || b->post == NULL || b->renewed == NULL ||
 	    b->failed == NULL)
 		e = err_sys("batch");
-	if (e != NULL || (e = hooks_add_folder(b->pre)) != NULL ||
-	    (e = hooks_add_folder(b->post)) != NULL) {
+	if (e == NULL && !no_folder &&
+	    (e = hooks_add_folder(b->pre)) == NULL)
+		e = hooks_add_folder(b->post);
+	if (e != NULL) {
 		free_batch(b);
 		return e;
 	}
@@ -68,15 +71,6 @@ batch_new(struct client *c, struct batch **out)
 	return NULL;
 }
 
-/* What was asked for, else what the renewal file says, else cli.ini. */
-static const char *
-choose(const char *asked, const char *kept, const char *usual)
-{
-	if (asked != NULL)
-		return asked;
-	return kept != NULL && *kept != '\0' ? kept : usual;
-}
-
 struct err *
 batch_add(struct batch *b, struct job *j)
 {
@@ -84,13 +78,14 @@ batch_add(struct batch *b, struct job *j)
 	const struct config *cfg = b->m->cfg;
 	struct err *e;
 
-	if ((e = hooks_add(b->pre, choose(j->pre_hook,
-	    l == NULL ? NULL : l->pre_hook, cfg->pre_hook))) != NULL ||
-	    (e = hooks_add(b->post, choose(j->post_hook,
-	    l == NULL ? NULL : l->post_hook, cfg->post_hook))) != NULL ||
+	if ((e = hooks_add_chosen(b->pre, j->lineage, j->pre_hook,
+	    l == NULL ? "" : l->pre_hook, cfg->pre_hook)) != NULL ||
+	    (e = hooks_add_chosen(b->post, j->lineage, j->post_hook,
+	    l == NULL ? "" : l->post_hook, cfg->post_hook)) != NULL ||
 	    (e = job_start(j)) != NULL)
 		return e;
 	j->batch = b;
+	b->has_jobs = true;
 	b->running++;
 	client_follow(b->client, j);
 	return NULL;
@@ -100,18 +95,18 @@ static void
 say_failure(struct batch *b, struct err *e)
 {
 	if (e != NULL)
-		client_fact(b->client, "hook_failed", err_text(e));
+		client_hook_failed(b->client, "", e, false);
 	err_free(e);
 }
 
 static void
-on_post(void *arg, struct err *e, bool over)
+on_post(void *arg, const char *command, struct err *e)
 {
 	struct batch *b = arg;
 	struct client *c = b->client;
 
 	say_failure(b, e);
-	if (!over)
+	if (command != NULL)
 		return;
 	free_batch(b);
 	client_settle(c);
@@ -123,27 +118,91 @@ finish(struct batch *b)
 {
 	struct hooks *post = b->post;
 
+	if (!b->has_jobs) {
+		on_post(b, NULL, NULL);
+		return;
+	}
 	b->post = NULL;
 	hooks_run(post, &(struct hook_env) { "", buf_data(b->renewed),
 		buf_data(b->failed) }, on_post, b);
 }
 
+/* A job, or a deployment, has ended. */
 static void
-on_pre(void *arg, struct err *e, bool over)
+one_less(struct batch *b)
+{
+	if (--b->running == 0)
+		finish(b);
+}
+
+static void
+on_pre(void *arg, const char *command, struct err *e)
 {
 	struct batch *b = arg;
 	struct job *j, *next;
 
 	say_failure(b, e);
-	if (!over)
+	if (command != NULL)
 		return;
 	for (j = TAILQ_FIRST(&b->m->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, link);
 		if (j->batch == b && !j->ending)
 			job_run(j);
 	}
-	if (--b->running == 0)
-		finish(b);
+	one_less(b);
+}
+
+/* ---- owed deploy hooks ---- */
+
+struct redeploy {
+	struct batch *batch;
+	char lineage[];
+};
+
+static void
+on_redeploy(void *arg, const struct err *e, size_t run, size_t failed)
+{
+	struct redeploy *r = arg;
+	struct client *c = r->batch->client;
+	struct msg m = { .type = MSG_deployed };
+
+	if (e != NULL) {
+		client_hook_failed(c, r->lineage, e, true);
+		return;
+	}
+	if (run > 0) {
+		m.deployed.lineage = str_of(r->lineage);
+		m.deployed.run = (uint32_t)run;
+		m.deployed.failed = (uint32_t)failed;
+		client_send(c, &m);
+	}
+	one_less(r->batch);
+	free(r);
+}
+
+struct err *
+batch_redeploy(struct batch *b, const struct entry *x, bool no_folder)
+{
+	struct redeploy *r = calloc(1, sizeof(*r) + strlen(x->lineage) + 1);
+	char *names = entry_names_text(x);
+	struct deploy d = { .lineage = x->lineage, .names = names,
+		.kept = x->files->deploy_hook, .no_folder = no_folder, .owed_only = true,
+		.drop = free };
+	struct err *e;
+
+	if (r == NULL || names == NULL) {
+		e = err_sys("deploy hooks");
+	} else {
+		r->batch = b;
+		(void)strcpy(r->lineage, x->lineage);
+		e = deploy_start(b->m, &d, on_redeploy, r);
+	}
+	free(names);
+	if (e == NULL)
+		b->running++;
+	else
+		free(r);
+	return e;
 }
 
 void
@@ -151,8 +210,8 @@ batch_go(struct batch *b)
 {
 	struct hooks *pre = b->pre;
 
-	if (b->running == 1) { /* nothing to do: no hook runs */
-		on_post(b, NULL, true);
+	if (!b->has_jobs) {
+		one_less(b);
 		return;
 	}
 	b->pre = NULL;
@@ -171,8 +230,7 @@ batch_job_ended(struct job *j)
 		err_free(buf_addf(names, "%s%s", buf_len(names) > 0 ? " " : "",
 		    text));
 	free(text);
-	if (--b->running == 0)
-		finish(b);
+	one_less(b);
 }
 
 void

@@ -64,6 +64,21 @@ catalog_free(struct catalog *c)
 	free(c);
 }
 
+char *
+entry_names_text(const struct entry *x)
+{
+	size_t i, n = 1;
+	char *text, *p;
+
+	for (i = 0; i < x->n_names; i++)
+		n += strlen(x->names[i]) + 1;
+	if ((text = calloc(1, n)) == NULL)
+		return NULL;
+	for (p = text, i = 0; i < x->n_names; i++)
+		p += sprintf(p, "%s%s", i == 0 ? "" : " ", x->names[i]);
+	return text;
+}
+
 /* "a b c" as the entry's names. */
 static struct err *
 split_names(struct entry *x, const char *text)

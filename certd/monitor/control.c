@@ -20,6 +20,7 @@
 #define ROOTS_MAX	   64 /* for uid 0, when the others are too many */
 #define QUEUE_MAX_BYTES	   (16u * 1024 * 1024) /* 100,000 rows fit */
 #define CLIENT_NAME_BYTES  64
+#define HOOK_TEXT_BYTES	   8192
 
 /* That a client wants to know what becomes of a job. */
 struct follow {
@@ -79,6 +80,12 @@ const char *
 client_name(const struct client *c)
 {
 	return c->name;
+}
+
+const struct request *
+client_request(const struct client *c)
+{
+	return &c->request;
 }
 
 struct monitor *
@@ -189,6 +196,40 @@ control_fact(struct job *j, const char *key, const char *value)
 
 	m.fact.key = str_of(key);
 	m.fact.value = str_of(value);
+	tell_followers(j, &m);
+}
+
+/* text has room for what the message takes. */
+static void
+fill_hook_failed(struct msg *m, const char *lineage, const struct err *e,
+    bool again, char text[HOOK_TEXT_BYTES])
+{
+	(void)text_escape(text, HOOK_TEXT_BYTES, err_text(e),
+	    strlen(err_text(e)));
+	m->type = MSG_hook_failed;
+	m->hook_failed.lineage = str_of(lineage);
+	m->hook_failed.text = str_of(text);
+	m->hook_failed.again = again;
+}
+
+void
+client_hook_failed(struct client *c, const char *lineage, const struct err *e,
+    bool again)
+{
+	char text[HOOK_TEXT_BYTES];
+	struct msg m = { 0 };
+
+	fill_hook_failed(&m, lineage, e, again, text);
+	client_send(c, &m);
+}
+
+void
+control_hook_failed(struct job *j, const struct err *e, bool again)
+{
+	char text[HOOK_TEXT_BYTES];
+	struct msg m = { 0 };
+
+	fill_hook_failed(&m, j->lineage, e, again, text);
 	tell_followers(j, &m);
 }
 
@@ -355,6 +396,13 @@ on_cancel(struct client *c, const struct msg *m)
 }
 
 static struct err *
+on_deploy(struct client *c, const struct msg *m)
+{
+	request_deploy(c, m->deploy.lineage);
+	return NULL;
+}
+
+static struct err *
 on_doctor(struct client *c, const struct msg *m)
 {
 	(void)m;
@@ -384,6 +432,7 @@ static const struct handler {
 	{ MSG_status, true, on_status },
 	{ MSG_watch, true, on_watch },
 	{ MSG_cancel, true, on_cancel },
+	{ MSG_deploy, true, on_deploy },
 	{ MSG_doctor, true, on_doctor },
 	{ MSG_delete, true, on_delete },
 };

@@ -8,6 +8,7 @@
  * Promise:  what runs as root is a file that only root can change, or a text
  *           that root wrote; a failing hook is reported and undoes nothing.
  */
+#define _GNU_SOURCE /* asprintf */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -18,15 +19,24 @@
 
 #include "log.h"
 #include "monitor.h"
+#include "roots.h"
 
 #define HOOKS_MAX  256
 #define LAST_BYTES 512
+/* Every character of a path as '\'', and the quotes. */
+#define QUOTED_BYTES (4 * (PATH_MAX + NAME_MAX + 2) + 3)
 
 /* Commands, each once, and the run of them, one after the other. */
 struct hooks {
+	TAILQ_ENTRY(hooks) link; /* while it runs */
+	bool runs;
 	struct monitor *m;
 	const char *kind; /* "pre", "deploy", "post" */
-	char *commands[HOOKS_MAX];
+	struct command {
+		char *text;   /* as it was written, or the path of a file */
+		bool is_file; /* of renewal-hooks/ */
+		char *refused; /* why it is not run; NULL: it is */
+	} commands[HOOKS_MAX];
 	size_t n, next;
 	char last[LAST_BYTES]; /* the last line that the hook printed */
 	struct hook_env env;
@@ -48,6 +58,13 @@ hooks_new(struct monitor *m, const char *kind)
 	return h;
 }
 
+static void
+free_command(struct command *c)
+{
+	free(c->text);
+	free(c->refused);
+}
+
 void
 hooks_free(struct hooks *h)
 {
@@ -55,27 +72,93 @@ hooks_free(struct hooks *h)
 
 	if (h == NULL)
 		return;
+	if (h->runs)
+		TAILQ_REMOVE(&h->m->hook_runs, h, link);
 	for (i = 0; i < h->n; i++)
-		free(h->commands[i]);
+		free_command(&h->commands[i]);
 	free(h);
 }
 
+static struct err *
+add(struct hooks *h, const char *command, bool is_file)
+{
+	if (hooks_has(h, command))
+		return NULL; /* not twice */
+	if (h->n == HOOKS_MAX)
+		return err_new("more than %d %s hooks", HOOKS_MAX, h->kind);
+	if ((h->commands[h->n].text = strdup(command)) == NULL)
+		return err_sys("%s hook", h->kind);
+	h->commands[h->n].refused = NULL;
+	h->commands[h->n++].is_file = is_file;
+	return NULL;
+}
+
+/* Who can change the file that a command stands in would be root with it. */
+static struct err *
+check_file(struct hooks *h, const char *lineage)
+{
+	char path[PATH_MAX], weak[PATH_MAX];
+	struct command *c = &h->commands[h->n - 1];
+
+	(void)snprintf(path, sizeof(path), "%s/renewal/%s.conf",
+	    store_path(h->m->store), lineage);
+	if (path_is_roots(path, weak))
+		return NULL;
+	return asprintf(&c->refused, "not run: it stands in %s, and others "
+	    "than root can change %s (chown root: and chmod go-w it)", path,
+	    weak) == -1 ? err_sys("%s hook", h->kind) : NULL;
+}
+
 struct err *
-hooks_add(struct hooks *h, const char *command)
+hooks_add_chosen(struct hooks *h, const char *lineage, const char *asked,
+    const char *kept, const char *usual)
+{
+	bool is_kept = asked == NULL && *kept != '\0';
+	const char *command = asked != NULL ? asked : is_kept ? kept : usual;
+	size_t before = h->n;
+	struct err *e;
+
+	if (*command == '\0' || (e = add(h, command, false)) != NULL)
+		return *command == '\0' ? NULL : e;
+	return is_kept && h->n > before ? check_file(h, lineage) : NULL;
+}
+
+bool
+hooks_has(const struct hooks *h, const char *command)
 {
 	size_t i;
 
-	if (command == NULL || *command == '\0')
-		return NULL;
 	for (i = 0; i < h->n; i++)
-		if (strcmp(h->commands[i], command) == 0)
-			return NULL; /* not twice */
-	if (h->n == HOOKS_MAX)
-		return err_new("more than %d %s hooks", HOOKS_MAX, h->kind);
-	if ((h->commands[h->n] = strdup(command)) == NULL)
-		return err_sys("%s hook", h->kind);
-	h->n++;
-	return NULL;
+		if (strcmp(h->commands[i].text, command) == 0)
+			return true;
+	return false;
+}
+
+void
+hooks_keep(struct hooks *h, bool (*keep)(void *arg, const char *command),
+    void *arg)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < h->n; i++) {
+		if (keep(arg, h->commands[i].text))
+			h->commands[n++] = h->commands[i];
+		else
+			free_command(&h->commands[i]);
+	}
+	h->n = n;
+}
+
+struct err *
+hooks_each(const struct hooks *h, struct err *(*fn)(void *arg,
+    const char *command), void *arg)
+{
+	struct err *e = NULL;
+	size_t i;
+
+	for (i = 0; i < h->n && e == NULL; i++)
+		e = fn(arg, h->commands[i].text);
+	return e;
 }
 
 size_t
@@ -84,22 +167,16 @@ hooks_count(const struct hooks *h)
 	return h->n;
 }
 
-/* certbot's rule: executable files, not ending in "~", links allowed. */
+/* certbot's rule: executable files, not ending in "~", links allowed. Whether
+ * others than root could change it is seen by who runs it, right before. */
 static bool
 is_hook(const char *path, const char *name)
 {
 	size_t n = strlen(name);
 	struct stat st;
 
-	if (n == 0 || name[n - 1] == '~' || stat(path, &st) == -1 ||
-	    !S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
-		return false;
-	if (st.st_uid == 0 && (st.st_mode & 002) == 0 &&
-	    ((st.st_mode & 020) == 0 || st.st_gid == 0))
-		return true;
-	log_error("hook %s is not run: others than root can change it (chown "
-	    "root: and chmod go-w it)", path);
-	return false;
+	return n > 0 && name[n - 1] != '~' && stat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0;
 }
 
 static int
@@ -124,7 +201,7 @@ hooks_add_folder(struct hooks *h)
 		(void)snprintf(path, sizeof(path), "%s/%s", folder,
 		    list[i]->d_name);
 		if (e == NULL && is_hook(path, list[i]->d_name))
-			e = hooks_add(h, path);
+			e = add(h, path, true);
 		free(list[i]);
 	}
 	free(list);
@@ -135,13 +212,12 @@ hooks_add_folder(struct hooks *h)
 static void
 ended(struct hooks *h, struct err *e)
 {
-	const char *command = h->commands[h->next++];
+	const char *command = h->commands[h->next++].text;
 
 	log_audit("%s hook %s: %s", h->kind, command,
 	    e == NULL ? "done" : err_text(e));
 	e = err_wrap(e, "%s hook %s", h->kind, command);
-	if (e != NULL)
-		h->done(h->arg, e, false);
+	h->done(h->arg, command, e);
 	run_next(h);
 }
 
@@ -149,7 +225,7 @@ static void
 on_hook(void *arg, const struct msg *answer, struct err *e)
 {
 	struct hooks *h = arg;
-	const char *command = h->commands[h->next];
+	const char *command = h->commands[h->next].text;
 
 	if (answer == NULL) {
 		ended(h, e);
@@ -171,19 +247,44 @@ on_hook(void *arg, const struct msg *answer, struct err *e)
 	ended(h, e);
 }
 
+/* A path as the shell takes it for one word, whatever is in it. */
+static void
+quote(const char *path, char out[QUOTED_BYTES])
+{
+	char *to = out;
+
+	*to++ = '\'';
+	for (; *path != '\0'; path++) {
+		if (*path == '\'') {
+			memcpy(to, "'\\'", 3);
+			to += 3;
+		}
+		*to++ = *path;
+	}
+	memcpy(to, "'", 2);
+}
+
 static void
 run_next(struct hooks *h)
 {
 	struct msg m = { .type = MSG_hook_run };
+	const struct command *c = &h->commands[h->next];
+	char quoted[QUOTED_BYTES];
 	struct err *e;
 
 	if (h->next == h->n) {
-		h->done(h->arg, NULL, true);
+		h->done(h->arg, NULL, NULL);
 		hooks_free(h);
 		return;
 	}
+	if (c->refused != NULL) {
+		ended(h, err_new("%s", c->refused));
+		return;
+	}
 	*h->last = '\0';
-	m.hook_run.command = str_of(h->commands[h->next]);
+	if (c->is_file)
+		quote(c->text, quoted);
+	m.hook_run.command = str_of(c->is_file ? quoted : c->text);
 	m.hook_run.lineage = str_of(h->env.lineage);
 	m.hook_run.renewed = str_of(h->env.renewed);
 	m.hook_run.failed = str_of(h->env.failed);
@@ -201,5 +302,16 @@ hooks_run(struct hooks *h, const struct hook_env *env, hooks_done *done,
 	h->env = *env;
 	h->done = done;
 	h->arg = arg;
+	h->runs = true;
+	TAILQ_INSERT_TAIL(&h->m->hook_runs, h, link);
 	run_next(h);
+}
+
+void
+hooks_leave(struct monitor *m)
+{
+	struct hooks *h;
+
+	while ((h = TAILQ_FIRST(&m->hook_runs)) != NULL)
+		hooks_free(h);
 }

@@ -168,7 +168,7 @@ start(struct issue *i)
 	if ((e = request_complete(i->request, j)) != NULL ||
 	    (e = j->files == NULL ? store_may_create(j->m->store, j->lineage) :
 	    store_may_renew(j->m->store, j->files)) != NULL ||
-	    (e = batch_new(i->client, &b)) != NULL)
+	    (e = batch_new(i->client, j->no_folder_hooks, &b)) != NULL)
 		return e;
 	if ((e = batch_add(b, j)) == NULL)
 		i->job = NULL;
@@ -217,6 +217,22 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	client_release(c);
 }
 
+static void
+on_hooks(void *arg, struct err *e)
+{
+	struct issue *i = arg;
+	struct client *c = i->client;
+
+	if (e == NULL) {
+		catalog_read(client_monitor(c), NULL, on_catalog, i);
+		return;
+	}
+	job_discard(i->job);
+	free(i);
+	client_refuse(c, 1, e);
+	client_release(c);
+}
+
 void
 request_issue(struct client *c, struct request *r, struct strs names)
 {
@@ -239,5 +255,5 @@ request_issue(struct client *c, struct request *r, struct strs names)
 		return;
 	}
 	client_hold(c);
-	catalog_read(client_monitor(c), NULL, on_catalog, i);
+	hooks_check(c, r, on_hooks, i);
 }

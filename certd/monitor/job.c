@@ -6,7 +6,6 @@
  * Promise:  however a job ends, its records are removed and its key is either
  *           in the store or gone; a job ends once, and within its limit.
  */
-#define _GNU_SOURCE /* asprintf */
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,7 +211,7 @@ job_save(struct job *j)
 		.lineage = j->lineage, .names = names, .server = j->server,
 		.account = j->account == NULL ? "" :
 		    registration_id(j->account),
-		.phase = j->phase, .order_url = j->order_url,
+		.phase = j->phase, .state = j->deploying, .order_url = j->order_url,
 		.created = j->created };
 	struct err *e;
 
@@ -251,15 +250,6 @@ job_waits_for_worker(const struct job *j)
 	return step_of(j)->part == WORK && j->worker == NULL && !j->ending;
 }
 
-char *
-path_of_lineage(const struct job *j)
-{
-	char *path;
-
-	return asprintf(&path, "%s/live/%s", store_path(j->m->store),
-	    j->lineage) == -1 ? NULL : path;
-}
-
 static void
 free_names(struct job *j)
 {
@@ -292,8 +282,6 @@ free_job(struct job *j)
 	free(j->post_hook);
 	free(j->who);
 	free(j->order_url);
-	free(j->live);
-	free(j->hook_names);
 	lineage_free(j->files);
 	if (j->cert_fd != -1)
 		close(j->cert_fd);

@@ -50,6 +50,9 @@ static const char *const schema[] = {
 	" count INTEGER NOT NULL, last INTEGER NOT NULL,"
 	" retry_at INTEGER NOT NULL, text TEXT NOT NULL,"
 	" UNIQUE (account, names));",
+	"CREATE TABLE owed (lineage TEXT NOT NULL, command TEXT NOT NULL,"
+	" count INTEGER NOT NULL, last INTEGER NOT NULL, text TEXT NOT NULL,"
+	" UNIQUE (lineage, command));",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 

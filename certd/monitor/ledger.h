@@ -109,6 +109,31 @@ struct err	*ledger_index_each(struct ledger *l,
 		    struct err *(*fn)(void *arg, const struct ledger_index *x),
 		    void *arg);
 
+/* ---- owed: deploy hooks that have not ended well yet ---- */
+/* In place of a command: all that the certificate has. */
+#define OWED_ALL ""
+struct ledger_owed {
+	const char *lineage;
+	const char *command;
+	uint32_t count;	  /* how often it failed; 0: it has not run yet */
+	time_t last;
+	const char *text; /* what went wrong the last time */
+};
+/* Adds it, with count 0; one that is there stays as it is. */
+struct err	*ledger_owed_add(struct ledger *l, const char *lineage,
+		    const char *command);
+/* It has failed, once more. */
+struct err	*ledger_owed_failed(struct ledger *l, const char *lineage,
+		    const char *command, time_t when, const char *text);
+/* None is fine. */
+struct err	*ledger_owed_remove(struct ledger *l, const char *lineage,
+		    const char *command);
+struct err	*ledger_owed_clear(struct ledger *l, const char *lineage);
+/* Those of lineage, or all where it is "", as they were added; fn as above. */
+struct err	*ledger_owed_each(struct ledger *l, const char *lineage,
+		    struct err *(*fn)(void *arg,
+		    const struct ledger_owed *o), void *arg);
+
 /* ---- failures: per account and set of names ---- */
 struct ledger_failure {
 	const char *account; /* id, or the server's URL before there is one */

@@ -313,6 +313,8 @@ leave(struct monitor *m)
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
 	catalog_abandon(m);
+	hooks_leave(m);
+	deploys_free(m);
 	batches_free(m);
 	lock_waits_end(m);
 	control_close_all(m);
@@ -388,6 +390,8 @@ main(int argc, char *argv[])
 	struct arguments args = parse(argc, argv);
 	struct monitor m = { .jobs = TAILQ_HEAD_INITIALIZER(m.jobs),
 		.batches = TAILQ_HEAD_INITIALIZER(m.batches),
+		.hook_runs = TAILQ_HEAD_INITIALIZER(m.hook_runs),
+		.deployments = TAILQ_HEAD_INITIALIZER(m.deployments),
 		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
 		.readings = TAILQ_HEAD_INITIALIZER(m.readings),
 		.workers = TAILQ_HEAD_INITIALIZER(m.workers),

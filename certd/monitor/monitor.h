@@ -27,13 +27,16 @@
 
 struct batch;
 struct client;
+struct deployment;
 struct event;
+struct hooks;
 struct evconnlistener;
 struct job;
 struct lock_wait;
 struct look;
 struct monitor;
 struct reading;
+struct request;
 struct registration;
 struct throttle;
 struct wanted;
@@ -41,9 +44,11 @@ struct worker;
 
 TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
+TAILQ_HEAD(deployment_list, deployment);
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(lock_wait_list, lock_wait);
 TAILQ_HEAD(look_list, look);
+TAILQ_HEAD(hooks_list, hooks);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(reading_list, reading);
 TAILQ_HEAD(registration_list, registration);
@@ -71,6 +76,8 @@ struct monitor {
 	struct worker_list workers;
 	struct job_list jobs;
 	struct batch_list batches;
+	struct deployment_list deployments; /* the first one runs */
+	struct hooks_list hook_runs;
 	struct registration_list registrations;
 	struct reading_list readings;
 	struct lock_wait_list lock_waits;
@@ -136,6 +143,11 @@ void		 control_fact(struct job *j, const char *key,
  * wait for nothing else. */
 void		 control_result(struct job *j, const struct err *e,
 		    const char *text);
+/* Tells that a hook has failed; of a job to all who follow it. */
+void		 client_hook_failed(struct client *c, const char *lineage,
+		    const struct err *e, bool again);
+void		 control_hook_failed(struct job *j, const struct err *e,
+		    bool again);
 /* Tells an error (freed) with certctl's exit status; client_refuse() ends the
  * request too. */
 void		 client_error(struct client *c, uint32_t exit,
@@ -159,6 +171,8 @@ void		 client_settle(struct client *c);
 uid_t		 client_uid(const struct client *c);
 const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
+/* The options of its request. */
+const struct request *client_request(const struct client *c);
 
 /* ---- report.c: what an administrator wants to know ---- */
 void		 report_list(struct client *c);
@@ -277,6 +291,8 @@ void		 catalog_read_names(struct monitor *m,
 void		 catalog_free(struct catalog *c);
 /* Ends whatever is being read; whoever waits for it hears that we leave. */
 void		 catalog_abandon(struct monitor *m);
+/* Its names as one text, separated by spaces; heap. */
+char		*entry_names_text(const struct entry *x);
 /* When it becomes due (due.c): renew_before_expiry of its renewal file before
  * its end; else a third of its lifetime, or half of it for lifetimes under ten
  * days (certbot 4.0 and later). */
@@ -372,8 +388,10 @@ struct job {
 	bool ending, dry_run;
 	bool stored;	       /* what it is for has been achieved */
 	char *note;	       /* the worker's word about that, or NULL */
+	bool no_folder_hooks;
+	bool renews;	/* with the names that the certificate has */
+	bool deploying; /* the ledger says which deploy hooks are owed */
 	struct batch *batch;   /* NULL: of no request that is still open */
-	char *live, *hook_names; /* what its deploy hooks are told */
 	struct err *failure;
 	struct install *install; /* under way; install.c */
 	LIST_HEAD(follower_list, follow) followers; /* control.c */
@@ -430,15 +448,18 @@ void		 jobs_tidy(struct monitor *m);
 
 /* The names as one text, separated by spaces; heap. */
 char		*names_text(const struct job *j);
-/* The folder in live/; heap. */
-char		*path_of_lineage(const struct job *j);
 
 /* ---- batch.c: the jobs of one request ---- */
-/* A batch of the client's request. Then batch_add() for every job, which starts
+/* A batch of the client's request; no_folder: without the pre and post hooks of
+ * renewal-hooks/. Then batch_add() for every job, which starts
  * it; then batch_go(). The client is told the end. */
-struct err	*batch_new(struct client *c, struct batch **out);
+struct err	*batch_new(struct client *c, bool no_folder,
+		    struct batch **out);
 /* On error the job is still the caller's. */
 struct err	*batch_add(struct batch *b, struct job *j);
+/* The deploy hooks that are owed for a certificate. */
+struct err	*batch_redeploy(struct batch *b, const struct entry *x,
+		    bool no_folder);
 void		 batch_go(struct batch *b);
 void		 batch_job_ended(struct job *j);
 void		 batches_free(struct monitor *m);
@@ -524,28 +545,102 @@ struct renewal	 renewal_of(const struct job *j);
 void		 install_cancel(struct job *j);
 
 /* ---- hooks.c ---- */
-struct hooks;
 /* What goes into the environment; "" is left out. Borrowed until the end. */
 struct hook_env {
 	const char *lineage, *renewed, *failed;
 };
-/* For every hook that failed: why (owned by the callee), over false. At the end:
- * NULL, over true; the hooks are freed then. */
-typedef void hooks_done(void *arg, struct err *e, bool over);
+/* For every hook that has ended: its command, and why it failed (owned by the
+ * callee; NULL: it did not). At the end: no command; the hooks are freed then.
+ */
+typedef void hooks_done(void *arg, const char *command, struct err *e);
 /* An empty list; kind is "pre", "deploy" or "post". NULL when out of memory. */
 struct hooks	*hooks_new(struct monitor *m, const char *kind);
 void		 hooks_free(struct hooks *h);
-/* Adds a command, unless it is there already; NULL and "" are fine. */
-struct err	*hooks_add(struct hooks *h, const char *command);
+/* Adds one command, unless it is there already: the one that was asked for
+ * (NULL: none was), else the one that the renewal file of lineage keeps, else
+ * the usual one. "" is none. One of a file that others than root can change
+ * fails instead of running. */
+struct err	*hooks_add_chosen(struct hooks *h, const char *lineage,
+		    const char *asked, const char *kept, const char *usual);
 /* Adds the executables of renewal-hooks/KIND in bytewise order. */
 struct err	*hooks_add_folder(struct hooks *h);
 size_t		 hooks_count(const struct hooks *h);
+bool		 hooks_has(const struct hooks *h, const char *command);
+/* Those stay for which keep says so. */
+void		 hooks_keep(struct hooks *h,
+		    bool (*keep)(void *arg, const char *command), void *arg);
+/* Calls fn for each in order; an error of fn stops and is returned. */
+struct err	*hooks_each(const struct hooks *h,
+		    struct err *(*fn)(void *arg, const char *command),
+		    void *arg);
+/* Those that run, when certd leaves; what they do goes on. */
+void		 hooks_leave(struct monitor *m);
 /* Runs them one after the other; h is taken. done may come at once. */
 void		 hooks_run(struct hooks *h, const struct hook_env *env,
 		    hooks_done *done, void *arg);
 
+/* ---- hook_check.c ---- */
+/* Whether the hooks that a request gives can be run, asked before anything
+ * begins. done comes once, perhaps at once: with an error (owned by the callee)
+ * where one cannot. */
+void		 hooks_check(struct client *c, const struct request *r,
+		    void (*done)(void *arg, struct err *e), void *arg);
+
 /* ---- deploy.c: hooks after a certificate was stored ---- */
+/* Which hooks of which certificate. Texts are borrowed for the call only. */
+struct deploy {
+	const char *lineage;
+	const char *names; /* separated by spaces */
+	const char *asked; /* the command given; NULL: none was */
+	const char *kept;  /* of the renewal file, or "" */
+	bool no_folder;    /* not those of renewal-hooks/deploy */
+	bool owed_only;    /* those that failed, and no others */
+	struct job *job;   /* whose certificate it is; NULL: an older one */
+	void (*drop)(void *arg); /* frees arg where certd leaves before the end;
+				  * NULL: nothing to free */
+};
+/* Comes once a hook that failed (e is borrowed), and at the end with NULL and
+ * how many have run and failed. */
+typedef void deploy_done(void *arg, const struct err *e, size_t run,
+    size_t failed);
+/* Runs them when its turn comes: one certificate at a time. Until a hook has
+ * ended well, the ledger says that it is owed. done comes later, not at once. */
+struct err	*deploy_start(struct monitor *m, const struct deploy *d,
+		    deploy_done *done, void *arg);
+/* Whether one is under way, or waits, for this certificate. */
+bool		 deploy_is_running(const struct monitor *m,
+		    const char *lineage);
+void		 deploys_free(struct monitor *m);
+/* The step of a job. */
 struct err	*deploy_run(struct job *j);
+
+/* ---- owed.c: deploy hooks that have still to succeed ---- */
+/* What is owed for a certificate, for people; heap, NULL where nothing is. */
+struct err	*owed_text(struct monitor *m, const char *lineage,
+		    char **out);
+/* Each as a fact "deploy_failed"; of lineage, or all where it is "". */
+struct err	*owed_tell(struct client *c, const char *lineage);
+bool		 owed_any(struct monitor *m, const char *lineage);
+/* The commands that are owed for one certificate. */
+struct owed_list {
+	const char *lineage; /* borrowed */
+	char **v;
+	size_t n;
+	bool all; /* whatever it has: certd ended before it knew the list */
+};
+/* To be cleared, after an error too. */
+struct err	*owed_read(struct monitor *m, const char *lineage,
+		    struct owed_list *out);
+void		 owed_clear(struct owed_list *o);
+/* Whether command is in the list; for hooks_keep(). */
+bool		 owed_has(void *arg, const char *command);
+/* Those of the list that are not among h are owed no more. */
+struct err	*owed_forget(struct monitor *m, const struct owed_list *o,
+		    const struct hooks *h);
+/* What is owed for certificates that are no more is forgotten. */
+void		 owed_sweep(struct monitor *m, const struct catalog *c);
+/* `certctl deploy`; answers the client in every case. */
+void		 request_deploy(struct client *c, struct str lineage);
 
 /* ---- worker.c: acmew ---- */
 void		 worker_accept(struct monitor *m, int fd);

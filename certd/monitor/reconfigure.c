@@ -104,7 +104,7 @@ try_out(struct reconfigure *r)
 	struct batch *b;
 	struct err *e;
 
-	if ((e = batch_new(r->client, &b)) != NULL)
+	if ((e = batch_new(r->client, r->job->no_folder_hooks, &b)) != NULL)
 		return e;
 	if ((e = batch_add(b, r->job)) == NULL)
 		r->job = NULL;
@@ -183,6 +183,21 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	client_release(c);
 }
 
+static void
+on_hooks(void *arg, struct err *e)
+{
+	struct reconfigure *r = arg;
+	struct client *c = r->client;
+
+	if (e == NULL) {
+		catalog_read(client_monitor(c), r->lineage, on_catalog, r);
+		return;
+	}
+	free_reconfigure(r);
+	client_refuse(c, 1, e);
+	client_release(c);
+}
+
 void
 request_reconfigure(struct client *c, struct request *request,
     struct str lineage)
@@ -206,5 +221,5 @@ request_reconfigure(struct client *c, struct request *request,
 	r->client = c;
 	r->request = request;
 	client_hold(c);
-	catalog_read(client_monitor(c), r->lineage, on_catalog, r);
+	hooks_check(c, request, on_hooks, r);
 }

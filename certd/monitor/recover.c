@@ -13,10 +13,32 @@
 
 #define LOCK_TRIES 10
 
+/* Whether the job had begun with its deploy hooks: then the ledger says which of
+ * them are owed. */
+struct search {
+	uint32_t job;
+	bool deploying;
+};
+
+static struct err *
+look_at_job(void *arg, const struct ledger_job *row)
+{
+	struct search *s = arg;
+
+	s->deploying |= row->id == s->job && row->state != 0;
+	return NULL;
+}
+
 static void
 on_installed(void *arg, uint32_t job, const char *lineage, unsigned version)
 {
-	(void)arg;
+	struct monitor *m = arg;
+	struct search s = { job, false };
+	struct err *e = ledger_job_each(m->ledger, look_at_job, &s);
+
+	if (e == NULL && !s.deploying)
+		e = ledger_owed_add(m->ledger, lineage, OWED_ALL);
+	log_err(LOG_LEVEL_ERROR, err_wrap(e, "%s: its deploy hooks", lineage));
 	log_audit("job %u (%s): version %u, whose installation was "
 	    "interrupted, is stored", job, lineage, version);
 }

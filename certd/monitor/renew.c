@@ -20,7 +20,7 @@ struct renew {
 	struct request *request;
 	struct batch *batch;
 	const char *cert_name; /* NULL: all */
-	bool force;
+	bool force, dry_run, no_folder;
 };
 
 static void
@@ -130,6 +130,7 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 		return err_sys("renew");
 	j->files = x->files;
 	x->files = NULL;
+	j->renews = true;
 	e = request_server(r->request, j, *j->files->server != '\0' ?
 	    j->files->server : m->cfg->server);
 	if (e == NULL)
@@ -144,6 +145,22 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 	}
 	job_discard(j);
 	return e;
+}
+
+/* Its last deploy hooks failed, and it is not renewed now: they run again. */
+static void
+redeploy(struct renew *r, const struct entry *x)
+{
+	struct monitor *m = client_monitor(r->client);
+	struct err *e;
+
+	if (r->dry_run || x->files == NULL || x->problem != NULL ||
+	    !owed_any(m, x->lineage) ||
+	    job_of_lineage(m, x->lineage) != NULL ||
+	    deploy_is_running(m, x->lineage))
+		return;
+	if ((e = batch_redeploy(r->batch, x, r->no_folder)) != NULL)
+		fail(r, x->lineage, e);
 }
 
 static void
@@ -186,16 +203,35 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 		e = err_advise(err_new("there is no certificate named %s",
 		    r->cert_name), "certctl list shows what there is");
 	if (e == NULL)
-		e = batch_new(c, &r->batch);
+		e = batch_new(c, r->no_folder, &r->batch);
 	if (e != NULL) {
 		client_refuse(c, 1, e);
 	} else {
-		for (i = 0; i < catalog->n; i++)
+		if (r->cert_name == NULL)
+			owed_sweep(client_monitor(c), catalog);
+		for (i = 0; i < catalog->n; i++) {
 			consider(r, &catalog->entries[i]);
+			redeploy(r, &catalog->entries[i]);
+		}
 		batch_go(r->batch);
 	}
 	catalog_free(catalog);
 	free(r);
+	client_release(c);
+}
+
+static void
+on_hooks(void *arg, struct err *e)
+{
+	struct renew *r = arg;
+	struct client *c = r->client;
+
+	if (e == NULL) {
+		catalog_read(client_monitor(c), r->cert_name, on_catalog, r);
+		return;
+	}
+	free(r);
+	client_refuse(c, 1, e);
 	client_release(c);
 }
 
@@ -218,6 +254,9 @@ request_renew(struct client *c, struct request *request)
 	r->cert_name = request_option(request, OPTION_cert_name);
 	r->force = request_option(request, OPTION_force_renewal) != NULL ||
 	    request_option(request, OPTION_dry_run) != NULL;
+	r->dry_run = request_option(request, OPTION_dry_run) != NULL;
+	r->no_folder = client_monitor(c)->cfg->no_directory_hooks ||
+	    request_option(request, OPTION_no_directory_hooks) != NULL;
 	client_hold(c);
-	catalog_read(client_monitor(c), r->cert_name, on_catalog, r);
+	hooks_check(c, request, on_hooks, r);
 }

@@ -32,6 +32,8 @@ last_error(struct monitor *m, const struct entry *x)
 	if (x->files != NULL)
 		err_free(failure_look(m, x->files->server, x->names,
 		    x->n_names, &f));
+	if (f.text == NULL)
+		err_free(owed_text(m, x->lineage, &f.text));
 	return f.text;
 }
 
@@ -89,6 +91,7 @@ send_facts(struct client *c, const struct entry *x)
 	client_fact(c, "archive", x->files->archive);
 	if (*x->files->deploy_hook != '\0')
 		client_fact(c, "deploy_hook", x->files->deploy_hook);
+	err_free(owed_tell(c, x->lineage));
 }
 
 static void
@@ -205,6 +208,8 @@ report_status(struct client *c)
 		send_job(c, j);
 	if ((e = ledger_record_each(m->ledger, 0, send_record, c)) == NULL)
 		e = ledger_failure_each(m->ledger, send_failure, c);
+	if (e == NULL)
+		e = owed_tell(c, "");
 	if (e != NULL)
 		client_refuse(c, 1, e);
 	else

@@ -194,6 +194,8 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 	j->pre_hook = copy_option(r, OPTION_pre_hook);
 	j->post_hook = copy_option(r, OPTION_post_hook);
 	j->deploy_hook = copy_option(r, OPTION_deploy_hook);
+	j->no_folder_hooks = cfg->no_directory_hooks ||
+	    request_has(r, OPTION_no_directory_hooks);
 	j->account_wanted = copy_option(r, OPTION_account);
 	j->new_key = request_has(r, OPTION_new_key);
 	j->renew_before = copy_option(r, OPTION_renew_before);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,6 +216,56 @@ appears(const char *path)
 	return false;
 }
 
+/* ---- looked at, and not run ---- */
+
+static void
+check(struct rig *r, const char *command, struct ended *end)
+{
+	struct msg m = { .type = MSG_hook_check, .id = ++r->last_id };
+
+	m.hook_check.command = str_of(command);
+	assert_null(msg_send(r->fd, &m));
+	(void)wait_end(r, m.id, end);
+}
+
+static void
+check_says_what_is_wrong_and_runs_nothing(void **state)
+{
+	char *path = path_of("touched"), *command;
+	struct ended end;
+
+	assert_true(asprintf(&command, "touch %s", path) > 0);
+	check(*state, command, &end);
+	assert_int_equal(end.status, 0);
+	assert_string_equal(end.text, "");
+	assert_int_equal(access(path, F_OK), -1);
+	check(*state, "/no/such/thing", &end);
+	assert_int_equal(end.status, HOOK_NOT_FOUND);
+	assert_string_equal(end.text, "there is no /no/such/thing\n");
+	free(command);
+	free(path);
+}
+
+static void
+hook_that_others_can_change_is_not_run(void **state)
+{
+	char *path = path_of("weak");
+	struct ended end;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	assert_true(write(fd, "#!/bin/sh\necho ran\n", 19) == 19);
+	close(fd);
+	run(*state, path, 10, &end);
+	assert_string_equal(end.text, "ran\n");
+	assert_int_equal(chmod(path, 0757), 0);
+	run(*state, path, 10, &end);
+	assert_int_equal(end.status, HOOK_REFUSED);
+	assert_null(strstr(end.text, "ran\n"));
+	assert_non_null(strstr(end.text, "others than root can change"));
+	(void)unlink(path);
+	free(path);
+}
+
 /* ---- how it ends ---- */
 
 static void
@@ -354,21 +405,22 @@ environment_is_exactly_certbots(void **state)
 static void
 environment_may_be_as_large_as_the_protocol_allows(void **state)
 {
-	static char names[16385];
+	static char names[RENEWED_MAX_BYTES + 1];
 	struct rig *r = *state;
 	struct msg m = { .type = MSG_hook_run, .id = ++r->last_id };
 	struct ended end;
 
-	memset(names, 'n', 16384);
+	memset(names, 'n', RENEWED_MAX_BYTES);
 	m.hook_run.command =
 	    str_of("echo ${#RENEWED_DOMAINS} ${#FAILED_DOMAINS} "
 		   "${RENEWED_LINEAGE-none}");
 	m.hook_run.lineage = str_of("");
-	m.hook_run.renewed = m.hook_run.failed = str_of(names);
+	m.hook_run.renewed = str_of(names);
+	m.hook_run.failed = (struct str){ names, FAILED_MAX_BYTES };
 	m.hook_run.timeout_secs = 10;
 	assert_null(msg_send(r->fd, &m));
 	(void)wait_end(r, m.id, &end);
-	assert_string_equal(end.text, "16384 16384 none\n");
+	assert_string_equal(end.text, "32768 16384 none\n");
 }
 
 static void
@@ -565,6 +617,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		IN_JAIL(check_says_what_is_wrong_and_runs_nothing),
+		IN_JAIL(hook_that_others_can_change_is_not_run),
 		IN_JAIL(exit_status_is_reported),
 		IN_STRICT_JAIL(deadline_ends_a_hook_with_its_children),
 		IN_STRICT_JAIL(deadline_ends_a_hook_that_ignores_sigterm),

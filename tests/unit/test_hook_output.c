@@ -140,9 +140,35 @@ output_over_the_limit_is_counted(void **state)
 	for (i = 0; i < 5000; i++)
 		output_add(o, part, sizeof(part));
 	output_end(o);
-	assert_string_equal(l.v[l.n - 1], "(and 4934464 more bytes)");
-	assert_int_equal(l.bytes - strlen(l.v[l.n - 1]), OUTPUT_MAX_BYTES);
+	assert_string_equal(l.v[l.n - 2], "(and 4934464 more bytes)");
+	assert_int_equal(l.bytes - strlen(l.v[l.n - 1]) -
+	    strlen(l.v[l.n - 2]), OUTPUT_MAX_BYTES);
 	done(o, &l);
+}
+
+static void
+last_line_is_told_whatever_came_before(void **state)
+{
+	static const char *const ends[] = { "it is broken", "it is broken\n",
+		"before\nit is broken\n\n" };
+	size_t i, k, part;
+
+	(void)state;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		for (part = 1; part < 5000; part += 700) {
+			struct lines l;
+			struct output *o = output_new(&l);
+			char text[5000];
+
+			memset(text, 'y', sizeof(text));
+			text[part - 1] = '\n';
+			for (k = 0; k * part < 200000; k++)
+				output_add(o, text, part);
+			output_add(o, ends[i], strlen(ends[i]));
+			output_end(o);
+			assert_string_equal(l.v[l.n - 1], "it is broken");
+			done(o, &l);
+		}
 }
 
 static void
@@ -156,8 +182,9 @@ short_lines_are_limited_too(void **state)
 	for (i = 0; i < 1000000; i++)
 		output_add(o, i % 2 == 0 ? "x" : "\n", 1);
 	output_end(o);
-	assert_true(l.n <= OUTPUT_MAX_BYTES / 16 + 1);
-	assert_non_null(strstr(l.v[l.n - 1], "more bytes"));
+	assert_true(l.n <= OUTPUT_MAX_BYTES / 16 + 2);
+	assert_non_null(strstr(l.v[l.n - 2], "more bytes"));
+	assert_string_equal(l.v[l.n - 1], "x");
 	done(o, &l);
 }
 
@@ -170,6 +197,7 @@ main(void)
 		cmocka_unit_test(line_too_long_is_continued),
 		cmocka_unit_test(bytes_that_are_no_text_are_escaped_whole),
 		cmocka_unit_test(output_over_the_limit_is_counted),
+		cmocka_unit_test(last_line_is_told_whatever_came_before),
 		cmocka_unit_test(short_lines_are_limited_too),
 	};
 

@@ -1,7 +1,7 @@
 /*
  * test_ledger.c - what is remembered, and what becomes of a broken memory.
  */
-/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index */
+/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed */
 /* libs: sqlite3 */
 #define _GNU_SOURCE /* nftw */
 #include <signal.h>
@@ -413,6 +413,55 @@ open_broken_starts_anew(void **state)
 	}
 }
 
+/* ---- owed ---- */
+
+static struct err *
+got_owed(void *arg, const struct ledger_owed *o)
+{
+	struct got *g = arg;
+	size_t n = strlen(g->text);
+
+	g->n++;
+	(void)snprintf(g->text + n, sizeof(g->text) - n, "%s|%s|%u|%lld|%s;",
+	    o->lineage, o->command, o->count, (long long)o->last, o->text);
+	return NULL;
+}
+
+static const char *
+owed(const char *lineage, struct got *g)
+{
+	memset(g, 0, sizeof(*g));
+	assert_ok(ledger_owed_each(l, lineage, got_owed, g));
+	return g->text;
+}
+
+static void
+owed_hooks_are_kept_until_they_are_removed(void **state)
+{
+	struct got g;
+
+	(void)state;
+	assert_ok(ledger_owed_add(l, "b.test", "two"));
+	assert_ok(ledger_owed_add(l, "b.test", "one"));
+	assert_ok(ledger_owed_add(l, "a.test", OWED_ALL));
+	assert_ok(ledger_owed_failed(l, "b.test", "two", 100, "status 7"));
+	assert_ok(ledger_owed_failed(l, "b.test", "two", 200, "status 8"));
+	assert_ok(ledger_owed_add(l, "b.test", "two")); /* stays as it is */
+	reopen();
+	assert_string_equal(owed("b.test", &g),
+	    "b.test|two|2|200|status 8;b.test|one|0|0|;");
+	owed("", &g);
+	assert_int_equal(g.n, 3);
+	assert_ok(ledger_owed_remove(l, "b.test", "two"));
+	assert_ok(ledger_owed_remove(l, "b.test", "no such"));
+	assert_string_equal(owed("b.test", &g), "b.test|one|0|0|;");
+	assert_ok(ledger_owed_failed(l, "b.test", "new", 300, "x"));
+	assert_string_equal(
+	    owed("b.test", &g), "b.test|one|0|0|;b.test|new|1|300|x;");
+	assert_ok(ledger_owed_clear(l, "b.test"));
+	assert_string_equal(owed("", &g), "a.test||0|0|;");
+}
+
 int
 main(void)
 {
@@ -429,6 +478,7 @@ main(void)
 		TEST(group_is_all_or_nothing),
 		TEST(write_survives_a_kill),
 		TEST(open_broken_starts_anew),
+		TEST(owed_hooks_are_kept_until_they_are_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
