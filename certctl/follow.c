@@ -282,6 +282,15 @@ ask_certd(struct follow *f, struct msg *request, const struct conversation *c)
 	}
 }
 
+static json_t *
+whole(const struct follow *f)
+{
+	if (json_array_size(f->hook_failures) == 0)
+		return json_pack("{sO}", "certificates", f->certificates);
+	return json_pack("{sO sO}", "certificates", f->certificates,
+	    "hook_failures", f->hook_failures);
+}
+
 struct err *
 follow(struct session *s, struct msg *request, const struct aim *aim)
 {
@@ -299,9 +308,7 @@ follow(struct session *s, struct msg *request, const struct aim *aim)
 	if (e == NULL && s->interrupted)
 		say_how_to_go_on(&f);
 	else if (e == NULL && s->json && !aim->lines)
-		e = json_print(s->out,
-		    json_pack("{sO sO}", "certificates", f.certificates,
-			"hook_failures", f.hook_failures));
+		e = json_print(s->out, whole(&f));
 	json_decref(f.certificates);
 	json_decref(f.hook_failures);
 	progress_free(f.progress);

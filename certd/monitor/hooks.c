@@ -256,12 +256,14 @@ quote(const char *path, char out[QUOTED_BYTES])
 	*to++ = '\'';
 	for (; *path != '\0'; path++) {
 		if (*path == '\'') {
-			memcpy(to, "'\\'", 3);
-			to += 3;
+			*to++ = '\'';
+			*to++ = '\\';
+			*to++ = '\'';
 		}
 		*to++ = *path;
 	}
-	memcpy(to, "'", 2);
+	*to++ = '\'';
+	*to = '\0';
 }
 
 static void
@@ -312,6 +314,9 @@ hooks_leave(struct monitor *m)
 {
 	struct hooks *h;
 
-	while ((h = TAILQ_FIRST(&m->hook_runs)) != NULL)
+	while ((h = TAILQ_FIRST(&m->hook_runs)) != NULL) {
+		TAILQ_REMOVE(&m->hook_runs, h, link);
+		h->runs = false;
 		hooks_free(h);
+	}
 }

@@ -605,7 +605,7 @@ typedef void deploy_done(void *arg, const struct err *e, size_t run,
     size_t failed);
 /* Runs them when its turn comes: one certificate at a time. Until a hook has
  * ended well, the ledger says that it is owed. done comes later, not at once. */
-struct err	*deploy_start(struct monitor *m, const struct deploy *d,
+struct err	*deploy_start(struct monitor *m, const struct deploy *what,
 		    deploy_done *done, void *arg);
 /* Whether one is under way, or waits, for this certificate. */
 bool		 deploy_is_running(const struct monitor *m,

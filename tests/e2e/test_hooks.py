@@ -144,7 +144,12 @@ def test_failed_deploy_hook_runs_again_until_it_succeeds(certd, zone, hooks):
     assert done.code == 0, done
     assert 'exit status 7' in done.err and '1 of 1 hook failed' in done.out
     assert hooks.names() == ['deploy/2-bad']
-    assert 'failed 2 times' in certd.ctl('status').out
+    done = certd.ctl('renew', '--json')
+    failure, = done.json['hook_failures']
+    assert failure['name'] == zone.name and failure['again'] is True
+    assert 'exit status 7' in failure['text']
+    assert hooks.names() == ['deploy/2-bad']
+    assert 'failed 3 times' in certd.ctl('status').out
     done = certd.ctl('renew', '--dry-run')
     assert 'deploy/2-bad' not in hooks.names(), done
 
