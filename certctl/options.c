@@ -160,7 +160,6 @@ const struct cli_option cli_options[] = {
 	ACCEPTED("no-eff-email", 0, "eff-email"),
 	ACCEPTED("register-unsafely-without-email", 0, NULL),
 	ACCEPTED("verbose", 'v', "text"),
-	ACCEPTED("disable-hook-validation", 0, NULL),
 	ACCEPTED("no-self-upgrade", 0, "no-bootstrap"),
 	ACCEPTED_VALUE("max-log-backups", 0, NULL, "*"),
 	REFUSED("csr", 0,
