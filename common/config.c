@@ -49,6 +49,11 @@ struct draft {
 #define CURVES    "secp256r1|secp384r1"
 #define RSA_SIZES "2048|3072|4096"
 #define API_URL   "https://api.cloudflare.com/client/v4"
+/* With addresses, because whoever cannot reach port 53 may have no resolver. */
+#define DOH_SERVERS                                                            \
+	"https://cloudflare-dns.com/dns-query@1.1.1.1@1.0.0.1"                 \
+	"@2606:4700:4700::1111,"                                               \
+	"https://dns.google/dns-query@8.8.8.8@8.8.4.4@2001:4860:4860::8888"
 
 /* certd.conf, in the order of the manual. */
 static const struct config_key keys[] = {
@@ -68,6 +73,9 @@ static const struct config_key keys[] = {
 	KEY("acme", "agree-tos", T_BOOL, "no", c.agree_tos),
 	KEY("acme", "ca-certificates", T_PATH, "", c.acme_ca),
 	RANGE("acme", "max-orders", T_NUMBER, "64", 1, 1000, c.max_orders),
+	RANGE("acme", "order-tries", T_NUMBER, "3", 1, 3, c.order_tries),
+	RANGE("acme", "order-pause", T_SECONDS, "60s", 0, 3600,
+	    c.order_pause_secs),
 	KEY("acme", "preferred-chain", T_TEXT, "", c.preferred_chain),
 	WORD("acme", "key-type", KEY_TYPES, "ecdsa", key_type),
 	WORD("acme", "elliptic-curve", CURVES, "secp256r1", elliptic_curve),
@@ -82,6 +90,9 @@ static const struct config_key keys[] = {
 	    c.propagation_timeout_secs),
 	RANGE("dns", "propagation-settle", T_SECONDS, "5s", 0, DAY,
 	    c.propagation_settle_secs),
+	KEY("dns", "alias", T_ALIASES, "", c.alias),
+	KEY("dns", "doh-servers", T_DOH_SERVERS, DOH_SERVERS, c.doh_servers),
+	RANGE("dns", "doh-wait", T_SECONDS, "20s", 1, 3600, c.doh_wait_secs),
 
 	RANGE("hooks", "timeout", T_SECONDS, "10m", 1, DAY,
 	    c.hook_timeout_secs),
@@ -387,7 +398,7 @@ config_free(struct config *c)
 		c->store_group, c->server, c->email, c->acme_ca,
 		c->preferred_chain, c->provider, c->credentials, c->api_url,
 		c->dns_ca, c->resolver, c->pre_hook, c->post_hook,
-		c->deploy_hook };
+		c->deploy_hook, c->alias, c->doh_servers };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "text.h"
 
 #define CONFIG_FILE "/etc/certd/certd.conf"
 #define ACME_SERVER_DEFAULT "https://acme-v02.api.letsencrypt.org/directory"
@@ -36,12 +37,16 @@ struct config {
 	char *server, *email, *acme_ca;
 	bool agree_tos;
 	uint32_t max_orders;
+	uint32_t order_tries, order_pause_secs;
 	char *preferred_chain;
 	enum key_kind key_kind;	  /* key-type, rsa-key-size, elliptic-curve */
 	/* [dns] */
 	char *provider, *credentials, *api_url, *dns_ca, *resolver;
 	uint32_t propagation_timeout_secs, propagation_settle_secs;
 	uint32_t propagation_least_secs; /* cli.ini's propagation-seconds */
+	char *alias;	   /* "FROM->TO,..." */
+	char *doh_servers; /* "URL@IP@IP,..." */
+	uint32_t doh_wait_secs;
 	/* [hooks] */
 	uint32_t hook_timeout_secs;
 	/* cli.ini only */
@@ -62,6 +67,14 @@ bool		 key_kind_of(const char *type, const char *curve,
 		    const char *size, enum key_kind *out);
 /* "ECDSA" or "RSA", as `certbot certificates` prints it. */
 const char	*key_kind_name(enum key_kind kind);
+/* Where the alias of a challenge name leads: true where there is one. *to
+ * borrows from c. */
+bool		 config_alias_of(const struct config *c, struct str name,
+		    struct str *to);
+/* The resolvers over HTTPS, at most max: their URLs, and the addresses of each
+ * ("IP@IP"), borrowed from c. */
+size_t		 config_doh_servers(const struct config *c, struct str *urls,
+		    struct str *addresses, size_t max);
 /* Reads "90", "90s", "10m", "2h", "1d". */
 bool		 duration_parse(const char *text, uint32_t *secs);
 

@@ -227,6 +227,20 @@ is_resolvers(const struct config_key *k, const char *value)
 }
 
 static bool
+is_aliases(const struct config_key *k, const char *value)
+{
+	(void)k;
+	return config_is_aliases(value);
+}
+
+static bool
+is_doh_servers(const struct config_key *k, const char *value)
+{
+	(void)k;
+	return config_is_doh_servers(value);
+}
+
+static bool
 is_anything(const struct config_key *k, const char *value)
 {
 	(void)k;
@@ -251,6 +265,12 @@ static const struct {
 	[T_EMAIL] = { is_email, "an e-mail address; several with commas" },
 	[T_RESOLVERS] = { is_resolvers,
 	    "IP, IP:port or [IPv6]:port; several with commas" },
+	[T_ALIASES] = { is_aliases,
+	    "_acme-challenge.NAME -> _acme-challenge.NAME, both in lower "
+	    "case; several with commas" },
+	[T_DOH_SERVERS] = { is_doh_servers,
+	    "an https URL and its addresses, URL@IP@IP; several with "
+	    "commas" },
 	[T_AUTHENTICATOR] = { is_anything, NULL },
 	[T_IGNORED] = { is_anything, NULL },
 };
@@ -259,6 +279,7 @@ bool
 config_value_is_list(const struct config_key *k)
 {
 	return k->type == T_EMAIL || k->type == T_RESOLVERS ||
+	       k->type == T_ALIASES || k->type == T_DOH_SERVERS ||
 	       k->type == T_IGNORED;
 }
 

@@ -21,6 +21,8 @@ enum config_type {
 	T_URL,		 /* char * */
 	T_EMAIL,	 /* char *: one or several, or empty */
 	T_RESOLVERS,	 /* char *: IP[:port], one or several, or empty */
+	T_ALIASES,	 /* char *: NAME -> NAME, one or several, or empty */
+	T_DOH_SERVERS,	 /* char *: URL@IP@IP, one or several, or empty */
 	T_BOOL,		 /* bool */
 	T_NUMBER,	 /* uint32_t */
 	T_SECONDS,	 /* uint32_t: a number, perhaps with a unit */
@@ -37,6 +39,9 @@ struct config_key {
 	uint32_t min, max;    /* T_NUMBER, T_SECONDS */
 };
 
+/* config_dns.c: whether each element is good; blanks do not count. */
+bool		 config_is_aliases(const char *value);
+bool		 config_is_doh_servers(const char *value);
 /* Whether "a, b" may be written for a setting. */
 bool		 config_value_is_list(const struct config_key *k);
 /* Reads value into the field of k in base. A bad value is an error that says

@@ -199,20 +199,31 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 		finish(p, e);
 }
 
+/* Where the challenge of name is published: at its own name, or where the
+ * administrator says that this one leads. DNS has no say in it. */
+static void
+record_name(const struct job *j, struct str name, char out[RECORD_BYTES])
+{
+	struct str base = name_base(name), to;
+
+	(void)snprintf(out, RECORD_BYTES, CHALLENGE_LABEL "%.*s", (int)base.n,
+	    base.p);
+	if (config_alias_of(j->m->cfg, str_of(out), &to))
+		(void)snprintf(out, RECORD_BYTES, "%.*s", (int)to.n, to.p);
+}
+
 struct err *
 records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 {
 	struct publication *p = calloc(1, sizeof(*p));
 	struct msg m = { .type = MSG_key_auth };
-	struct str base = name_base(name);
 	struct err *e;
 
 	if (p == NULL)
 		return err_sys("record");
 	p->job = j;
 	p->id = id;
-	(void)snprintf(p->record, sizeof(p->record), CHALLENGE_LABEL "%.*s",
-	    (int)base.n, base.p);
+	record_name(j, name, p->record);
 	m.key_auth.account = registration_key(j->account);
 	m.key_auth.token = token;
 	job_hold(j);

@@ -1,5 +1,5 @@
 /* test_config.c - certd.conf and cli.ini, good and bad, and which of them wins. */
-/* objects: $(CONFIG) common/buf common/err common/log common/text common/url */
+/* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url */
 /* libs: */
 #define _GNU_SOURCE /* asprintf, pipe2 */
 #include <setjmp.h>

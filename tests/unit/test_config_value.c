@@ -1,5 +1,5 @@
 /* test_config_value.c - kinds of keys, and lengths of time. */
-/* objects: $(CONFIG) common/buf common/err common/log common/text common/url */
+/* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url */
 /* libs: */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_dns_credentials.c - certbot's credentials file, as certd-dns reads it. */
-/* objects: certd/dns/credentials $(CONFIG) common/buf common/err common/log common/text common/url */
+/* objects: certd/dns/credentials $(CONFIG) common/buf common/err common/log common/names common/text common/url */
 /* libs: */
 #define _GNU_SOURCE /* memfd_create */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* test_ini.c - reading certbot's dialect of INI. */
-/* objects: $(CONFIG) common/buf common/err common/log common/text common/url */
+/* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url */
 /* libs: */
 #define _GNU_SOURCE /* memfd_create */
 #include <setjmp.h>

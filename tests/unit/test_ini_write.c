@@ -1,5 +1,5 @@
 /* test_ini_write.c - changing and writing certbot's dialect of INI. */
-/* objects: $(CONFIG) common/buf common/err common/log common/text common/url */
+/* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url */
 /* libs: */
 #include <setjmp.h>
 #include <stdarg.h>
