@@ -30,6 +30,8 @@ struct dns_query {
 	struct dns_server server; /* the one that is asked now */
 	bool direct;              /* dns_ask_server() */
 	bool no_edns;             /* the server does not know EDNS */
+	bool tcp;                 /* UDP got nothing out of it: */
+	enum dns_outcome udp_outcome;
 	unsigned tries;
 	struct event *step; /* everything happens in its callback */
 	struct dns_flight *flight;
@@ -127,6 +129,9 @@ on_landed(
 {
 	struct dns_query *q = arg;
 
+	/* Nobody at home there either: silent stays silent. */
+	if (q->tcp && outcome == DNS_UNREACHABLE)
+		outcome = q->udp_outcome;
 	q->flight = NULL;
 	q->landed = true;
 	if (data != NULL)
@@ -155,7 +160,7 @@ send_query(struct dns_query *q)
 		on_landed(q, DNS_SERVER, NULL, 0);
 		return;
 	}
-	if (!dns_pool_send(q->dns->pool, &q->server, message, (size_t)n,
+	if (!dns_pool_send(q->dns->pool, &q->server, q->tcp, message, (size_t)n,
 		on_landed, q, &q->flight)) {
 		q->tries--;
 		(void)event_add(q->step, &busy);
@@ -199,6 +204,10 @@ try_again(struct dns_query *q)
 	}
 	if (q->tries >= tries_for(q))
 		return false;
+	/* UDP may be filtered on the way, or there: the last try is TCP. */
+	q->tcp = q->reply.answer.outcome >= DNS_TIMEOUT &&
+		 q->tries + 1 == tries_for(q);
+	q->udp_outcome = q->reply.answer.outcome;
 	if (!q->direct)
 		choose_resolver(q);
 	return true;

@@ -56,11 +56,11 @@ void		 dns_free(struct dns *d);
 
 /* Asks the resolver (recursion desired). The callback comes once, never before
  * the function has returned, unless the query is cancelled first. At most 3 s a
- * try, 3 tries. NULL when out of memory. */
+ * try, 3 tries, the last over TCP. NULL when out of memory. */
 struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
 		    dns_done *done, void *arg);
 /* Asks one server directly (no recursion, EDNS 1232, TCP when truncated); at
- * most 3 s a try, 2 tries, because the caller asks again anyway. */
+ * most 3 s a try, 2 tries, the second over TCP. */
 struct dns_query *dns_ask_server(struct dns *d, const struct dns_server *server,
 		    const char *name, enum dns_type type, dns_done *done,
 		    void *arg);

@@ -1,6 +1,6 @@
 /*
- * dns_answer.h - takes DNS messages apart. Apart from dns.c so that it can be
- * fuzzed; only dns.c and tests include it.
+ * dns_answer.h - makes questions, and takes DNS messages apart. Apart from dns.c so
+ * that it can be fuzzed; only dns.c, acmew/doh.c and tests include it.
  */
 #ifndef DNS_ANSWER_H
 #define DNS_ANSWER_H
@@ -8,6 +8,7 @@
 #include "dns.h"
 
 #define DNS_NAME_SIZE 256 /* 253 bytes, NUL; rounded up */
+#define DNS_QUESTION_SIZE 320 /* header, name, type and class */
 
 /* An answer with the memory behind it. */
 struct dns_reply {
@@ -27,5 +28,9 @@ void	dns_reply_read(struct dns_reply *r, const char *name,
 void	dns_reply_fail(struct dns_reply *r, enum dns_outcome outcome,
 	    const char *fmt, ...) ERR_PRINTF(3, 4);
 void	dns_reply_clear(struct dns_reply *r);
+/* The message that asks a resolver for name and type; false where name is
+ * none. */
+bool	dns_question_make(const char *name, enum dns_type type,
+	    unsigned char out[DNS_QUESTION_SIZE], size_t *n);
 
 #endif

@@ -26,6 +26,7 @@ struct pool_channel {
 	TAILQ_ENTRY(pool_channel) entry;
 	struct dns_pool *pool;
 	struct dns_server server;
+	bool tcp;
 	ares_channel ares;
 	struct event *timer;
 	LIST_HEAD(socket_list, pool_socket) sockets;
@@ -162,7 +163,8 @@ open_ares(struct pool_channel *c)
 
 	/* NOCHECKRESP: SERVFAIL and the like are answers, too */
 	options.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH |
-			ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+			ARES_FLAG_NOALIASES | ARES_FLAG_EDNS |
+			(c->tcp ? ARES_FLAG_USEVC : 0);
 	options.ednspsz = DNS_EDNS_BYTES;
 	options.timeout = DNS_TRY_MSECS;
 	options.tries = 1;
@@ -203,7 +205,7 @@ point_at(struct pool_channel *c)
 }
 
 static struct pool_channel *
-channel_new(struct dns_pool *p, const struct dns_server *server)
+channel_new(struct dns_pool *p, const struct dns_server *server, bool tcp)
 {
 	struct pool_channel *c = calloc(1, sizeof(*c));
 
@@ -212,6 +214,7 @@ channel_new(struct dns_pool *p, const struct dns_server *server)
 	LIST_INIT(&c->sockets);
 	c->pool = p;
 	c->server = *server;
+	c->tcp = tcp;
 	c->timer = evtimer_new(p->base, on_timer, c);
 	if (c->timer == NULL || !open_ares(c) || !point_at(c)) {
 		channel_free(c);
@@ -233,12 +236,14 @@ channel_drop(struct pool_channel *c)
 /* The channel of a server, perhaps in the place of the one that has been idle
  * for longest. *full is set when it has to wait. */
 static struct pool_channel *
-channel_for(struct dns_pool *p, const struct dns_server *server, bool *full)
+channel_for(
+    struct dns_pool *p, const struct dns_server *server, bool tcp, bool *full)
 {
 	struct pool_channel *c, *idle = NULL;
 
 	TAILQ_FOREACH(c, &p->channels, entry) {
-		if (strcmp(c->server.text, server->text) == 0) {
+		if (c->tcp == tcp &&
+		    strcmp(c->server.text, server->text) == 0) {
 			TAILQ_REMOVE(&p->channels, c, entry);
 			TAILQ_INSERT_TAIL(&p->channels, c, entry);
 			*full = c->flights >= DNS_POOL_FLIGHTS;
@@ -252,7 +257,7 @@ channel_for(struct dns_pool *p, const struct dns_server *server, bool *full)
 		return NULL;
 	if (p->n_channels >= DNS_POOL_CHANNELS)
 		channel_drop(idle);
-	return channel_new(p, server);
+	return channel_new(p, server, tcp);
 }
 
 static enum dns_outcome
@@ -281,12 +286,12 @@ on_answer(void *arg, int status, int timeouts, unsigned char *data, int n)
 }
 
 bool
-dns_pool_send(struct dns_pool *p, const struct dns_server *server,
+dns_pool_send(struct dns_pool *p, const struct dns_server *server, bool tcp,
     const unsigned char *message, size_t n, dns_landed *landed, void *arg,
     struct dns_flight **out)
 {
 	bool full = false;
-	struct pool_channel *c = channel_for(p, server, &full);
+	struct pool_channel *c = channel_for(p, server, tcp, &full);
 	struct dns_flight *f = NULL;
 
 	*out = NULL;

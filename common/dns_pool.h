@@ -24,11 +24,11 @@ typedef void dns_landed(void *arg, enum dns_outcome outcome,
 struct dns_pool	*dns_pool_new(struct event_base *base);
 /* Every flight still lands. */
 void		 dns_pool_free(struct dns_pool *p);
-/* Sends a DNS message once; DNS_TRY_MSECS for an answer, TCP where it comes
- * truncated. *out is set before anything else happens. False when all channels
+/* Sends a DNS message once; DNS_TRY_MSECS for an answer, TCP from the start or
+ * where it comes truncated. *out is set before anything else happens. False when all channels
  * or this server's are busy: nothing was sent, try again soon. */
 bool		 dns_pool_send(struct dns_pool *p,
-		    const struct dns_server *server,
+		    const struct dns_server *server, bool tcp,
 		    const unsigned char *message, size_t n, dns_landed *landed,
 		    void *arg, struct dns_flight **out);
 /* landed will not be called. NULL is fine. */

@@ -126,8 +126,9 @@ https_start(struct https *h, const struct https_request *req, https_done *done,
 	call->deadline_msecs =
 	    now_msecs() +
 	    (secs == 0 ? TIMEOUT_SECS_DEFAULT : secs) * UINT64_C(1000);
-	if (is_address(call->host))
-		e = launch(call, NULL);
+	if (is_address(call->host) || req->addresses != NULL)
+		e = launch(
+		    call, is_address(call->host) ? NULL : req->addresses);
 	else if ((call->wait = host_find(
 		      h->hosts, call->host, on_addresses, call)) == NULL)
 		e = err_sys("%s", req->url);

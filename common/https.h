@@ -24,6 +24,7 @@ struct https_header {
 struct https_request {
 	const char *method;   /* "GET", "HEAD", "POST", "DELETE" ... */
 	const char *url;      /* https only */
+	const char *addresses; /* "IP,IP" of its host; NULL: to be looked up */
 	const char *body;     /* NULL: none */
 	size_t body_bytes;
 	const struct https_header *headers; /* sent besides the usual ones */
@@ -72,8 +73,12 @@ void		 https_cancel(struct https_call *call);
  * last. */
 const char	*https_header(const struct https_response *r, const char *name);
 /* Retry-After in either form (RFC 9110 section 10.2.3) as seconds from now, at
- * least 0, at most max_secs; -1 when there is none or it cannot be read. */
+ * least 0, at most max_secs; -1 when there is none or it cannot be read. A date
+ * is read by the clock of the server that wrote it, where it tells its time. */
 long		 https_retry_after(const struct https_response *r,
 		    long max_secs);
+/* By how many seconds this machine's clock is ahead of the server's (negative:
+ * behind); 0 where the server does not tell its time. */
+long		 https_clock_ahead(const struct https_response *r);
 
 #endif

@@ -40,13 +40,30 @@ retry_after_secs(const char *value, time_t now, long max_secs)
 	return when - now < max_secs ? (long)(when - now) : max_secs;
 }
 
+/* The server's time, as its Date header says; ours without one. */
+static time_t
+server_time(const struct https_response *r)
+{
+	const char *date = https_header(r, "date");
+	time_t t = date == NULL ? -1 : curl_getdate(date, NULL);
+
+	return t == -1 ? time(NULL) : t;
+}
+
 long
 https_retry_after(const struct https_response *r, long max_secs)
 {
 	const char *value = https_header(r, "retry-after");
 
-	return value == NULL ? -1
-			     : retry_after_secs(value, time(NULL), max_secs);
+	return value == NULL
+		   ? -1
+		   : retry_after_secs(value, server_time(r), max_secs);
+}
+
+long
+https_clock_ahead(const struct https_response *r)
+{
+	return (long)(time(NULL) - server_time(r));
 }
 
 /* These pass: another try may go well. All others stay as they are. */
@@ -70,6 +87,7 @@ bad_certificate(const char *url, const char *host, const char *detail)
 {
 	static const char prefix[] = "SSL certificate problem: ";
 	const char *cause = detail;
+	char now[TEXT_TIME_SIZE];
 	struct err *e;
 
 	if (strncmp(cause, prefix, strlen(prefix)) == 0)
@@ -78,9 +96,10 @@ bad_certificate(const char *url, const char *host, const char *detail)
 	    "%s: the certificate of %s is not trusted: %s", url, host, cause);
 	if (strstr(cause, "expired") != NULL ||
 	    strstr(cause, "not yet valid") != NULL)
-		return err_advise(e, "check the clock of this machine; if it "
-				     "is right, the server needs a new "
-				     "certificate");
+		return err_advise(e,
+		    "check the clock of this machine, which says %s; if it is "
+		    "right, the server needs a new certificate",
+		    text_time(now, time(NULL)));
 	if (cause == detail) /* the name, not the issuer */
 		return err_advise(e, "check the host in the URL");
 	return err_advise(e,

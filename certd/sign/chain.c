@@ -230,6 +230,7 @@ check_is_leaf(const struct chain *c)
 static struct err *
 check_dates(const X509 *cert, time_t now)
 {
+	char when[TEXT_TIME_SIZE], clock[TEXT_TIME_SIZE];
 	struct cert_times t;
 	struct err *e;
 
@@ -238,9 +239,15 @@ check_dates(const X509 *cert, time_t now)
 	/* A clock of ours that is slightly behind the CA's must not cost the
 	 * certificate: it would be ordered again and again. */
 	if (t.not_before > (uint64_t)now + CHAIN_SKEW_SECS)
-		return err_new("it is not valid yet");
+		return err_new("it is not valid yet, but from %s; this "
+			       "machine's clock says %s",
+		    text_time(when, (time_t)t.not_before),
+		    text_time(clock, now));
 	if (t.not_after <= (uint64_t)now)
-		return err_new("it has expired");
+		return err_new("it has expired at %s; this machine's clock "
+			       "says %s",
+		    text_time(when, (time_t)t.not_after),
+		    text_time(clock, now));
 	return NULL;
 }
 
