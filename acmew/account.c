@@ -23,7 +23,12 @@ struct err *
 ask_account(struct job *job)
 {
 	struct msg m = { .type = MSG_account_ask };
+	char clock[CLOCK_TEXT_SIZE];
 
+	if (*ca_clock_text(job->ca, clock) != '\0') {
+		log_warn("%s: %s", job->ca->url, clock);
+		job_progress(job, clock);
+	}
 	return job_ask(job, &m, &job->asked);
 }
 
@@ -140,6 +145,7 @@ job_take_order(
 		[ORDER_VALID] = JE_VALID,
 		[ORDER_INVALID] = JE_INVALID,
 	};
+	enum problem kind;
 	struct order o;
 	struct err *e;
 
@@ -152,7 +158,9 @@ job_take_order(
 		e = text_replace(&job->certificate, o.certificate);
 	if (o.error != NULL && o.status == ORDER_INVALID) {
 		err_free(job->order_error);
-		job->order_error = problem_err(o.error, NULL);
+		job->order_error = problem_err(o.error, &kind);
+		if (!problem_may_pass(kind))
+			job->is_hopeless = true;
 	}
 	order_clear(&o);
 	job->retry_after_secs = https_retry_after(r, RETRY_AFTER_MAX_SECS);
@@ -187,6 +195,7 @@ on_ordered(void *arg, struct answer *a)
 struct err *
 place_order(struct job *job)
 {
+	job->orders++;
 	return request_start(job, VERB_NEW_ORDER, job->ca->directory.new_order,
 	    CA_JSON_MAX_BYTES, on_ordered, job);
 }

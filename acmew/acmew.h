@@ -21,6 +21,7 @@
 
 struct event;
 struct event_base;
+struct look;
 struct lookups;
 struct nonces;
 struct watch;
@@ -39,10 +40,25 @@ struct silence {
 	size_t next;
 };
 
+#define DOH_SERVERS_MAX 8
+
+/* A resolver that is asked over HTTPS. */
+struct doh_server {
+	char *url, *addresses; /* "IP,IP" */
+};
+
+struct doh_servers {
+	struct doh_server list[DOH_SERVERS_MAX];
+	size_t n;
+};
+
 struct worker {
+	const struct config *config;
 	struct event_base *base;
 	struct dns *dns;
 	struct https *https;
+	struct https *doh; /* with other trust: the public resolvers' */
+	struct doh_servers doh_servers;
 	struct lookups *lookups;
 	struct silence silence;
 	struct channel *channel; /* to certd; NULL when it is over */
@@ -67,12 +83,14 @@ enum job_state {
 	JS_REGISTER,  /* newAccount is under way */
 	JS_ORDER,     /* newOrder is under way */
 	JS_AUTHORIZE, /* authorizations are being read */
+	JS_LOOK,      /* are the record names aliases? */
 	JS_PUBLISH,   /* certd publishes the records */
 	JS_PROPAGATE, /* the name servers are watched */
 	JS_ANSWER,    /* challenges are being answered */
 	JS_VALIDATE,  /* the order is polled until the CA has validated */
 	JS_RECHECK,   /* that takes long: the authorizations are read again */
 	JS_BLAME,     /* the order failed: they are read to say why */
+	JS_REST,      /* it failed: a pause before another order */
 	JS_FINALIZE,  /* finalize is under way */
 	JS_ISSUE,     /* the order is polled until there is a certificate */
 	JS_DOWNLOAD,  /* the certificate is under way */
@@ -101,9 +119,11 @@ enum job_event {
 	JE_CHALLENGED, /* authorizations read: records are needed */
 	JE_UNANSWERED, /* the same, and an answer of ours was lost */
 	JE_AUTHORIZED, /* all authorizations are valid */
+	JE_LOOKED,     /* no alias stands in the way */
 	JE_PUBLISHED,  /* all records stand at the provider */
 	JE_PROPAGATED, /* all name servers show them */
 	JE_ANSWERED,   /* all challenges are answered */
+	JE_AGAIN,      /* it failed in a way that may pass */
 	JE_POLL,       /* time to look again */
 	JE_DOUBT,      /* the order has been pending for long */
 	JE_UNSURE,     /* the CA may have seen finalize */
@@ -159,7 +179,9 @@ struct authorization {
 	char *url;
 	const struct str *name;  /* of the job; NULL until it was read */
 	char *challenge, *token; /* NULL where none is needed */
-	char *record, *value;    /* NULL until it is published */
+	char *asked;             /* the name that the CA asks for; NULL */
+	char *record, *value;    /* until it is published, which may be at
+				  * the target of an alias */
 	char **servers;          /* of the zone, says the provider */
 	size_t n_servers;
 	uint32_t publish_id; /* request number, 0 when not waiting */
@@ -198,9 +220,13 @@ struct job {
 	size_t n_open;           /* parallel steps that still run */
 	struct err *blame;       /* failed authorizations, in JS_BLAME */
 	struct err *order_error; /* why the CA failed the order */
+	bool is_hopeless;	 /* another order would fail like this one */
+	unsigned orders;	 /* how many were placed */
 	unsigned polls;          /* in a row */
 	unsigned finalizes;
 	long retry_after_secs; /* of the last answer; -1: none */
+	struct look *looks;
+	size_t n_looks;
 	struct watch *watch;
 	struct str chain; /* borrowed during JE_CHAIN only */
 };
@@ -220,6 +246,8 @@ void		 job_free(struct job *job);
 /* Sends m, which is about the job, as a new request; *id (may be NULL) is its
  * number. */
 struct err	*job_ask(struct job *job, struct msg *m, uint32_t *id);
+/* Nothing is left of the order and its authorizations. */
+void		 job_forget_order(struct job *job);
 /* Tells certd where the job stands. */
 void		 job_progress(struct job *job, const char *text);
 /* JE_POLL comes after msecs. */
@@ -232,18 +260,20 @@ struct err	*text_replace(char **to, const char *text);
 struct err	*job_take_order(struct job *job,
 		    const struct https_response *r, enum job_event *event);
 
-/* ---- account.c, authz.c, records.c, issue.c: the actions of the table ---- */
+/* ---- account.c, authz.c, again.c, alias.c, records.c, issue.c: the actions of the table ---- */
 
 struct err	*want_directory(struct job *job);
 struct err	*ask_account(struct job *job);
 struct err	*make_account(struct job *job);
 struct err	*place_order(struct job *job);
 struct err	*read_authorizations(struct job *job);
+struct err	*look_for_aliases(struct job *job);
 struct err	*publish_records(struct job *job);
 struct err	*watch_servers(struct job *job);
 struct err	*answer_challenges(struct job *job);
 struct err	*poll_later(struct job *job);
 struct err	*poll_order(struct job *job);
+struct err	*rest_order(struct job *job);
 struct err	*finalize_order(struct job *job);
 struct err	*download_chain(struct job *job);
 struct err	*hand_chain_over(struct job *job);
@@ -266,6 +296,17 @@ struct err	*roll_over(struct job *job);
 /* A request failed: for want of the account, of which certd is told, or for
  * another reason. May free the job. */
 void		 job_fail_or_gone(struct job *job, struct answer *a);
+/* The order has failed, for the reason that its authorizations or itself have
+ * told: NULL where another one may follow, otherwise why not. */
+struct err	*order_verdict(struct job *job);
+/* Likewise: JE_AGAIN, or the end of the job. May free it. */
+void		 order_is_over(struct job *job);
+/* Ends the looks that are under way, and the time that they have. */
+void		 looks_free(struct job *job);
+/* That name, where the CA looks, is an alias of target ("": of none), though
+ * certd publishes at record. */
+struct err	*alias_err(const char *name, const char *record,
+		    const char *target);
 
 /* certd's answers, for worker.c; the job may be gone when they return. */
 struct err	*on_account_spare(struct job *job, const struct msg *m);
@@ -276,6 +317,8 @@ struct err	*on_published(struct job *job, const struct msg *m);
 struct err	*on_stored(struct job *job, const struct msg *m);
 
 /* ---- ca.c: directories ---- */
+
+#define CLOCK_TEXT_SIZE 80
 
 struct ca {
 	LIST_ENTRY(ca) of_worker;
@@ -288,6 +331,7 @@ struct ca {
 	unsigned failures;
 	TAILQ_HEAD(job_queue, job) waiting;
 	struct nonces *nonces;
+	long clock_ahead_secs; /* of this machine's, at the last directory */
 };
 
 /* The CA with this directory; it lives as long as the worker. */
@@ -296,6 +340,9 @@ struct err	*ca_find(struct worker *w, struct str url, struct ca **out);
 struct err	*ca_want_directory(struct ca *ca, struct job *job);
 /* The job waits no more. */
 void		 ca_leave(struct ca *ca, struct job *job);
+/* "this machine's clock is 61 minutes ahead of the CA's", or "" where the two
+ * agree well enough. */
+const char	*ca_clock_text(const struct ca *ca, char out[CLOCK_TEXT_SIZE]);
 /* Something was wrong: the directory is read anew for the next job. */
 void		 ca_forget_directory(struct ca *ca);
 void		 ca_free(struct ca *ca);
@@ -403,7 +450,7 @@ struct err	*answer_location(const struct https_response *r,
 /* Puts URL, status and content type before e (taken), for a good status with
  * a body that cannot be read. NULL stays NULL. */
 struct err	*answer_wrap(struct err *e, const struct https_response *r);
-/* msecs, a quarter more or less. Not pure. */
+/* msecs, and up to a quarter more: never sooner than the CA asked. Not pure. */
 unsigned	 jitter(unsigned msecs);
 
 /* ---- lookup.c: the resolver, with a memory of a minute ---- */
@@ -418,6 +465,21 @@ struct lookup	*lookup_ask(struct lookups *l, const char *name,
 		    enum dns_type type, dns_done *done, void *arg);
 /* NULL is fine. */
 void		 lookup_cancel(struct lookup *l);
+
+/* ---- doh.c: resolvers over HTTPS ---- */
+
+/* As dns_ask(); NULL also where name is none. */
+struct doh_query *doh_ask(struct worker *w, const struct doh_server *server,
+		    const char *name, enum dns_type type, dns_done *done,
+		    void *arg);
+/* NULL is fine. */
+void		 doh_cancel(struct doh_query *q);
+/* Those of the configuration; doh_servers_clear() in every case. */
+struct err	*doh_servers_read(const struct config *c,
+		    struct doh_servers *out);
+void		 doh_servers_clear(struct doh_servers *d);
+/* The roots to trust there, PEM for the caller to free; NULL without any. */
+void		 doh_trust_read(const struct config *c, char **pem, size_t *n);
 
 /* ---- silence.c: addresses that did not answer lately ---- */
 
@@ -440,7 +502,7 @@ struct name_server {
 struct server_list {
 	char *zone;
 	struct name_server servers[SERVER_NAMES_MAX];
-	size_t n_servers;
+	size_t n_servers, n_delegated; /* those of the delegation come first */
 	bool is_elsewhere; /* none that the provider names is in the zone's
 			    * delegation */
 };
@@ -450,14 +512,20 @@ struct finding;
 typedef void finding_done(void *arg, struct server_list *list, struct err *e);
 
 /* Finds the zone that name is in (from, a name at or above it, is where the
- * search begins), its name servers and, besides those, the extra ones, and all
- * their addresses. done comes once, never before this returns. */
+ * search begins), its name servers and, besides those, the extra ones (or only
+ * those), and all their addresses. done comes once, never before this
+ * returns. */
 struct err	*finding_start(struct lookups *l, const char *from,
-		    char *const *extra, size_t n_extra, finding_done *done,
-		    void *arg, struct finding **out);
+		    bool only_extra, char *const *extra, size_t n_extra,
+		    finding_done *done, void *arg, struct finding **out);
 /* NULL is fine. */
 void		 finding_cancel(struct finding *f);
 void		 server_list_free(struct server_list *list);
+/* How many addresses there are in all. */
+size_t		 server_list_addresses(const struct server_list *list);
+/* "the zone example.com is delegated to ns1.example.net, and not to ...". */
+void		 server_list_text(const struct server_list *list, char *out,
+		    size_t size);
 
 /* ---- showing.c: do the servers show all values? Pure. ---- */
 
@@ -493,7 +561,10 @@ bool		 place_counts(const struct place *p, size_t n, size_t which);
 /* ---- propagation.c: waiting for the name servers ---- */
 
 struct watch_record {
-	const char *record, *value;
+	const char *name;   /* what the CA asks for */
+	const char *record; /* where it was published: the same, or the target
+			     * of its alias */
+	const char *value;
 	char *const *servers; /* names, says the provider */
 	size_t n_servers;
 };

@@ -113,7 +113,7 @@ answer_poll_msecs(unsigned n, long retry_after_secs)
 unsigned
 jitter(unsigned msecs)
 {
-	return msecs - msecs / 4 + arc4random_uniform(msecs / 2 + 1);
+	return msecs + arc4random_uniform(msecs / 4 + 1);
 }
 
 /* ---- for people ---- */
@@ -154,6 +154,22 @@ redirect_err(const struct https_response *r)
 	    "if this is the CA's directory, put its final URL into server");
 }
 
+/* Boulder's word for "this account has failed for this name for months": a
+ * limit that no waiting lifts. */
+static struct err *
+paused_err(const struct https_response *r, struct err *e)
+{
+	struct err *paused = err_new("%s: the CA has paused this account for "
+				     "these names: %s",
+	    r->url, err_text(e));
+
+	err_free(e);
+	return err_advise(paused,
+	    "follow the link that the CA gives to lift the pause, then "
+	    "certctl renew --force-renewal; by itself certd asks again in a "
+	    "day");
+}
+
 struct err *
 answer_err(const struct https_response *r, enum problem *kind)
 {
@@ -165,6 +181,9 @@ answer_err(const struct https_response *r, enum problem *kind)
 		return redirect_err(r);
 	if (is_json(r))
 		e = problem_parse(r->body, r->body_bytes, kind);
+	if (e != NULL && *kind == PROBLEM_LIMIT && r->status == 429 &&
+	    https_header(r, "retry-after") == NULL)
+		return paused_err(r, e);
 	if (e != NULL)
 		return err_wrap(e, "%s", r->url);
 	e = err_new("%s: status %ld with content type %s and no problem "

@@ -39,12 +39,17 @@ count_pending(const struct job *job, bool unanswered)
 static struct err *
 failed_proof(const struct authorization *a, const struct proof *p)
 {
+	enum problem kind;
 	char word[64];
 	struct err *e;
 
-	if (p->error != NULL)
-		return err_wrap(problem_err(p->error, NULL), "%s: %.*s", a->url,
-		    (int)a->name->n, a->name->p);
+	if (p->error != NULL) {
+		e = problem_err(p->error, &kind);
+		if (!problem_may_pass(kind))
+			a->job->is_hopeless = true;
+		return err_wrap(
+		    e, "%s: %.*s", a->url, (int)a->name->n, a->name->p);
+	}
 	text_escape(word, sizeof(word), p->word, strlen(p->word));
 	e = err_new("%s: the authorization of %.*s is %s", a->url,
 	    (int)a->name->n, a->name->p, word);
@@ -78,9 +83,9 @@ take_proof(struct authorization *a, const struct proof *p)
 
 	if ((e = take_name(a, p->name)) != NULL)
 		return e;
+	a->status = p->status;
 	if (p->status == PROOF_FAILED)
 		return failed_proof(a, p);
-	a->status = p->status;
 	if (p->status == PROOF_VALID)
 		return NULL;
 	if (a->token != NULL && strcmp(a->token, p->token) != 0)
@@ -113,32 +118,14 @@ add_blame(struct job *job, struct err *e)
 	job->blame = all;
 }
 
-/* Why the order is invalid: its authorizations may know, or it does itself. */
-static struct err *
-order_failure(struct job *job)
-{
-	struct err *e = job->blame;
-
-	job->blame = NULL;
-	if (e != NULL)
-		return e;
-	e = job->order_error;
-	job->order_error = NULL;
-	if (e == NULL)
-		e = err_advise(err_new("the CA made the order invalid and does "
-				       "not say why"),
-		    "try again");
-	return err_wrap(e, "%s", job->order);
-}
-
 /* All are read: what now? */
 static void
 all_read(struct job *job)
 {
 	enum job_event event = JE_CHALLENGED;
 
-	if (job->state == JS_BLAME) {
-		job_fail(job, order_failure(job));
+	if (job->state == JS_BLAME || job->blame != NULL) {
+		order_is_over(job);
 		return;
 	}
 	if (count_pending(job, false) == 0)
@@ -171,7 +158,8 @@ on_authorization(void *arg, struct answer *a)
 
 	if (e == NULL)
 		e = take_answer(authorization, a->response);
-	if (e != NULL && job->state == JS_BLAME) {
+	if (e != NULL &&
+	    (job->state == JS_BLAME || authorization->status == PROOF_FAILED)) {
 		add_blame(job, e);
 		e = NULL;
 	}
@@ -198,7 +186,11 @@ read_authorizations(struct job *job)
 			return e;
 		job->n_open++;
 	}
-	return job->n_open == 0 ? order_failure(job) : NULL;
+	if (job->n_open > 0)
+		return NULL;
+	/* All are valid; the order may have failed all the same. */
+	job->raised = job->state == JS_BLAME ? JE_AGAIN : JE_AUTHORIZED;
+	return job->state == JS_BLAME ? order_verdict(job) : NULL;
 }
 
 /* ---- challenges ---- */

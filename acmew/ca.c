@@ -7,6 +7,7 @@
  *           the next job reads anew.
  */
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +19,23 @@
 #define DIRECTORY_FAILURES_MAX 2
 #define DIRECTORY_AGE_MSECS    (3600 * 1000) /* meta may change: terms, profiles */
 
+#define CLOCK_AHEAD_SECS 120 /* what is less harms nobody */
+
 static struct err *start_reading(struct ca *ca);
+
+const char *
+ca_clock_text(const struct ca *ca, char out[CLOCK_TEXT_SIZE])
+{
+	long off = labs(ca->clock_ahead_secs);
+
+	*out = '\0';
+	if (off >= CLOCK_AHEAD_SECS)
+		snprintf(out, CLOCK_TEXT_SIZE,
+		    "this machine's clock is %ld minutes %s the CA's",
+		    (off + 30) / 60,
+		    ca->clock_ahead_secs > 0 ? "ahead of" : "behind");
+	return out;
+}
 
 void
 ca_forget_directory(struct ca *ca)
@@ -115,6 +132,7 @@ on_directory(void *arg, const struct https_response *r, struct err *e)
 				  "that ca-certificates holds its root"));
 		return;
 	}
+	ca->clock_ahead_secs = https_clock_ahead(r);
 	if (r->status == 200) {
 		nonce_keep(ca->nonces, r);
 		tell_all(ca, read_directory(ca, r));

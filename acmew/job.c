@@ -113,11 +113,30 @@ clear_authorization(struct authorization *a)
 	free(a->url);
 	free(a->challenge);
 	free(a->token);
+	free(a->asked);
 	free(a->record);
 	free(a->value);
 	for (size_t i = 0; i < a->n_servers; i++)
 		free(a->servers[i]);
 	free(a->servers);
+}
+
+void
+job_forget_order(struct job *job)
+{
+	for (size_t i = 0; i < job->n_authorizations; i++)
+		clear_authorization(&job->authorizations[i]);
+	free(job->authorizations);
+	free(job->order);
+	free(job->finalize);
+	free(job->certificate);
+	err_free(job->order_error);
+	err_free(job->blame);
+	job->authorizations = NULL;
+	job->n_authorizations = 0;
+	job->order = job->finalize = job->certificate = NULL;
+	job->order_error = job->blame = NULL;
+	job->finalizes = job->polls = 0;
 }
 
 void
@@ -133,23 +152,18 @@ job_free(struct job *job)
 		ca_leave(job->ca, job);
 	while ((r = LIST_FIRST(&job->requests)) != NULL)
 		request_free(r);
+	if (job->looks != NULL)
+		looks_free(job);
 	watch_free(job->watch);
-	for (size_t i = 0; i < job->n_authorizations; i++)
-		clear_authorization(&job->authorizations[i]);
-	free(job->authorizations);
+	job_forget_order(job);
 	if (job->timer != NULL)
 		event_free(job->timer);
 	if (job->deadline != NULL)
 		event_free(job->deadline);
 	err_free(job->failure);
-	err_free(job->order_error);
-	err_free(job->blame);
 	free((void *)(uintptr_t)job->names.v);
 	free(job->preferred_chain);
 	free(job->account);
-	free(job->order);
-	free(job->finalize);
-	free(job->certificate);
 	free(job);
 }
 
@@ -215,11 +229,16 @@ struct err *
 report_failure(struct job *job)
 {
 	char text[FAILED_TEXT_MAX], advice[FAILED_ADVICE_MAX];
-	const char *why = err_text(job->failure);
-	const char *hint = err_advice(job->failure);
+	char clock[CLOCK_TEXT_SIZE];
+	const char *why, *hint;
 	time_t when = err_when(job->failure);
 	struct msg m = { .type = MSG_failed };
 
+	/* Whatever it was: a clock that is wrong may well be the reason. */
+	if (*ca_clock_text(job->ca, clock) != '\0')
+		job->failure = err_wrap(job->failure, "%s", clock);
+	why = err_text(job->failure);
+	hint = err_advice(job->failure);
 	text_escape(text, sizeof(text), why, strlen(why));
 	text_escape(advice, sizeof(advice), hint, strlen(hint));
 	m.failed.stage = job_states[job->state].stage;

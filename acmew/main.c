@@ -100,6 +100,28 @@ wait_for_signals(struct process *p)
 	return NULL;
 }
 
+/* Without roots to trust there is nobody to ask: that is no reason to stop. */
+static struct err *
+prepare_doh(struct process *p)
+{
+	struct worker *w = &p->worker;
+	struct err *e;
+	char *pem;
+	size_t n;
+
+	if ((e = doh_servers_read(p->config, &w->doh_servers)) != NULL ||
+	    w->doh_servers.n == 0)
+		return e;
+	doh_trust_read(p->config, &pem, &n);
+	if (pem == NULL)
+		doh_servers_clear(&w->doh_servers);
+	else
+		e = https_new(w->base, w->dns, pem, n,
+		    "acmew/" VERSION " (certd)", &w->doh);
+	free(pem);
+	return e;
+}
+
 /* All that needs files, or sockets that the jail does not allow. */
 static struct err *
 prepare(struct process *p)
@@ -117,8 +139,10 @@ prepare(struct process *p)
 	    (e = dns_new(w->base, p->config->resolver, &w->dns)) != NULL ||
 	    (e = https_new(w->base, w->dns, p->ca_pem, p->ca_bytes,
 		 "acmew/" VERSION " (certd)", &w->https)) != NULL ||
-	    (e = lookups_new(w, &w->lookups)) != NULL)
+	    (e = lookups_new(w, &w->lookups)) != NULL ||
+	    (e = prepare_doh(p)) != NULL)
 		return e;
+	w->config = p->config;
 	w->capacity = p->config->max_orders;
 	e = connect_certd(p);
 	return e != NULL ? e : wait_for_signals(p);
@@ -152,6 +176,8 @@ clear(struct process *p)
 	worker_stop(&p->worker);
 	lookups_free(p->worker.lookups);
 	https_free(p->worker.https);
+	https_free(p->worker.doh);
+	doh_servers_clear(&p->worker.doh_servers);
 	dns_free(p->worker.dns);
 	if (p->sigterm != NULL)
 		event_free(p->sigterm);

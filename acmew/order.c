@@ -38,8 +38,10 @@ static const struct job_row issue_rows[] = {
 	{ JS_ORDER, JE_PENDING, read_authorizations, JS_AUTHORIZE },
 	{ JS_ORDER, JE_READY, finalize_order, JS_FINALIZE },
 	{ JS_ORDER, JE_INVALID, read_authorizations, JS_BLAME },
-	{ JS_AUTHORIZE, JE_CHALLENGED, publish_records, JS_PUBLISH },
+	{ JS_AUTHORIZE, JE_CHALLENGED, look_for_aliases, JS_LOOK },
 	{ JS_AUTHORIZE, JE_AUTHORIZED, finalize_order, JS_FINALIZE },
+	{ JS_LOOK, JE_LOOKED, publish_records, JS_PUBLISH },
+	{ JS_LOOK, JE_POLL, publish_records, JS_PUBLISH },
 	{ JS_PUBLISH, JE_PUBLISHED, watch_servers, JS_PROPAGATE },
 	{ JS_PROPAGATE, JE_PROPAGATED, answer_challenges, JS_ANSWER },
 
@@ -55,6 +57,11 @@ static const struct job_row issue_rows[] = {
 	{ JS_RECHECK, JE_CHALLENGED, poll_later, JS_VALIDATE },
 	{ JS_RECHECK, JE_UNANSWERED, answer_challenges, JS_ANSWER },
 	{ JS_RECHECK, JE_AUTHORIZED, finalize_order, JS_FINALIZE },
+
+	{ JS_AUTHORIZE, JE_AGAIN, rest_order, JS_REST },
+	{ JS_RECHECK, JE_AGAIN, rest_order, JS_REST },
+	{ JS_BLAME, JE_AGAIN, rest_order, JS_REST },
+	{ JS_REST, JE_POLL, place_order, JS_ORDER },
 
 	{ JS_FINALIZE, JE_PROCESSING, poll_later, JS_ISSUE },
 	{ JS_FINALIZE, JE_READY, poll_later, JS_ISSUE },
@@ -123,22 +130,25 @@ const struct job_table job_tables[KIND_N] = {
 };
 
 /* The limits are above what the attempts of one request can take (request.c:
- * 4 waits of a minute). Accounts: another job may be making it first. */
+ * 4 waits of a minute and their jitter). Accounts: another job may be making
+ * it first. */
 const struct job_state_row job_states[JS_N] = {
-	[JS_DIRECTORY] = { "directory", STAGE_directory, 300 },
+	[JS_DIRECTORY] = { "directory", STAGE_directory, 600 },
 	[JS_ACCOUNT] = { "account", STAGE_account, 900 },
 	[JS_REGISTER] = { "register", STAGE_account, 900 },
 	[JS_ORDER] = { "order", STAGE_order, 600 },
 	[JS_AUTHORIZE] = { "authorize", STAGE_order, 600 },
+	[JS_LOOK] = { "look", STAGE_publish, 900 },
 	[JS_PUBLISH] = { "publish", STAGE_publish, 900 },
 	[JS_PROPAGATE] = { "propagate", STAGE_propagate, 0 },
-	[JS_ANSWER] = { "answer", STAGE_challenge, 300 },
-	[JS_VALIDATE] = { "validate", STAGE_challenge, 300 },
-	[JS_RECHECK] = { "recheck", STAGE_challenge, 300 },
-	[JS_BLAME] = { "blame", STAGE_challenge, 300 },
-	[JS_FINALIZE] = { "finalize", STAGE_finalize, 300 },
-	[JS_ISSUE] = { "issue", STAGE_finalize, 300 },
-	[JS_DOWNLOAD] = { "download", STAGE_download, 300 },
+	[JS_ANSWER] = { "answer", STAGE_challenge, 600 },
+	[JS_VALIDATE] = { "validate", STAGE_challenge, 600 },
+	[JS_RECHECK] = { "recheck", STAGE_challenge, 600 },
+	[JS_BLAME] = { "blame", STAGE_challenge, 600 },
+	[JS_REST] = { "rest", STAGE_order, 600 }, /* and its pause */
+	[JS_FINALIZE] = { "finalize", STAGE_finalize, 600 },
+	[JS_ISSUE] = { "issue", STAGE_finalize, 600 },
+	[JS_DOWNLOAD] = { "download", STAGE_download, 600 },
 	[JS_STORE] = { "store", STAGE_store, 300 },
 	[JS_FIND_NEW] = { "find new", STAGE_account, 900 },
 	[JS_FIND_OLD] = { "find old", STAGE_account, 900 },
@@ -162,9 +172,11 @@ static const char *const event_words[JE_N] = {
 	[JE_CHALLENGED] = "challenged",
 	[JE_UNANSWERED] = "unanswered",
 	[JE_AUTHORIZED] = "authorized",
+	[JE_LOOKED] = "looked",
 	[JE_PUBLISHED] = "published",
 	[JE_PROPAGATED] = "propagated",
 	[JE_ANSWERED] = "answered",
+	[JE_AGAIN] = "again",
 	[JE_POLL] = "poll",
 	[JE_DOUBT] = "doubt",
 	[JE_UNSURE] = "unsure",

@@ -44,16 +44,16 @@ static const struct problem_row rows[] = {
 	{ "caa", PROBLEM_OTHER,
 	    "a CAA record forbids this CA to issue for the name; add the CA "
 	    "to it" },
-	{ "compound", PROBLEM_OTHER, NULL },
-	{ "connection", PROBLEM_OTHER,
+	{ "compound", PROBLEM_PROOF, NULL },
+	{ "connection", PROBLEM_PROOF,
 	    "the CA could not reach a server of the name; try again later" },
-	{ "dns", PROBLEM_OTHER,
+	{ "dns", PROBLEM_PROOF,
 	    "the CA could not look the name up; see that every name server "
 	    "of the zone answers from outside, also with DNSSEC" },
 	{ "externalAccountRequired", PROBLEM_OTHER,
 	    "this CA takes only accounts that are bound to one of its "
 	    "customers (external account binding)" },
-	{ "incorrectResponse", PROBLEM_OTHER,
+	{ "incorrectResponse", PROBLEM_PROOF,
 	    "the CA saw other TXT values than ours; see that every name "
 	    "server of the zone serves the same" },
 	{ "invalidContact", PROBLEM_OTHER, "correct or remove email" },
@@ -161,6 +161,13 @@ problem_err(const json_t *problem, enum problem *kind)
 		err_advise(e, "%s", row->advice);
 	buf_free(b);
 	return e;
+}
+
+bool
+problem_may_pass(enum problem kind)
+{
+	return kind == PROBLEM_NONE || kind == PROBLEM_SERVER ||
+	       kind == PROBLEM_PROOF || kind == PROBLEM_UNAUTHORIZED;
 }
 
 struct err *

@@ -137,20 +137,24 @@ complain(struct buf *b, const struct watched *d, size_t which)
 {
 	const struct spot *s = &d->spots[which];
 	const struct place *p = &d->places[which];
-	const char *server = d->list->servers[p->server].name;
+	const char *name = watched_name(d);
 
 	if (p->showing == SHOWS_ALL && p->streak >= STREAK_ENOUGH)
 		return false;
-	err_free(buf_addf(b, "; %s (%s) ", server, s->at->text));
-	if (p->showing == SHOWS_LACK)
-		err_free(buf_addf(b, "lacks %s \"%s\"",
-		    d->names[d->n_names - 1], d->values[s->missing]));
-	else if (p->showing == SHOWS_ALL)
-		err_free(buf_addf(
-		    b, "shows %s only now and then", d->names[d->n_names - 1]));
+	if (s->doh != NULL)
+		err_free(buf_addf(b, "; %s ", s->doh->url));
 	else
-		err_free(buf_addf(b, "does not tell of %s: %s",
-		    d->names[d->n_names - 1],
+		err_free(buf_addf(b, "; %s (%s) ",
+		    d->list->servers[p->server].name, s->at->text));
+	if (s->is_astray)
+		err_free(buf_addf(b, "says of %s: %s", name, s->problem));
+	else if (p->showing == SHOWS_LACK)
+		err_free(buf_addf(
+		    b, "lacks %s \"%s\"", name, d->values[s->missing]));
+	else if (p->showing == SHOWS_ALL)
+		err_free(buf_addf(b, "shows %s only now and then", name));
+	else
+		err_free(buf_addf(b, "does not tell of %s: %s", name,
 		    s->problem[0] == '\0' ? "no answer yet" : s->problem));
 	return true;
 }
@@ -171,7 +175,7 @@ complain_all(struct buf *b, const struct watch *w)
 			err_free(buf_addf(b,
 			    "; the name servers of %s were "
 			    "not found in time",
-			    d->record));
+			    watched_name(d)));
 		for (size_t j = 0; j < d->n_spots; j++) {
 			if (said == COMPLAINTS_MAX)
 				kept_back++;
@@ -183,20 +187,17 @@ complain_all(struct buf *b, const struct watch *w)
 		err_free(buf_addf(b, "; and up to %zu more", kept_back));
 }
 
-/* "ns1.example.com, ns2.example.com" of the first zone that is delegated to
- * others than the provider says; false when there is none. */
-static bool
-find_elsewhere(const struct watch *w, const char **zone)
+/* The first zone that is delegated to others than the provider says, or NULL. */
+static const struct server_list *
+find_elsewhere(const struct watch *w)
 {
-	for (size_t i = 0; i < w->n_names; i++) {
-		const struct server_list *list = w->names[i].list;
+	for (size_t j = 0; j < w->n_names; j++) {
+		const struct server_list *list = w->names[j].list;
 
-		if (list != NULL && list->is_elsewhere) {
-			*zone = list->zone;
-			return true;
-		}
+		if (list != NULL && list->is_elsewhere)
+			return list;
 	}
-	return false;
+	return NULL;
 }
 
 static bool
@@ -216,14 +217,15 @@ has_any_answer(const struct watch *w)
 static struct err *
 advise(const struct watch *w, struct err *e)
 {
-	const char *zone;
+	const struct server_list *list = find_elsewhere(w);
+	char text[512];
 
-	if (find_elsewhere(w, &zone))
+	if (list != NULL) {
+		server_list_text(list, text, sizeof(text));
 		return err_advise(e,
-		    "the zone %s is delegated to other name servers than those "
-		    "of the DNS provider: delegate it there, or use the "
-		    "provider that serves it",
-		    zone);
+		    "%s: delegate it there, or use the provider that serves it",
+		    text);
+	}
 	if (!has_any_answer(w))
 		return err_advise(e,
 		    "no name server answered at all: see that this machine may "
@@ -258,12 +260,12 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 /* ---- beginning and end ---- */
 
 static struct watched *
-name_for(struct watch *w, const char *record)
+name_for(struct watch *w, const char *name)
 {
 	struct watched *d;
 
 	for (size_t i = 0; i < w->n_names; i++)
-		if (strcmp(w->names[i].record, record) == 0)
+		if (strcmp(w->names[i].names[0], name) == 0)
 			return &w->names[i];
 	d = &w->names[w->n_names++];
 	d->watch = w;
@@ -283,7 +285,7 @@ fill(struct watch *w, const struct watch_record *records, size_t n)
 	    event_add(w->deadline, &limit) == -1)
 		return err_new("out of memory");
 	for (size_t i = 0; i < n && e == NULL; i++)
-		e = watched_add(name_for(w, records[i].record), &records[i]);
+		e = watched_add(name_for(w, records[i].name), &records[i]);
 	for (size_t i = 0; i < w->n_names && e == NULL; i++)
 		e = watched_start(&w->names[i]);
 	return e;

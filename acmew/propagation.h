@@ -1,6 +1,7 @@
 /*
- * propagation.h - shared by propagation.c (a job's records) and watched.c (one
- * record name); nobody else includes it.
+ * propagation.h - shared by propagation.c (a job's records), watched.c (one record
+ * name) and spots.c (the addresses that are asked for it); nobody else includes
+ * it.
  */
 #ifndef PROPAGATION_H
 #define PROPAGATION_H
@@ -11,6 +12,7 @@
 #define WATCH_FIRST_MSECS 250
 #define WATCH_MAX_MSECS	  2000
 #define WATCH_RETRY_MSECS 2000 /* of the search for name servers */
+#define WATCH_DOH_MSECS	  5000
 /* For servers that do not answer; never more than half of the time-out. */
 #define WATCH_PATIENCE_SECS 60
 
@@ -20,33 +22,41 @@ struct watched;
 struct spot {
 	struct watched *of;
 	size_t which; /* of places and spots */
-	const struct dns_server *at;
+	const struct dns_server *at;	/* of a name server, or NULL: */
+	const struct doh_server *doh;	/* a resolver over HTTPS */
 	struct dns_query *query;
+	struct doh_query *doh_query;
 	struct event *timer; /* until it is asked again */
 	unsigned msecs;      /* the pause before that */
 	size_t missing;      /* the first value that it lacks */
 	bool is_referral;    /* its last answer was without authority */
-	char problem[128];   /* why there was no answer, or "" */
+	bool is_astray;      /* it leads elsewhere than to the record */
+	char alias[256];     /* its last answer was an alias of this, or "" */
+	char problem[256];   /* why there was no answer, or "" */
 };
 
 /* One record name, with all values that it is to have. */
 struct watched {
 	struct watch *watch;
 	char *record;             /* as published */
-	char *names[ALIASES_MAX]; /* where it leads; the last is asked for */
+	char *names[ALIASES_MAX]; /* what the CA asks for, and where aliases
+				   * lead; the last is asked for */
 	size_t n_names;
 	char **values;
 	size_t n_values;
 	char **extra; /* name servers, says the provider */
 	size_t n_extra;
 	bool is_own_zone; /* the name itself is delegated */
+	bool was_heard;   /* a name server has answered with authority */
+	bool told_elsewhere;
+	struct event *fallback; /* then over HTTPS, unless it was heard */
 	struct finding *finding;
 	struct event *retry;
 	struct err *trouble; /* why no name servers were found */
 	struct server_list *list;
 	struct place *places;
 	struct spot *spots;
-	size_t n_spots;
+	size_t n_spots, n_servers; /* they belong to */
 	bool is_good;
 };
 
@@ -70,6 +80,22 @@ struct err	*watched_add(struct watched *d, const struct watch_record *r);
 struct err	*watched_start(struct watched *d);
 void		 watched_stop(struct watched *d);
 void		 watched_clear(struct watched *d);
+/* The name that is asked for now. */
+const char	*watched_name(const struct watched *d);
+/* The search for name servers begins anew. */
+void		 watched_search_later(struct watched *d, unsigned msecs);
+/* The name is an alias of target, which is watched from now on. May end the
+ * watch, and with it d. */
+void		 watched_follow(struct watched *d, const char *target);
+
+/* ---- spots.c ---- */
+
+/* All addresses of d->list, or all resolvers over HTTPS. There are no spots
+ * before. */
+struct err	*spots_make(struct watched *d);
+struct err	*spots_make_doh(struct watched *d);
+void		 spots_stop(struct watched *d);
+void		 spots_free(struct watched *d);
 
 /* ---- propagation.c ---- */
 

@@ -7,20 +7,28 @@
  * Promise:  a record is asked for once for each name that still needs one, and
  *           the job goes on only when all name servers show all of them.
  */
+#define _GNU_SOURCE /* asprintf */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "acmew.h"
+#include "names.h"
 
 /* ---- records ---- */
 
 static struct err *
 take_record(struct authorization *a, const struct msg_published *m)
 {
+	struct str base = name_base(*a->name);
+
+	if (asprintf(&a->asked, CHALLENGE_LABEL "%.*s", (int)base.n, base.p) ==
+	    -1)
+		a->asked = NULL;
 	a->record = str_dup(m->record);
 	a->value = str_dup(m->value);
 	a->servers = calloc(m->servers.n + 1, sizeof(*a->servers));
-	if (a->record == NULL || a->value == NULL || a->servers == NULL)
+	if (a->asked == NULL || a->record == NULL || a->value == NULL ||
+	    a->servers == NULL)
 		return err_sys("record");
 	for (; a->n_servers < m->servers.n; a->n_servers++) {
 		a->servers[a->n_servers] = str_dup(m->servers.v[a->n_servers]);
@@ -57,6 +65,8 @@ publish_records(struct job *job)
 	char text[64];
 	struct err *e;
 
+	if (job->looks != NULL) /* their time is up */
+		looks_free(job);
 	job->n_open = 0;
 	for (size_t i = 0; i < job->n_authorizations; i++) {
 		struct authorization *a = &job->authorizations[i];
@@ -109,8 +119,8 @@ watch_servers(struct job *job)
 		const struct authorization *a = &job->authorizations[i];
 
 		if (a->status == PROOF_PENDING)
-			records[n++] = (struct watch_record){ a->record,
-				a->value, a->servers, a->n_servers };
+			records[n++] = (struct watch_record){ a->asked,
+				a->record, a->value, a->servers, a->n_servers };
 	}
 	return watch_start(
 	    job->worker, &terms, records, n, &ops, job, &job->watch);

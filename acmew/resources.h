@@ -45,12 +45,15 @@ enum problem {
 	PROBLEM_NO_ACCOUNT, /* accountDoesNotExist */
 	PROBLEM_REVOKED,    /* alreadyRevoked */
 	PROBLEM_UNAUTHORIZED,
+	PROBLEM_PROOF,     /* it did not see what it should: may pass */
 	PROBLEM_OTHER,
 };
 
 /* The problem as an error of one readable line, subproblems included, with
  * advice. Never NULL. kind may be NULL. */
 struct err	*problem_err(const json_t *problem, enum problem *kind);
+/* Whether another order may do better. */
+bool		 problem_may_pass(enum problem kind);
 /* The same for a body; NULL (kind PROBLEM_NONE) when it is no problem
  * document. */
 struct err	*problem_parse(const char *text, size_t n, enum problem *kind);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "acmew.h"
+#include "buf.h"
 #include "text.h"
 
 struct finding;
@@ -44,6 +45,41 @@ server_list_free(struct server_list *list)
 		free(list->servers[i].name);
 	free(list->zone);
 	free(list);
+}
+
+size_t
+server_list_addresses(const struct server_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n_servers; i++)
+		n += list->servers[i].n_addresses;
+	return n;
+}
+
+static void
+add_names(const struct server_list *list, size_t from, size_t to, struct buf *b)
+{
+	for (size_t i = from; i < to; i++)
+		err_free(buf_addf(
+		    b, "%s%s", i > from ? ", " : "", list->servers[i].name));
+}
+
+void
+server_list_text(const struct server_list *list, char *out, size_t size)
+{
+	struct buf *b = buf_new(size - 1);
+
+	*out = '\0';
+	if (b == NULL)
+		return;
+	err_free(buf_addf(b, "the zone %s is delegated to ", list->zone));
+	add_names(list, 0, list->n_delegated, b);
+	err_free(buf_addf(b, ", and not to "));
+	add_names(list, list->n_delegated, list->n_servers, b);
+	err_free(buf_addf(b, " as the DNS provider says"));
+	text_escape(out, size, buf_data(b), buf_len(b));
+	buf_free(b);
 }
 
 void
@@ -145,6 +181,7 @@ add_extra(struct finding *f)
 	for (size_t i = 0; i < f->n_extra; i++)
 		n += has_server(f->list, f->extra[i]);
 	f->list->is_elsewhere = delegated > 0 && f->n_extra > 0 && n == 0;
+	f->list->n_delegated = delegated;
 	for (size_t i = 0; i < f->n_extra; i++)
 		add_server(f->list, f->extra[i]);
 }
@@ -167,6 +204,19 @@ on_servers(void *arg, const struct dns_answer *a)
 	}
 	if ((e = ask_addresses(f)) != NULL)
 		finish(f, e);
+}
+
+/* The resolver cannot, or will not, say which zone it is: those that the
+ * provider names must do. */
+static struct err *
+take_extra(struct finding *f)
+{
+	if ((f->list->zone = strdup(f->from)) == NULL)
+		return err_sys("zone");
+	add_extra(f);
+	return f->list->n_servers > 0
+		   ? ask_addresses(f)
+		   : err_new("no name server of %s is known", f->from);
 }
 
 /* ---- the zone ---- */
@@ -240,8 +290,9 @@ ask_zone(struct finding *f)
 }
 
 struct err *
-finding_start(struct lookups *l, const char *from, char *const *extra,
-    size_t n_extra, finding_done *done, void *arg, struct finding **out)
+finding_start(struct lookups *l, const char *from, bool only_extra,
+    char *const *extra, size_t n_extra, finding_done *done, void *arg,
+    struct finding **out)
 {
 	struct finding *f = calloc(1, sizeof(*f));
 	struct err *e = NULL;
@@ -258,7 +309,7 @@ finding_start(struct lookups *l, const char *from, char *const *extra,
 	if (f->from == NULL || f->list == NULL)
 		e = err_sys("name servers");
 	else
-		e = ask_zone(f);
+		e = only_extra ? take_extra(f) : ask_zone(f);
 	if (e != NULL)
 		finding_cancel(f);
 	else

@@ -43,8 +43,8 @@ static const struct verb_row {
 } verbs[KIND_N][VERB_N] = {
 	[KIND_issue] = {
 		[VERB_NEW_ACCOUNT] = { JP_START, 16, 0, BY_NEW, AT_ANY },
-		[VERB_NEW_ORDER] = { JP_START | JP_ORDER, 24, 0, BY_ACCOUNT,
-			AT_ANY },
+		[VERB_NEW_ORDER] = { JP_START | JP_ORDER | JP_FINAL, 24, 0,
+			BY_ACCOUNT, AT_ANY },
 		[VERB_GET] = { JP_ORDER | JP_FINAL, 400, 150, BY_ACCOUNT,
 			AT_ANY },
 		[VERB_ANSWER] = { JP_ORDER, 8, 16, BY_ACCOUNT, AT_ANY },
@@ -179,7 +179,7 @@ policy_achieved(enum job_kind kind, const struct budget *b)
 enum phase
 policy_phase_after(enum phase phase, uint32_t verb)
 {
-	if (verb == VERB_NEW_ORDER && phase == JP_START)
+	if (verb == VERB_NEW_ORDER) /* the one before has failed */
 		return JP_ORDER;
 	if (verb == VERB_FINALIZE)
 		return JP_FINAL;

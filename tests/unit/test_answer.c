@@ -120,7 +120,7 @@ jitter_stays_near(void **state)
 	(void)state;
 	assert_int_equal(jitter(0), 0);
 	for (int i = 0; i < 1000; i++)
-		assert_in_range(jitter(1000), 750, 1250);
+		assert_in_range(jitter(1000), 1000, 1250);
 }
 
 static struct err *

@@ -35,11 +35,13 @@ ACTION(ask_account)
 ACTION(make_account)
 ACTION(place_order)
 ACTION(read_authorizations)
+ACTION(look_for_aliases)
 ACTION(publish_records)
 ACTION(watch_servers)
 ACTION(answer_challenges)
 ACTION(poll_later)
 ACTION(poll_order)
+ACTION(rest_order)
 ACTION(finalize_order)
 ACTION(download_chain)
 ACTION(hand_chain_over)
@@ -235,13 +237,14 @@ walk_first_certificate(void **state)
 	(void)state;
 	begin(&job);
 	WALK(&job, JE_START, JE_DIRECTORY, JE_NO_ACCOUNT, JE_REGISTERED,
-	    JE_PENDING, JE_CHALLENGED, JE_PUBLISHED, JE_PROPAGATED, JE_ANSWERED,
+	    JE_PENDING, JE_CHALLENGED, JE_LOOKED,
+	    JE_PUBLISHED, JE_PROPAGATED, JE_ANSWERED,
 	    JE_POLL, JE_PENDING, JE_POLL, JE_READY, JE_PROCESSING, JE_POLL,
 	    JE_VALID, JE_CHAIN, JE_STORED);
 	assert_true(freed);
 	assert_string_equal(ran,
 	    " want_directory ask_account make_account place_order "
-	    "read_authorizations publish_records watch_servers "
+	    "read_authorizations look_for_aliases publish_records watch_servers "
 	    "answer_challenges poll_later poll_order poll_later poll_order "
 	    "finalize_order poll_later poll_order download_chain "
 	    "hand_chain_over report_done");
@@ -380,6 +383,21 @@ walk_events_of_another_kind_fail(void **state)
 }
 
 static void
+walk_failed_order_is_placed_again(void **state)
+{
+	struct job job;
+
+	(void)state;
+	begin(&job);
+	job.state = JS_VALIDATE;
+	WALK(&job, JE_INVALID, JE_AGAIN, JE_POLL, JE_PENDING, JE_CHALLENGED);
+	assert_int_equal(job.state, JS_LOOK);
+	assert_string_equal(ran, " read_authorizations rest_order place_order "
+				 "read_authorizations look_for_aliases");
+	job_step(&job, JE_DROPPED);
+}
+
+static void
 step_raised_event_follows(void **state)
 {
 	struct job job;
@@ -453,6 +471,7 @@ main(void)
 		cmocka_unit_test(walk_unknown_account_is_made_anew),
 		cmocka_unit_test(walk_each_other_kind),
 		cmocka_unit_test(walk_events_of_another_kind_fail),
+		cmocka_unit_test(walk_failed_order_is_placed_again),
 		cmocka_unit_test(step_raised_event_follows),
 		cmocka_unit_test(step_failing_action_fails_job),
 		cmocka_unit_test(step_unexpected_event_fails_job),

@@ -42,7 +42,7 @@ static const struct {
 	int when;
 } may[] = {
 	{ KIND_issue, VERB_NEW_ACCOUNT, JP_START, UNMADE },
-	{ KIND_issue, VERB_NEW_ORDER, JP_START | JP_ORDER, 0 },
+	{ KIND_issue, VERB_NEW_ORDER, JP_START | JP_ORDER | JP_FINAL, 0 },
 	{ KIND_issue, VERB_GET, JP_ORDER | JP_FINAL, 0 },
 	{ KIND_issue, VERB_ANSWER, JP_ORDER, 0 },
 	{ KIND_issue, VERB_FINALIZE, JP_ORDER | JP_FINAL, 0 },
@@ -309,6 +309,8 @@ phase_follows_order_and_finalize_only(void **state)
 	assert_int_equal(policy_phase_after(JP_ORDER, VERB_FINALIZE),
 	    JP_FINAL);
 	assert_int_equal(policy_phase_after(JP_FINAL, VERB_GET), JP_FINAL);
+	assert_int_equal(policy_phase_after(JP_FINAL, VERB_NEW_ORDER),
+	    JP_ORDER);
 	/* Who closes an order can finish it no more. */
 	assert_int_equal(policy_phase_after(JP_ORDER, VERB_CLOSE), JP_CLOSE);
 	assert_int_equal(policy_phase_after(JP_START, VERB_REVOKE), JP_START);
