@@ -124,11 +124,21 @@ def test_bad_answer_later_on(stage, zone, new_certd, nothing_left, where,
               f'https://fake.stage.test:{ca.port}{path}', seconds=100)
 
 
+@pytest.fixture(scope='module')
+def calm(stage):
+    """A CA that takes every nonce, so that requests can be counted."""
+    ca = stage.new_ca(environment={'PEBBLE_WFE_NONCEREJECT': '0'})
+    yield ca
+    ca.stop()
+
+
 @pytest.mark.parametrize('fault', [{'truncate': 20}, {'drop': 'after'}],
                          ids=['truncated', 'dropped'])
-def test_lost_answer_to_finalize_is_asked_for(stage, zone, new_certd, fault):
+def test_lost_answer_to_finalize_is_asked_for(
+        stage, calm, zone, new_certd, fault):
     """The CA has issued: the order says so, nothing is finalized again."""
-    with Proxy(stage, {'path': '/finalize-order/', 'times': 1, **fault}) as ca:
+    with Proxy(stage, {'path': '/finalize-order/', 'times': 1, **fault},
+               ca=calm) as ca:
         certd = new_certd(server=ca.url)
         done = certd.issue(zone.name)
         assert done.code == 0, done

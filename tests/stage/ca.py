@@ -81,9 +81,11 @@ class Ca:
             process.stop(p)
 
 
-def start(folder, world, port=None, keep=False, environment=(), **settings):
+def start(folder, world, port=None, keep=False, environment=(), resolver=None,
+          **settings):
     """Starts a CA on the addresses of world. environment and settings are
-    Pebble's (PEBBLE_..., keys of its configuration)."""
+    Pebble's (PEBBLE_..., keys of its configuration). resolver: whom it asks
+    instead of the first name server."""
     os.makedirs(folder)
     front, back = world['acme_address'], world['pebble_address']
     port = port or net.free_port(front)
@@ -111,7 +113,7 @@ def start(folder, world, port=None, keep=False, environment=(), **settings):
     logs = [os.path.join(folder, n) for n in ('pebble.log', 'haproxy.log')]
     pebble = process.spawn(
         ['/usr/bin/pebble', '-strict', '-config', pebble_file,
-         '-dnsserver', world['name_servers'][0] + ':53'],
+         '-dnsserver', (resolver or world['name_servers'][0]) + ':53'],
         logs[0], keep, env)
     haproxy = process.spawn(
         ['/usr/sbin/haproxy', '-db', '-q', '-f', haproxy_file], logs[1], keep)

@@ -79,13 +79,13 @@ class Certd:
                       'runtime-dir': self.runtime},
             'acme': {'server': server or world['ca']['url'],
                      'ca-certificates': world['ca_file'],
-                     'agree-tos': 'true'},
+                     'agree-tos': 'true', 'order-pause': '0s'},
             'dns': {'credentials': self.credentials,
                     'api-url': world['api_url'],
                     'ca-certificates': world['ca_file'],
                     'resolver': world['resolver'],
                     'propagation-timeout': '30s',
-                    'propagation-settle': '0s'},
+                    'propagation-settle': '0s', 'doh-servers': ''},
         }
         if os.environ.get('STAGE_JAIL'):
             config['certd']['jail'] = os.environ['STAGE_JAIL']
