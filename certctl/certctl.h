@@ -39,6 +39,10 @@ enum client_option {
 	OPT_no_sleep,
 	OPT_detailed,
 	OPT_non_interactive,
+	OPT_cert_path,
+	OPT_key_path,
+	OPT_delete_after,
+	OPT_no_delete_after,
 	OPT_socket,
 	OPT_json,
 	OPT_quiet,
@@ -150,6 +154,11 @@ struct session {
 	int status;	  /* enum exit_status */
 	bool over;	  /* nothing more is wanted: an answer may set it */
 	bool interrupted; /* by Ctrl-C */
+	struct {
+		enum file_use use;
+		int fd;
+	} files[FILE_N];  /* to go with the next request, closed with it */
+	size_t n_files;
 };
 
 /* What to do with one kind of answer. */
@@ -175,6 +184,10 @@ struct err	*session_fail(struct session *s, enum exit_status status,
 struct err	*session_ask(struct session *s, struct msg *request,
 		    const struct conversation *c);
 void		 session_close(struct session *s);
+/* Opens a file with the caller's rights, to be handed over with the next
+ * request. */
+struct err	*session_file(struct session *s, enum file_use use,
+		    const char *path);
 /* Ready for another session_ask(). */
 void		 session_again(struct session *s);
 
@@ -209,6 +222,8 @@ struct facts {
 	size_t n;
 };
 struct err	*facts_add(struct facts *f, struct str key, struct str value);
+/* The first value of a key; NULL where there is none. */
+const char	*facts_get(const struct facts *f, const char *key);
 /* Aligned lines, each behind indent blanks. */
 void		 facts_print(const struct facts *f, FILE *out, int indent);
 /* An object; a key that is there several times has a list. NULL when out of
@@ -294,6 +309,8 @@ struct aim {
 	bool detach;		/* enough when certd has accepted */
 	bool summary;		/* a line that counts, at the end */
 	bool detailed;		/* an exit status of its own where one is good */
+	struct facts *facts;	/* NULL, or where those of the last good
+				 * result go */
 };
 /* Sends request and shows what becomes of it. Where certd asks back, the person
  * is asked (question.c) and the request repeated with the answer. */
@@ -316,6 +333,12 @@ struct err	*cmd_issue(struct session *s);
 struct err	*cmd_renew(struct session *s);
 struct err	*cmd_reconfigure(struct session *s);
 struct err	*cmd_list(struct session *s);
+struct err	*cmd_revoke(struct session *s);
+struct err	*cmd_account(struct session *s);
+struct err	*cmd_account_show(struct session *s);
+struct err	*cmd_account_register(struct session *s);
+struct err	*cmd_account_update(struct session *s);
+struct err	*cmd_account_deactivate(struct session *s);
 struct err	*cmd_show(struct session *s);
 struct err	*cmd_status(struct session *s);
 struct err	*cmd_watch(struct session *s);

@@ -16,8 +16,8 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_expand, OPTION_duplicate, OPTION_new_names, OPTION_reuse_key,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_break_my_certs,
 	OPTION_propagation, OPTION_account, OPTION_must_staple,
-	OPTION_no_directory_hooks, OPTION_disable_hook_validation, OPT_detailed,
-	OPT_no_sleep, 0 };
+	OPTION_no_directory_hooks, OPTION_disable_hook_validation,
+	OPTION_no_email, OPT_detailed, OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
@@ -25,7 +25,7 @@ static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_elliptic_curve, OPTION_rsa_key_size, OPTION_reuse_key,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_preferred_chain,
 	OPTION_propagation, OPTION_no_directory_hooks,
-	OPTION_disable_hook_validation, OPT_detailed, 0 };
+	OPTION_disable_hook_validation, OPTION_no_email, OPT_detailed, 0 };
 static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_key_type, OPTION_elliptic_curve, OPTION_rsa_key_size,
 	OPTION_reuse_key, OPTION_no_reuse_key, OPTION_preferred_chain,
@@ -38,6 +38,11 @@ static const unsigned reconfigure_options[] = { OPTION_cert_name,
 static const unsigned deploy_options[] = { OPTION_no_directory_hooks, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
 static const unsigned delete_options[] = { OPTION_cert_name, 0 };
+static const unsigned revoke_options[] = { OPTION_cert_name, OPT_cert_path,
+	OPT_key_path, OPTION_reason, OPTION_server, OPTION_staging,
+	OPTION_account, OPT_delete_after, OPT_no_delete_after, 0 };
+static const unsigned account_options[] = { OPTION_server, OPTION_staging,
+	OPTION_account, OPTION_email, OPTION_no_email, OPTION_agree_tos, 0 };
 static const unsigned no_options[] = { 0 };
 
 const struct command commands[] = {
@@ -53,6 +58,20 @@ const struct command commands[] = {
 	    cmd_show },
 	{ "delete", NULL, "[NAME]", "remove a certificate and its history",
 	    delete_options, cmd_delete },
+	{ "revoke", NULL, NULL, "have the CA revoke a certificate",
+	    revoke_options, cmd_revoke },
+	{ "account", NULL, "OPERATION",
+	    "the account at the CA: show, register, update, deactivate, "
+	    "rollover",
+	    account_options, cmd_account },
+	{ "show_account", NULL, NULL, "certbot's word for account show",
+	    account_options, cmd_account_show },
+	{ "register", NULL, NULL, "certbot's word for account register",
+	    account_options, cmd_account_register },
+	{ "update_account", NULL, NULL, "certbot's word for account update",
+	    account_options, cmd_account_update },
+	{ "unregister", NULL, NULL, "certbot's word for account deactivate",
+	    account_options, cmd_account_deactivate },
 	{ "status", NULL, NULL, "how certd is, and what it is doing",
 	    no_options, cmd_status },
 	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,

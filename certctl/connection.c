@@ -6,6 +6,7 @@
  * Promise:  whatever stands in the way is told with what to do about it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -133,11 +134,23 @@ check_hello(struct session *s, const struct msg *m)
 	return NULL;
 }
 
+struct err *
+session_file(struct session *s, enum file_use use, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd == -1)
+		return err_sys("%s", path);
+	s->files[s->n_files].use = use;
+	s->files[s->n_files++].fd = fd;
+	return NULL;
+}
+
 /* What certd has to say may be waiting even where it listens no more. */
 static struct err *
-send_unless_closed(struct session *s, const struct msg *m)
+send_unless_closed(struct session *s, const struct msg *m, int file)
 {
-	struct err *e = msg_send(s->fd, m);
+	struct err *e = msg_send_file(s->fd, m, file);
 
 	if (err_errno(e) != EPIPE && err_errno(e) != ECONNRESET)
 		return e;
@@ -158,7 +171,7 @@ say_hello(struct session *s)
 	if ((e = connect_to(s, path == NULL ? SOCKET_DEFAULT : path)) != NULL)
 		return e;
 	hello.hello.version = PROTO_VERSION;
-	if ((e = send_unless_closed(s, &hello)) != NULL)
+	if ((e = send_unless_closed(s, &hello, -1)) != NULL)
 		return lost(s, e);
 	if ((e = receive(s, HELLO_MSECS, &m, &timed_out)) != NULL)
 		return e;
@@ -190,7 +203,7 @@ send_options(struct session *s)
 			continue;
 		m.option.option = option_table[i].option;
 		m.option.value = str_of(value);
-		if ((e = send_unless_closed(s, &m)) != NULL)
+		if ((e = send_unless_closed(s, &m, -1)) != NULL)
 			return err_wrap(e, "--%s", option_table[i].word);
 	}
 	return NULL;
@@ -253,6 +266,20 @@ step(struct session *s, const struct conversation *c)
 	return e;
 }
 
+static struct err *
+send_files(struct session *s)
+{
+	struct msg m = { .type = MSG_file, .id = 1 };
+	struct err *e = NULL;
+	size_t i;
+
+	for (i = 0; i < s->n_files && e == NULL; i++) {
+		m.file.use = s->files[i].use;
+		e = send_unless_closed(s, &m, s->files[i].fd);
+	}
+	return e;
+}
+
 struct err *
 session_ask(
     struct session *s, struct msg *request, const struct conversation *c)
@@ -261,10 +288,11 @@ session_ask(
 
 	if (c->tick != NULL)
 		catch_interrupts();
-	if ((e = say_hello(s)) != NULL || (e = send_options(s)) != NULL)
+	if ((e = say_hello(s)) != NULL || (e = send_options(s)) != NULL ||
+	    (e = send_files(s)) != NULL)
 		return e;
 	request->id = 1;
-	e = send_unless_closed(s, request);
+	e = send_unless_closed(s, request, -1);
 	while (e == NULL && !s->over && !s->interrupted) {
 		e = step(s, c);
 		s->interrupted = c->tick != NULL && interrupts != 0;
@@ -278,6 +306,8 @@ session_close(struct session *s)
 	if (s->fd != -1)
 		close(s->fd);
 	s->fd = -1;
+	while (s->n_files > 0)
+		close(s->files[--s->n_files].fd);
 	buf_free(s->in);
 	s->in = NULL;
 }

@@ -29,6 +29,17 @@ facts_add(struct facts *f, struct str key, struct str value)
 	return NULL;
 }
 
+const char *
+facts_get(const struct facts *f, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (strcmp(f->v[i].key, key) == 0)
+			return f->v[i].value;
+	return NULL;
+}
+
 void
 facts_print(const struct facts *f, FILE *out, int indent)
 {

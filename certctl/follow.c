@@ -195,6 +195,11 @@ on_result(void *arg, const struct msg *m)
 	if (!wanted && !aim->all)
 		f->s->status = EXIT_FAILED;
 	e = tell(f, json_result(m, word, f->facts.n == 0 ? NULL : &f->facts));
+	if (aim->facts != NULL && m->result.ok) {
+		facts_clear(aim->facts);
+		*aim->facts = f->facts;
+		memset(&f->facts, 0, sizeof(f->facts));
+	}
 	facts_clear(&f->facts);
 	progress_draw(f->progress);
 	return e;

@@ -49,6 +49,14 @@
 	    "run when the certificate is "                                     \
 	    "stored (root only)"
 
+#define ABOUT_reason                                                           \
+	0, NULL, "REASON",                                                     \
+	    "unspecified (default), keycompromise, "                           \
+	    "affiliationchanged, superseded or cessationofoperation"
+#define ABOUT_no_email                                                         \
+	0, "register-unsafely-without-email", NULL,                            \
+	    "no contact: the account has "                                     \
+	    "none, or has none any more"
 #define ABOUT_dry_run                                                          \
 	0, NULL, NULL,                                                         \
 	    "try it at the staging CA; nothing is "                            \
@@ -144,6 +152,18 @@ const struct cli_option cli_options[] = {
 	    NULL, "accepted for certbot's sake: certctl never sleeps", false },
 	{ OPT_detailed, "detailed-exitcode", 0, NULL, NULL,
 	    "exit status 10 where something was renewed", false },
+	{ OPT_cert_path, "cert-path", 0, NULL, "PATH",
+	    "the certificate's file; outside of the store for root only",
+	    false },
+	{ OPT_key_path, "key-path", 0, NULL, "PATH",
+	    "sign with the certificate's own key from this file (root only)",
+	    false },
+	{ OPT_delete_after, "delete-after-revoke", 0, NULL, NULL,
+	    "delete the certificate and its history once it is revoked "
+	    "(default, where nobody is asked)",
+	    false },
+	{ OPT_no_delete_after, "no-delete-after-revoke", 0, NULL, NULL,
+	    "keep its files", false },
 	{ OPT_non_interactive, "non-interactive", 'n', "noninteractive", NULL,
 	    "never ask", true },
 	{ OPT_socket, "socket", 0, NULL, "PATH",
@@ -158,7 +178,6 @@ const struct cli_option cli_options[] = {
 	ACCEPTED_VALUE(
 	    "preferred-challenges", 0, "preferred-chall", "dns|dns-01"),
 	ACCEPTED("no-eff-email", 0, "eff-email"),
-	ACCEPTED("register-unsafely-without-email", 0, NULL),
 	ACCEPTED("verbose", 'v', "text"),
 	ACCEPTED("no-self-upgrade", 0, "no-bootstrap"),
 	ACCEPTED_VALUE("max-log-backups", 0, NULL, "*"),

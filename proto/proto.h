@@ -67,6 +67,14 @@ enum verb {
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
 
+/* What a file that certctl hands over is. */
+enum file_use {
+	FILE_CERTIFICATE, /* to be revoked */
+	FILE_KEY,	  /* the private key that goes with it */
+	FILE_BINDING,	  /* the CA's HMAC key for an account */
+	FILE_N
+};
+
 enum cert_status { CERT_VALID, CERT_EXPIRED, CERT_REVOKED, CERT_BROKEN };
 
 /* What certd cannot decide without a person, or an option in its place. */
@@ -206,6 +214,8 @@ void		 msg_describe(const struct msg *m, char *out, size_t size);
 /* ---- a connection that blocks: certctl ---- */
 /* Sends m, completely. */
 struct err	*msg_send(int fd, const struct msg *m);
+/* The same with an open file (-1: none), which stays the caller's. */
+struct err	*msg_send_file(int fd, const struct msg *m, int file);
 /* Waits for a frame into in (emptied first) and decodes it into m. At the end
  * of the stream *m has type 0. timeout_msecs -1: for ever; when it runs out
  * the type is 0 too and *timed_out is set. A frame that has begun has 10 s to

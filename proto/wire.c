@@ -57,8 +57,36 @@ is_passing(int error)
 	return error == EINTR || error == EAGAIN;
 }
 
+/* The descriptor travels with the first byte. */
+static ssize_t
+send_part(int fd, const struct buf *b, int file)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} aux = { .space = { 0 } };
+	struct iovec part = { (void *)(uintptr_t)buf_data(b), buf_len(b) };
+	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (file != -1) {
+		aux.head.cmsg_level = SOL_SOCKET;
+		aux.head.cmsg_type = SCM_RIGHTS;
+		aux.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&aux.head), &file, sizeof(int));
+		h.msg_control = aux.space;
+		h.msg_controllen = sizeof(aux.space);
+	}
+	return sendmsg(fd, &h, MSG_NOSIGNAL);
+}
+
 struct err *
 msg_send(int fd, const struct msg *m)
+{
+	return msg_send_file(fd, m, -1);
+}
+
+struct err *
+msg_send_file(int fd, const struct msg *m, int file)
 {
 	struct buf *b = buf_new(PROTO_FRAME_MAX + 4);
 	struct err *e;
@@ -69,7 +97,8 @@ msg_send(int fd, const struct msg *m)
 	if ((e = msg_encode(m, b)) != NULL)
 		goto out;
 	while (buf_len(b) > 0) {
-		n = send(fd, buf_data(b), buf_len(b), MSG_NOSIGNAL);
+		if ((n = send_part(fd, b, file)) > 0)
+			file = -1;
 		if (n >= 0)
 			buf_drop(b, (size_t)n);
 		else if (!is_passing(errno) ||

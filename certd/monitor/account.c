@@ -122,9 +122,8 @@ open_next(int dir, int *fd)
 	return e;
 }
 
-/* One account, with the time its key was made. */
 static struct err *
-open_account(int server, const char *id, struct account **out, time_t *made)
+open_account(int server, const char *id, struct account **out)
 {
 	struct account *a = calloc(1, sizeof(*a));
 	struct stat st;
@@ -144,8 +143,6 @@ open_account(int server, const char *id, struct account **out, time_t *made)
 		errno = ENOENT; /* a power loss empties what was not synced */
 		e = err_sys(REGR_FILE);
 	}
-	if (e == NULL && fstat(a->key_fd, &st) == -1)
-		e = err_sys(KEY_FILE);
 	if (e == NULL)
 		e = open_next(dir, &a->next_fd);
 	if (dir != -1)
@@ -154,44 +151,68 @@ open_account(int server, const char *id, struct account **out, time_t *made)
 		account_free(a);
 		return err_wrap(e, "account %s", id);
 	}
-	*made = st.st_mtime;
 	*out = a;
 	return NULL;
 }
 
-/* Of all accounts the one made last. Those that cannot be opened are logged,
- * as certbot passes over them. */
-static struct err *
-find_last(int server, struct account **out)
+/* The name that account_rename() has left for one beside it. */
+static bool
+is_alias(int server, const char *id)
 {
-	struct store_names ids;
+	char target[256];
+	struct err *e = fs_read_link(server, id, target, sizeof(target));
+	bool is = e == NULL && fs_is_component(target);
+
+	err_free(e);
+	return is;
+}
+
+static struct err *
+too_many(const struct store_names *found)
+{
+	char text[512] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < found->n && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+		    i == 0 ? "" : ", ", found->v[i]);
+	return err_advise(err_new("there are several accounts: %s", text),
+	    "say which with --account ID");
+}
+
+/* The only one. Those that cannot be opened are logged, as certbot passes over
+ * them. */
+static struct err *
+find_only(int server, struct account **out)
+{
+	struct store_names ids, found = { 0 };
 	struct account *a = NULL;
 	struct err *e;
-	time_t made = 0, last = 0;
-	size_t i, n = 0;
+	size_t i;
 
 	if ((e = fs_list(server, &ids)) != NULL)
 		return e;
-	for (i = 0; i < ids.n; i++) {
-		if (*ids.v[i] == '.')
+	for (i = 0; e == NULL && i < ids.n; i++) {
+		if (*ids.v[i] == '.' || is_alias(server, ids.v[i]))
 			continue;
-		if ((e = open_account(server, ids.v[i], &a, &made)) != NULL) {
+		if ((e = open_account(server, ids.v[i], &a)) != NULL) {
 			log_err(LOG_LEVEL_WARN, e);
+			e = NULL;
 			continue;
 		}
-		n++;
-		if (*out == NULL || made >= last) {
-			account_free(*out);
-			*out = a;
-			last = made;
-		} else
-			account_free(a);
+		account_free(*out);
+		*out = a;
+		e = fs_names_add(&found, ids.v[i]);
+	}
+	if (e == NULL && found.n > 1)
+		e = too_many(&found);
+	if (e != NULL) {
+		account_free(*out);
+		*out = NULL;
 	}
 	store_names_clear(&ids);
-	if (n > 1 && *out != NULL)
-		log_warn("%zu accounts and none named: taking the newest, %s",
-		    n, (*out)->id);
-	return NULL;
+	store_names_clear(&found);
+	return e;
 }
 
 struct err *
@@ -199,7 +220,6 @@ account_find(struct store *s, const char *server, const char *wanted,
     struct account **out)
 {
 	struct err *e;
-	time_t made;
 	int fd;
 
 	*out = NULL;
@@ -211,8 +231,8 @@ account_find(struct store *s, const char *server, const char *wanted,
 		err_free(e);
 		return NULL;
 	}
-	e = *wanted == '\0' ? find_last(fd, out)
-			    : open_account(fd, wanted, out, &made);
+	e = *wanted == '\0' ? find_only(fd, out)
+			    : open_account(fd, wanted, out);
 	if (*wanted != '\0' && err_errno(e) == ENOENT &&
 	    faccessat(fd, wanted, F_OK, 0) == 0) {
 		log_err(LOG_LEVEL_WARN, e); /* account_stage() takes it up */

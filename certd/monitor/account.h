@@ -22,7 +22,7 @@ struct account {
 };
 
 /* The account at server (a directory URL) named wanted; where wanted is "" the
- * only one, or of several the one made last (logged). certbot's links into the
+ * only one (several are an error). certbot's links into the
  * tree of its old servers are followed. *out is NULL where there is none, or it
  * has lost its regr.json. Where wanted is named and not there, it is an
  * error. */

@@ -59,6 +59,87 @@ account_contacts(struct job *j, const char *list)
 	return NULL;
 }
 
+/* ---- the request ---- */
+
+/* What ends or changes an account would pull it away from under other jobs, and
+ * other jobs would not know what they have. */
+static struct err *
+check_alone(const struct job *j)
+{
+	const struct job *other;
+
+	if (j->kind != KIND_deactivate && j->kind != KIND_rollover)
+		return NULL;
+	TAILQ_FOREACH(other, &j->m->jobs, link)
+		if (other != j && strcmp(other->server, j->server) == 0)
+			return err_advise(err_new("job %u (%s) is at work at "
+			    "this CA", other->id, other->lineage), "wait for "
+			    "it: certctl watch %u", other->id);
+	return NULL;
+}
+
+struct err *
+account_in_change(const struct job *j)
+{
+	const struct job *other;
+
+	TAILQ_FOREACH(other, &j->m->jobs, link)
+		if (other != j && strcmp(other->server, j->server) == 0 &&
+		    (other->kind == KIND_deactivate ||
+		    other->kind == KIND_rollover))
+			return err_advise(err_new("job %u is changing the "
+			    "account at this CA", other->id), "try again when "
+			    "it is over: certctl watch %u", other->id);
+	return NULL;
+}
+
+static struct err *
+fill_in(const struct request *r, struct job *j, struct client *c)
+{
+	struct err *e;
+
+	if (j->kind == KIND_update &&
+	    request_option(r, OPTION_email) == NULL &&
+	    request_option(r, OPTION_no_email) == NULL)
+		return err_advise(err_new("no new contact was given"),
+		    "give --email ADDRESS, or --no-email to have none");
+	if ((e = request_server(r, j, j->m->cfg->server)) == NULL)
+		e = request_fill(r, j, c);
+	return e;
+}
+
+struct err *
+on_account(struct client *c, const struct msg *m)
+{
+	enum job_kind kind = (enum job_kind)m->account.kind;
+	uint32_t status = 2;
+	struct job *j = NULL;
+	struct err *e;
+
+	if (kind < KIND_show || kind >= KIND_N)
+		e = err_new("no such operation on an account");
+	else if ((j = job_new(client_monitor(c), kind, "account",
+	    (struct strs) { NULL, 0 })) == NULL)
+		e = err_sys("account");
+	else
+		e = fill_in(client_request(c), j, c);
+	if (e == NULL) {
+		status = 1;
+		if ((e = check_alone(j)) == NULL)
+			e = job_start(j);
+	}
+	if (e != NULL) {
+		job_discard(j);
+		client_refuse(c, status, e);
+		return NULL;
+	}
+	client_follow(c, j);
+	job_run(j);
+	return NULL;
+}
+
+/* ---- what became of it ---- */
+
 void
 account_tell(struct job *j, struct str status, struct strs contacts)
 {
@@ -73,4 +154,38 @@ account_tell(struct job *j, struct str status, struct strs contacts)
 			control_fact(j, "contact", text);
 		free(text);
 	}
+}
+
+/* The account that the CA has ended goes from the disk, as with certbot. */
+static struct err *
+forget(struct job *j)
+{
+	const char *id = registration_id(j->account);
+	struct err *e = account_remove(j->m->store, j->server, id);
+
+	if (e == NULL)
+		log_audit("account %s at %s: deactivated and removed", id,
+		    j->server);
+	return e;
+}
+
+struct err *
+account_settle(struct job *j)
+{
+	struct err *e = NULL;
+
+	if (j->stored) {
+		control_fact(j, "server", j->server);
+		control_fact(j, "account_url", registration_url(j->account));
+		control_fact(j, "account_id", registration_id(j->account));
+		control_fact(j, "account_thumbprint",
+		    registration_thumbprint(j->account));
+		if (j->note != NULL && *j->note != '\0')
+			control_fact(j, "note", j->note);
+		if (j->kind == KIND_deactivate)
+			e = forget(j);
+	}
+	if (e == NULL)
+		job_step_done(j, NULL);
+	return e;
 }

@@ -164,6 +164,24 @@ learn(struct entry *x, const struct msg_cert_info *c)
 	return e;
 }
 
+static struct err *
+on_revocation(void *arg, const struct ledger_revocation *r)
+{
+	struct entry *x = arg;
+
+	x->revoked_at = r->time;
+	x->reason = r->reason;
+	return NULL;
+}
+
+/* Whether we have had it revoked. */
+static struct err *
+look_revocation(struct monitor *m, struct entry *x)
+{
+	return x->serial == NULL ? NULL : ledger_revocation_get(m->ledger,
+	    x->serial, on_revocation, x);
+}
+
 static void
 mark_broken(struct entry *x, struct err *e)
 {
@@ -250,6 +268,8 @@ on_looked(void *arg, const struct msg_cert_info *info, struct err *e)
 	struct err *failure = info == NULL ? NULL : learn(x, info);
 
 	x->is_damaged = info != NULL && failure == NULL && e != NULL;
+	if (failure == NULL)
+		failure = look_revocation(r->m, x);
 	if (e != NULL) {
 		x->is_new = false; /* damaged: looked at again next time */
 		mark_broken(x, e);
@@ -302,7 +322,9 @@ read_entry(struct reading *r, struct entry *x)
 	}
 	e = ledger_index_get(r->m->ledger, x->lineage, &x->files->identity,
 	    &found, on_index, x);
-	if (e == NULL && !found)
+	if (e == NULL && found)
+		e = look_revocation(r->m, x);
+	else if (e == NULL)
 		e = inspect(r, x);
 	if (e != NULL)
 		mark_broken(x, e);
@@ -389,5 +411,7 @@ entry_status(const struct entry *x, time_t now)
 {
 	if (x->problem != NULL)
 		return CERT_BROKEN;
+	if (x->revoked_at != 0)
+		return CERT_REVOKED;
 	return x->not_after <= now ? CERT_EXPIRED : CERT_VALID;
 }

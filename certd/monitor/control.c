@@ -70,6 +70,12 @@ client_release(struct client *c)
 		free_client(c);
 }
 
+struct request *
+client_request(struct client *c)
+{
+	return &c->request;
+}
+
 uid_t
 client_uid(const struct client *c)
 {
@@ -80,12 +86,6 @@ const char *
 client_name(const struct client *c)
 {
 	return c->name;
-}
-
-const struct request *
-client_request(const struct client *c)
-{
-	return &c->request;
 }
 
 struct monitor *
@@ -280,33 +280,10 @@ control_result(struct job *j, const struct err *e, const char *text)
 
 /* ---- requests ---- */
 
-static const char *
-option_word(uint32_t option)
-{
-	size_t i;
-
-	for (i = 0; i < option_table_n; i++)
-		if (option_table[i].option == (enum request_option)option)
-			return option_table[i].word;
-	return "option";
-}
-
 static struct err *
 on_option(struct client *c, const struct msg *m)
 {
-	const struct msg_option *o = &m->option;
-	const char *why = policy_option(o->option, c->uid);
-	char **slot;
-
-	if (why != NULL) {
-		c->request.refusal = why;
-		c->request.refused = o->option;
-		return NULL;
-	}
-	slot = &c->request.options[o->option];
-	free(*slot);
-	*slot = str_dup(o->value);
-	return *slot == NULL ? err_sys("option") : NULL;
+	return request_take_option(&c->request, c->uid, &m->option);
 }
 
 static struct err *
@@ -435,6 +412,9 @@ static const struct handler {
 	{ MSG_deploy, true, on_deploy },
 	{ MSG_doctor, true, on_doctor },
 	{ MSG_delete, true, on_delete },
+	{ MSG_account, true, on_account },
+	{ MSG_revoke, true, on_revoke },
+	{ MSG_revoke_file, true, on_revoke_file },
 };
 
 static struct err *
@@ -443,9 +423,13 @@ on_message(void *arg, const struct msg *m, int fd)
 	struct client *c = arg;
 	size_t i;
 
-	(void)fd; /* no message of certctl carries one */
-	if (c->busy)
+	if (c->busy) {
+		if (fd != -1)
+			close(fd);
 		return err_new("a request before the end of the last one");
+	}
+	if (m->type == MSG_file)
+		return request_take_file(&c->request, c->uid, m->file.use, fd);
 	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == m->type)
 			break;
@@ -456,7 +440,7 @@ on_message(void *arg, const struct msg *m, int fd)
 	c->busy = true;
 	if (c->request.refusal != NULL) {
 		client_refuse(c, 3, err_new("--%s: %s",
-		    option_word(c->request.refused), c->request.refusal));
+		    c->request.refused, c->request.refusal));
 		return NULL;
 	}
 	return handlers[i].on(c, m);
@@ -505,6 +489,7 @@ control_accept(struct monitor *m, int fd)
 	}
 	c->m = m;
 	c->uid = uid;
+	request_init(&c->request);
 	LIST_INIT(&c->follows);
 	(void)snprintf(c->name, sizeof(c->name), "certctl uid=%u pid=%d",
 	    (unsigned)uid, (int)pid);

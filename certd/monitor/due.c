@@ -76,6 +76,8 @@ entry_renew_after(const struct entry *x)
 	const char *text = x->files == NULL || x->files->conf == NULL ? NULL :
 	    ini_get(x->files->conf, "", "renew_before_expiry");
 
+	if (x->revoked_at != 0) /* whoever uses it is turned away */
+		return x->revoked_at;
 	if (text != NULL && interval_parse(text, &before))
 		return x->not_after - before;
 	if (text != NULL)

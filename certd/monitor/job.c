@@ -48,6 +48,7 @@ static const struct step issue_steps[] = {
 static const struct step revoke_steps[] = {
 	{ PREPARE, STAGE_account, false, registration_start },
 	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ TIDY, STAGE_store, false, revoke_note },
 	{ TIDY, STAGE_done, true, end },
 };
 
@@ -55,6 +56,7 @@ static const struct step account_steps[] = {
 	{ PREPARE, STAGE_account, false, registration_start },
 	{ PREPARE, STAGE_key, false, rollover_prepare },
 	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ TIDY, STAGE_store, false, account_settle },
 	{ TIDY, STAGE_done, true, end },
 };
 
@@ -273,6 +275,8 @@ free_job(struct job *j)
 	for (i = 0; i < j->n_contacts; i++)
 		free(j->contacts[i]);
 	free(j->note);
+	free(j->serial);
+	free(j->keep);
 	free(j->account_wanted);
 	free(j->conf_server);
 	free(j->renew_before);

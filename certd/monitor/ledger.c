@@ -53,6 +53,9 @@ static const char *const schema[] = {
 	"CREATE TABLE owed (lineage TEXT NOT NULL, command TEXT NOT NULL,"
 	" count INTEGER NOT NULL, last INTEGER NOT NULL, text TEXT NOT NULL,"
 	" UNIQUE (lineage, command));",
+	"CREATE TABLE revocation (serial TEXT NOT NULL UNIQUE,"
+	" reason INTEGER NOT NULL, time INTEGER NOT NULL,"
+	" not_after INTEGER NOT NULL);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 

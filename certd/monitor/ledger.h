@@ -134,6 +134,22 @@ struct err	*ledger_owed_each(struct ledger *l, const char *lineage,
 		    struct err *(*fn)(void *arg,
 		    const struct ledger_owed *o), void *arg);
 
+/* ---- revocations: what was revoked, by us ---- */
+struct ledger_revocation {
+	const char *serial; /* lower-case hex, as in the index */
+	uint32_t reason;    /* RFC 5280 section 5.3.1 */
+	time_t time;
+	time_t not_after;   /* of the certificate */
+};
+/* Adds it or replaces it; those of certificates that have expired before
+ * r->time go. */
+struct err	*ledger_revocation_put(struct ledger *l,
+		    const struct ledger_revocation *r);
+/* Calls fn with that of the certificate; without one it does not. */
+struct err	*ledger_revocation_get(struct ledger *l, const char *serial,
+		    struct err *(*fn)(void *arg,
+		    const struct ledger_revocation *r), void *arg);
+
 /* ---- failures: per account and set of names ---- */
 struct ledger_failure {
 	const char *account; /* id, or the server's URL before there is one */

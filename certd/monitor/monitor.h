@@ -172,7 +172,7 @@ uid_t		 client_uid(const struct client *c);
 const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
 /* The options of its request. */
-const struct request *client_request(const struct client *c);
+struct request	*client_request(struct client *c);
 
 /* ---- report.c: what an administrator wants to know ---- */
 void		 report_list(struct client *c);
@@ -206,10 +206,18 @@ void		 request_delete(struct client *c, struct str lineage);
 #define OPTIONS_MAX 64
 struct request {
 	char *options[OPTIONS_MAX];
+	int files[FILE_N];   /* opened by the client, by use; -1: none */
 	const char *refusal; /* of an option; NULL: all may be given */
-	uint32_t refused;    /* which */
+	const char *refused; /* which */
 };
+void		 request_init(struct request *r);
 void		 request_clear(struct request *r);
+/* An option that a client of this uid gives. */
+struct err	*request_take_option(struct request *r, uid_t uid,
+		    const struct msg_option *o);
+/* A file that a client of this uid hands over, with a descriptor (taken). */
+struct err	*request_take_file(struct request *r, uid_t uid, uint32_t use,
+		    int fd);
 const char	*request_option(const struct request *r,
 		    enum request_option o);
 bool		 request_has(const struct request *r, enum request_option o);
@@ -269,6 +277,8 @@ struct entry {
 	char *names_text;      /* the same, as the ledger has it */
 	char *serial, *issuer, *key_id, *sha256;
 	uint32_t key_kind;
+	time_t revoked_at;     /* 0: not by us */
+	uint32_t reason;       /* of that, RFC 5280 section 5.3.1 */
 	time_t not_before, not_after;
 	bool is_new;	       /* the signer has looked at it just now */
 	bool is_gone;	       /* there is no such lineage: left out */
@@ -377,6 +387,9 @@ struct job {
 	uint32_t reason;       /* of a revocation, RFC 5280 */
 	int cert_fd;	       /* what is to be revoked, or -1 */
 	int key_fd;	       /* its own key, where we have it, or -1 */
+	bool is_own_key;       /* sign with that, whatever account there is */
+	char *serial, *keep;   /* of it; why it is not to be deleted, or NULL */
+	time_t not_after;      /* likewise of it */
 	enum phase phase;
 	enum stage stage;
 	struct budget budget;
@@ -483,6 +496,7 @@ struct err	*registration_start(struct job *j);
 /* The account's URL, "" while the CA has not told it. */
 const char	*registration_url(const struct registration *r);
 const char	*registration_id(const struct registration *r);
+const char	*registration_thumbprint(const struct registration *r);
 /* The signer's numbers of the account's key, and of the one that is to follow
  * it; 0 where there is none. r may be NULL. */
 uint32_t	 registration_key(const struct registration *r);
@@ -505,6 +519,16 @@ void		 registration_drop(struct job *j);
 void		 registrations_free(struct monitor *m);
 
 /* ---- revoke.c ---- */
+/* Revoke the certificate of a lineage, or of a file; the client is answered in
+ * every case. */
+struct err	*on_revoke(struct client *c, const struct msg *m);
+struct err	*on_revoke_file(struct client *c, const struct msg *m);
+/* "2026-11-24T02:53:37Z (superseded)" */
+#define REVOCATION_SIZE 64
+const char	*revocation_text(char out[REVOCATION_SIZE], time_t when,
+		    uint32_t reason);
+/* The step after it: the ledger remembers, the followers are told. */
+struct err	*revoke_note(struct job *j);
 /* The job goes on without an account: its requests are signed with the key of
  * the certificate. Answers the worker's request id. */
 struct err	*revoke_with_own_key(struct job *j, uint32_t id);
@@ -513,6 +537,13 @@ struct err	*revoke_with_own_key(struct job *j, uint32_t id);
 /* Makes the contacts of the job from a list of addresses ("a@x,b@y"; "": none).
  */
 struct err	*account_contacts(struct job *j, const char *list);
+/* An administrator asks for one of the operations; the client is answered in
+ * every case. */
+struct err	*on_account(struct client *c, const struct msg *m);
+/* An error while a job of another kind changes the account that j would use. */
+struct err	*account_in_change(const struct job *j);
+/* The step after it: files and followers. */
+struct err	*account_settle(struct job *j);
 /* Tells the followers what the CA knows of the account. */
 void		 account_tell(struct job *j, struct str status,
 		    struct strs contacts);

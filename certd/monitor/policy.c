@@ -237,3 +237,14 @@ policy_option(uint32_t option, uid_t uid)
 			    "only root may set what later runs as root" : NULL;
 	return "no such option";
 }
+
+/* A file on a file system of the user's own could keep the signer waiting for
+ * ever, and a key is nothing that an administrator without root has to give. */
+const char *
+policy_file(uint32_t use, uid_t uid)
+{
+	if (use >= FILE_N)
+		return "no such file";
+	return uid == 0 ? NULL : "only root may give files from outside of the "
+	    "store";
+}

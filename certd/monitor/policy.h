@@ -46,6 +46,8 @@ const char	*policy_say(const struct grant *g, struct budget *b);
 bool		 policy_tell(const struct grant *g, struct budget *b,
 		    bool *last);
 
+/* May a user hand over a file for this (enum file_use)? NULL or the reason. */
+const char	*policy_file(uint32_t use, uid_t uid);
 /* May a user give this option? NULL or the reason. */
 const char	*policy_option(uint32_t option, uid_t uid);
 

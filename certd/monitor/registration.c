@@ -26,6 +26,12 @@ registration_id(const struct registration *r)
 	return r == NULL || r->id == NULL ? "" : r->id;
 }
 
+const char *
+registration_thumbprint(const struct registration *r)
+{
+	return r == NULL || r->thumbprint == NULL ? "" : r->thumbprint;
+}
+
 uint32_t
 registration_key(const struct registration *r)
 {
@@ -52,184 +58,6 @@ unload(struct registration *r)
 	r->stage = NULL;
 	log_err(LOG_LEVEL_ERROR, peer_tell(r->m->signer, &m));
 	rollover_forget(r);
-}
-
-/* The key is there, or cannot be had: the jobs that wait for it go on. */
-void
-registration_loaded(struct registration *r, struct err *e)
-{
-	struct job *j, *next;
-
-	r->loading = false;
-	for (j = TAILQ_FIRST(&r->m->jobs); j != NULL; j = next) {
-		next = TAILQ_NEXT(j, link);
-		if (j->account != r || !j->waits_for_key)
-			continue;
-		j->waits_for_key = false;
-		job_step_done(j, e == NULL ? NULL :
-		    err_wrap(err_new("%s", err_text(e)), "account at %s",
-		    r->server));
-	}
-	if (e != NULL) {
-		r->key = 0; /* the signer has none under this number */
-		account_stage_free(r->stage);
-		r->stage = NULL;
-	}
-	err_free(e);
-}
-
-/* ---- the key and the URL of an account come into the signer ---- */
-
-static void
-on_regr(void *arg, const struct msg *answer, struct err *e)
-{
-	struct registration *r = arg;
-
-	if (e == NULL) {
-		free(r->url);
-		r->url = str_dup(answer->regr.url);
-		if (r->url == NULL)
-			e = err_sys("account URL");
-	}
-	if (e == NULL && r->next_fd != -1)
-		e = rollover_load(r);
-	else
-		registration_loaded(r, err_wrap(e, "regr.json of account %s",
-		    r->id));
-	if (e != NULL && r->next_fd != -1)
-		registration_loaded(r, e);
-}
-
-static void
-on_key(void *arg, const struct msg *answer, struct err *e)
-{
-	struct registration *r = arg;
-	struct msg m = { .type = MSG_regr_load };
-
-	if (e == NULL && r->id == NULL &&
-	    (r->id = str_dup(answer->key_ready.id)) == NULL)
-		e = err_sys("account");
-	if (e == NULL && r->stage == NULL)
-		e = rollover_rename(r, answer->key_ready.id);
-	if (e == NULL && r->stage != NULL) {
-		e = account_stage_sync(r->stage);
-		log_audit("account %s at %s: key made", r->id, r->server);
-		registration_loaded(r, e);
-		return;
-	}
-	if (e == NULL)
-		e = peer_ask(r->m->signer, &m, r->regr_fd, MSG_regr, on_regr,
-		    r);
-	if (r->regr_fd != -1)
-		close(r->regr_fd);
-	r->regr_fd = -1;
-	if (e != NULL)
-		registration_loaded(r, err_wrap(e, "account key"));
-}
-
-/* An account that is on disk. */
-static struct err *
-load_found(struct registration *r, struct account *a)
-{
-	struct msg m = { .type = MSG_account_load };
-	struct err *e;
-
-	m.account_load.key = r->key;
-	if ((r->id = strdup(a->id)) == NULL)
-		return err_sys("account");
-	e = peer_ask(r->m->signer, &m, a->key_fd, MSG_key_ready, on_key, r);
-	if (e == NULL) {
-		r->regr_fd = a->regr_fd;
-		r->next_fd = a->next_fd;
-		a->regr_fd = a->next_fd = -1;
-	}
-	return e;
-}
-
-/* None yet: a new key, or the one that an interrupted registration left. */
-static struct err *
-load_staged(struct registration *r, bool agree_tos)
-{
-	struct msg m = { .type = MSG_account_make };
-	bool is_new;
-	struct err *e;
-	int fd;
-
-	if (!agree_tos)
-		return err_advise(err_new("there is no account yet, and a new "
-		    "one needs your consent to the CA's terms of service"),
-		    "read them at the CA, then set agree-tos = true in the "
-		    "section [acme] of certd.conf, or give --agree-tos");
-	if ((e = account_stage(r->m->store, r->server, r->wanted, &r->stage, &fd,
-	    &is_new)) != NULL)
-		return e;
-	if (is_new) {
-		m.account_make.key = r->key;
-	} else {
-		m.type = MSG_account_load;
-		m.account_load.key = r->key;
-	}
-	e = peer_ask(r->m->signer, &m, fd, MSG_key_ready, on_key, r);
-	close(fd);
-	return e;
-}
-
-/* What a kind of job does where there is no account, and where there is one. */
-static const struct need {
-	bool makes;  /* it makes one */
-	bool spares; /* it can do without */
-	bool is_first; /* there must be none */
-} needs[KIND_N] = {
-	[KIND_issue] = { .makes = true },
-	[KIND_revoke] = { .spares = true },
-	[KIND_register] = { .makes = true, .is_first = true },
-};
-
-/* There is none. */
-static struct err *
-load_none(struct registration *r, const struct job *j)
-{
-	if (needs[j->kind].makes)
-		return load_staged(r, j->agree_tos);
-	return err_advise(err_new("could not find an existing account for "
-	    "server %s", r->server), "certctl account register makes one");
-}
-
-static struct err *
-check_first(const struct registration *r, const struct account *a,
-    const struct job *j)
-{
-	if (!needs[j->kind].is_first)
-		return NULL;
-	return err_advise(err_new("there is an existing account at %s, %s",
-	    r->server, a->id), "certctl account show tells more; certctl "
-	    "account deactivate ends it for good");
-}
-
-static struct err *
-load(struct registration *r, const struct job *j)
-{
-	struct account *a = NULL;
-	struct err *e;
-
-	r->key = ++r->m->last_key;
-	free(r->url); /* the files say what counts */
-	free(r->id);
-	r->url = r->id = NULL;
-	if ((e = account_find(r->m->store, r->server, r->wanted, &a)) != NULL)
-		goto out;
-	if (a == NULL && needs[j->kind].spares)
-		r->key = 0;
-	else if (a == NULL)
-		e = load_none(r, j);
-	else if ((e = check_first(r, a, j)) == NULL)
-		e = load_found(r, a);
-out:
-	account_free(a);
-	if (e != NULL)
-		r->key = 0;
-	r->loading = r->key != 0;
-	return err_wrap(e, "account at %s", r->server);
 }
 
 static struct registration *
@@ -275,14 +103,20 @@ struct err *
 registration_start(struct job *j)
 {
 	const char *wanted = wanted_of(j);
-	struct registration *r = find_or_add(j->m, j->server, wanted);
+	struct registration *r;
 	struct err *e;
 
-	if (r == NULL)
-		return err_sys("account");
-	if (r->key == 0 && (e = load(r, j)) != NULL)
+	if (j->is_own_key) {
+		job_step_done(j, NULL);
+		return NULL;
+	}
+	if ((e = account_in_change(j)) != NULL)
 		return e;
-	if (needs[j->kind].is_first && r->url != NULL)
+	if ((r = find_or_add(j->m, j->server, wanted)) == NULL)
+		return err_sys("account");
+	if (r->key == 0 && (e = registration_load(r, j)) != NULL)
+		return e;
+	if (registration_is_first(j->kind) && r->url != NULL)
 		return err_new("there is an account at %s already", r->server);
 	if (r->key == 0) { /* it does without */
 		job_step_done(j, NULL);
@@ -495,6 +329,7 @@ registrations_free(struct monitor *m)
 		if (r->next_fd != -1)
 			close(r->next_fd);
 		free(r->next_id);
+		free(r->thumbprint);
 		free(r->server);
 		free(r->wanted);
 		free(r->id);

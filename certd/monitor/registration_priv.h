@@ -9,7 +9,7 @@
 struct registration {
 	TAILQ_ENTRY(registration) link;
 	struct monitor *m;
-	char *server, *wanted, *id, *url;
+	char *server, *wanted, *id, *url, *thumbprint;
 	uint32_t key;		/* the signer's number; 0: not loaded */
 	uint32_t next_key;	/* the one that is to follow it; 0: none */
 	char *next_id;		/* the account's id with that */
@@ -22,6 +22,14 @@ struct registration {
 	struct job *maker;	/* the one that has made it, until it is saved */
 };
 
+/* ---- registration_load.c ---- */
+/* Loads the account, or makes a key for one, as the kind of the job needs;
+ * r->key stays 0 where there is none and the job does without. Ends with
+ * registration_loaded(). */
+struct err	*registration_load(struct registration *r,
+		    const struct job *j);
+/* Whether a job of this kind is there to make the first account. */
+bool		 registration_is_first(enum job_kind kind);
 /* The key is in the signer, or cannot be had (e, taken): jobs go on. */
 void		 registration_loaded(struct registration *r, struct err *e);
 /* Answers the worker's question (request id) for the account. */

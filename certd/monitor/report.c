@@ -79,10 +79,15 @@ fact_number(struct client *c, const char *key, unsigned long n)
 static void
 send_facts(struct client *c, const struct entry *x)
 {
+	char text[REVOCATION_SIZE];
+
 	if (x->issuer != NULL)
 		client_fact(c, "issuer", x->issuer);
 	if (x->sha256 != NULL)
 		client_fact(c, "sha256_fingerprint", x->sha256);
+	if (x->revoked_at != 0)
+		client_fact(c, "revoked", revocation_text(text,
+		    x->revoked_at, x->reason));
 	if (x->files == NULL)
 		return;
 	fact_number(c, "version", x->files->current);

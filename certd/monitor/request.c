@@ -10,10 +10,66 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "monitor.h"
 
 #define PROPAGATION_MAX_SECS 86400
+
+void
+request_init(struct request *r)
+{
+	size_t i;
+
+	memset(r, 0, sizeof(*r));
+	for (i = 0; i < FILE_N; i++)
+		r->files[i] = -1;
+}
+
+static const char *
+option_word(uint32_t option)
+{
+	size_t i;
+
+	for (i = 0; i < option_table_n; i++)
+		if (option_table[i].option == (enum request_option)option)
+			return option_table[i].word;
+	return "option";
+}
+
+struct err *
+request_take_option(struct request *r, uid_t uid, const struct msg_option *o)
+{
+	const char *why = policy_option(o->option, uid);
+	char **slot;
+
+	if (why != NULL) {
+		r->refusal = why;
+		r->refused = option_word(o->option);
+		return NULL;
+	}
+	slot = &r->options[o->option];
+	free(*slot);
+	*slot = str_dup(o->value);
+	return *slot == NULL ? err_sys("option") : NULL;
+}
+
+struct err *
+request_take_file(struct request *r, uid_t uid, uint32_t use, int fd)
+{
+	const char *why = policy_file(use, uid);
+
+	if (why != NULL) {
+		close(fd);
+		r->refusal = why;
+		r->refused = "cert-path and the like";
+	} else {
+		if (r->files[use] != -1)
+			close(r->files[use]);
+		r->files[use] = fd;
+	}
+	return NULL;
+}
 
 void
 request_clear(struct request *r)
@@ -23,6 +79,11 @@ request_clear(struct request *r)
 	for (i = 0; i < OPTIONS_MAX; i++) {
 		free(r->options[i]);
 		r->options[i] = NULL;
+	}
+	for (i = 0; i < FILE_N; i++) {
+		if (r->files[i] != -1)
+			close(r->files[i]);
+		r->files[i] = -1;
 	}
 	r->refusal = NULL;
 }
@@ -205,6 +266,8 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 		j->autorenew = strdup("False");
 	if (j->who == NULL)
 		return err_sys("request");
+	if (request_option(r, OPTION_no_email) != NULL)
+		return NULL;
 	return account_contacts(j, email != NULL ? email : cfg->email);
 }
 

@@ -49,6 +49,35 @@ no_key(const struct job *j)
 	    "with --server");
 }
 
+/* ---- the end ---- */
+
+struct err *
+revoke_note(struct job *j)
+{
+	const struct ledger_revocation row = { j->serial, j->reason,
+		time(NULL), j->not_after };
+	char text[REVOCATION_SIZE];
+	struct err *e = NULL;
+
+	if (j->stored) {
+		e = ledger_revocation_put(j->m->ledger, &row);
+		if (j->files != NULL)
+			control_fact(j, "lineage", j->lineage);
+		control_fact(j, "serial", j->serial);
+		control_fact(j, "revoked", revocation_text(text, row.time,
+		    row.reason));
+		if (j->note != NULL && *j->note != '\0')
+			control_fact(j, "note", j->note);
+		if (j->keep != NULL)
+			control_fact(j, "kept", j->keep);
+	}
+	if (e == NULL)
+		job_step_done(j, NULL);
+	return e;
+}
+
+/* ---- without an account ---- */
+
 struct err *
 revoke_with_own_key(struct job *j, uint32_t id)
 {

@@ -136,6 +136,10 @@ struct err	*lineage_versions(struct store *s, const struct lineage *l,
 struct err	*store_delete(struct store *s, const char *name,
 		    struct store_names *left);
 
+/* The same for any version of a directory in archive/. */
+struct err	*store_open_version(struct store *s, const char *archive,
+		    enum pem_kind kind, unsigned version, int *fd);
+
 /* ---- before an order ---- */
 
 /* May a lineage of this name be made now: is the name sound, are renewal/,

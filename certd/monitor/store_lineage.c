@@ -312,6 +312,23 @@ open_current(
 }
 
 struct err *
+store_open_version(struct store *s, const char *archive, enum pem_kind kind,
+    unsigned version, int *fd)
+{
+	struct err *e;
+	int dir;
+
+	*fd = -1;
+	if (!fs_is_component(archive) || *archive == '.')
+		return err_new("archive/%s cannot be a directory", archive);
+	if ((e = fs_open_dir(s->archive, archive, &dir)) == NULL) {
+		e = version_open(dir, kind, version, fd);
+		close(dir);
+	}
+	return err_wrap(e, "archive/%s", archive);
+}
+
+struct err *
 lineage_open_cert(struct store *s, const struct lineage *l, int *fd)
 {
 	return open_current(s, l, PEM_CERT, fd);

@@ -1,6 +1,5 @@
 """What people get wrong: names, credentials, configuration, permissions."""
 
-import grp
 import os
 import pwd
 import signal
@@ -9,6 +8,7 @@ import pytest
 
 from stage import process
 from stage.certd import run
+from stage.people import as_user
 
 LONG_LABEL = 'a' * 64
 LONG_NAME = '.'.join(['a' * 60] * 4 + ['b' * 10, 'test'])
@@ -236,12 +236,6 @@ def test_second_certd_on_the_same_sockets_is_refused(certd):
     done = run(certd.argv(), 20)
     assert done.code > 0 and 'run' in done.err, done
     assert certd.ctl('status').code == 0
-
-
-def as_user(name, *groups):
-    who = pwd.getpwnam(name)
-    return {'user': who.pw_uid, 'group': who.pw_gid,
-            'extra_groups': [grp.getgrnam(g).gr_gid for g in groups]}
 
 
 def test_unprivileged_user_is_exit_3(certd):

@@ -65,6 +65,11 @@ class Ca:
         return json.loads(
             self._get(f'/cert-status-by-serial/{serial_hex}'))['Status']
 
+    def reason(self, serial_hex):
+        """Why it was revoked, as a number of RFC 5280."""
+        return json.loads(self._get(
+            f'/cert-status-by-serial/{serial_hex}')).get('Reason', 0)
+
     def requests(self):
         """How many requests haproxy has seen, as (requests, connections)."""
         with socket.socket(socket.AF_UNIX) as s:

@@ -30,3 +30,10 @@ def make():
                 check=True, stdout=subprocess.DEVNULL)
             made.append(name)
     return made
+
+
+def as_user(name, *groups):
+    """Arguments of subprocess.run() to be that user, in these groups too."""
+    who = pwd.getpwnam(name)
+    return {'user': who.pw_uid, 'group': who.pw_gid,
+            'extra_groups': [grp.getgrnam(g).gr_gid for g in groups]}

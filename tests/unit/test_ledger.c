@@ -1,7 +1,7 @@
 /*
  * test_ledger.c - what is remembered, and what becomes of a broken memory.
  */
-/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed */
+/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation */
 /* libs: sqlite3 */
 #define _GNU_SOURCE /* nftw */
 #include <signal.h>
