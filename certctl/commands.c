@@ -17,7 +17,7 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_no_reuse_key, OPTION_new_key, OPTION_break_my_certs,
 	OPTION_propagation, OPTION_account, OPTION_must_staple,
 	OPTION_no_directory_hooks, OPTION_disable_hook_validation,
-	OPTION_no_email, OPT_detailed, OPT_no_sleep, 0 };
+	OPTION_no_email, OPTION_credentials, OPT_detailed, OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
@@ -34,7 +34,7 @@ static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_post_hook, OPTION_deploy_hook, OPTION_autorenew,
 	OPTION_no_autorenew, OPTION_renew_before, OPTION_no_dry_run,
 	OPTION_dry_run, OPTION_no_directory_hooks,
-	OPTION_disable_hook_validation, 0 };
+	OPTION_disable_hook_validation, OPTION_credentials, 0 };
 static const unsigned deploy_options[] = { OPTION_no_directory_hooks, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
 static const unsigned delete_options[] = { OPTION_cert_name, 0 };

@@ -108,6 +108,10 @@
 	0, NULL, NULL,                                                         \
 	    "ask for a certificate that counts with an "                       \
 	    "OCSP answer only (Let's Encrypt has none)"
+#define ABOUT_credentials                                                      \
+	0, NULL, "FILE",                                                       \
+	    "Cloudflare's token for this certificate, "                        \
+	    "where certd.conf names none for all (root only)"
 #define ABOUT_no_dry_run 0, NULL, NULL, "change it without trying it out first"
 
 #define ABOUT_no_directory_hooks                                               \

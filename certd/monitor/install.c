@@ -59,13 +59,12 @@ account_of(const struct job *j)
 struct renewal
 renewal_of(const struct job *j)
 {
-	const struct config *cfg = j->m->cfg;
 	const struct lineage *old = j->files;
 	struct renewal r = {
 		.server = j->conf_server,
 		.account = account_of(j),
 		.authenticator = "dns-cloudflare",
-		.credentials = cfg->credentials,
+		.credentials = publisher_credentials(j),
 		.propagation_secs = j->propagation_secs,
 		.reuse_key = j->reuse_key,
 		.must_staple = j->must_staple,

@@ -46,7 +46,7 @@ fill_in(struct issue *i)
 	struct err *e;
 
 	if ((e = check_names(j)) != NULL ||
-	    (e = request_check(i->request)) != NULL ||
+	    (e = request_check(i->request, j->m->cfg)) != NULL ||
 	    (e = request_server(i->request, j, j->m->cfg->server)) != NULL ||
 	    (e = request_fill(i->request, j, i->client)) != NULL)
 		return e;

@@ -36,7 +36,7 @@ struct step {
 };
 
 static const struct step issue_steps[] = {
-	{ PREPARE, STAGE_queued, false, records_credentials },
+	{ PREPARE, STAGE_queued, false, publisher_prepare },
 	{ PREPARE, STAGE_account, false, registration_start },
 	{ PREPARE, STAGE_key, true, key_prepare },
 	{ WORK, STAGE_queued, true, wait_for_worker },
@@ -279,6 +279,7 @@ free_job(struct job *j)
 	free(j->keep);
 	free(j->account_wanted);
 	free(j->conf_server);
+	free(j->credentials);
 	free(j->renew_before);
 	free(j->autorenew);
 	free(j->deploy_hook);
@@ -320,6 +321,7 @@ end(struct job *j)
 		log_error("job %u (%s): %s", j->id, j->lineage,
 		    err_text(j->failure));
 	control_result(j, j->failure, "");
+	publisher_release(j);
 	if (j->batch != NULL)
 		batch_job_ended(j);
 	TAILQ_REMOVE(&m->jobs, j, link);

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
-#include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
@@ -254,33 +253,12 @@ meet_children(struct monitor *m)
 	return children_watch(m->base, m->children);
 }
 
-/* The folders that stay open for the monitor, and the folder of the
- * credentials file, for reading: the file is replaced when it is rotated. */
-static struct err *
-lock_in(const struct monitor *m)
-{
-	const struct config *cfg = m->cfg;
-	char *copy = strdup(cfg->credentials);
-	struct sandbox_path paths[] = {
-		{ cfg->config_dir, true },
-		{ cfg->state_dir, true },
-		{ copy == NULL || *copy == '\0' ? "/nonexistent" :
-		    dirname(copy), false },
-		{ "/etc/localtime", false },
-		{ NULL, false },
-	};
-	struct err *e = sandbox_enter(&monitor_jail, paths, cfg->jail_kill);
-
-	free(copy);
-	return err_wrap(e, "lock in");
-}
-
 static struct err *
 serve(struct monitor *m)
 {
 	struct err *e;
 
-	if ((e = lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
+	if ((e = monitor_lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
 	    (e = jobs_recover(m)) != NULL ||
 	    (e = listen_on(m, m->control_fd, on_admin, &m->control)) != NULL ||
 	    (e = listen_on(m, m->worker_fd, on_worker, &m->workers_in)) != NULL ||
@@ -333,6 +311,7 @@ leave(struct monitor *m)
 	life_end(m);
 	if (m->base != NULL)
 		event_base_free(m->base);
+	free(m->credentials_path);
 	ledger_close(m->ledger);
 	store_close(m->store);
 	service_free(m->service);

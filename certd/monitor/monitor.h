@@ -85,8 +85,10 @@ struct monitor {
 	unsigned looking; /* of them, with the signer */
 	bool is_looking;
 
-	struct stat credentials; /* the file that the publisher has now */
-	bool has_credentials;
+	char *credentials_path;	 /* of the file that the publisher has now */
+	struct stat credentials; /* NULL: none yet */
+	bool has_credentials;	 /* and has said so */
+	size_t credentials_users; /* jobs */
 	uint32_t last_job, last_key;
 	int lock;	/* on the state directory, until the end */
 	bool leaving;
@@ -106,6 +108,9 @@ void		 life_end(struct monitor *m);
 
 /* ---- jail.c ---- */
 extern const struct sandbox monitor_jail;
+
+/* ---- lock_in.c ---- */
+struct err	*monitor_lock_in(const struct monitor *m);
 
 /* ---- sockets.c ---- */
 /* The listening sockets: those of the service manager, or new ones in the
@@ -222,7 +227,8 @@ const char	*request_option(const struct request *r,
 		    enum request_option o);
 bool		 request_has(const struct request *r, enum request_option o);
 /* Whether the options make sense, each and together. To be called first. */
-struct err	*request_check(const struct request *r);
+struct err	*request_check(const struct request *r,
+		    const struct config *cfg);
 /* Options that several requests have, into the job: the server (usual where none
  * was given), then those that stand for themselves, then, when j->files is known
  * (or NULL, where it is new), those that default to the renewal file. */
@@ -371,6 +377,8 @@ struct job {
 	bool must_staple;      /* RFC 7633 */
 	char *renew_before, *autorenew; /* NULL: as the renewal file says */
 	bool reconfigures;     /* a dry run, then the renewal file */
+	char *credentials;     /* given by root; NULL: publisher.c knows */
+	bool uses_credentials, waits_for_credentials;
 	uint32_t propagation_secs; /* least time in DNS; 0: not set */
 	char *who;	       /* who asked, for the audit */
 
@@ -553,10 +561,21 @@ void		 account_tell(struct job *j, struct str status,
 struct err	*signing_wish(struct job *j, uint32_t id,
 		    const struct msg_sign *s);
 
+/* ---- publisher.c: whose credentials certd-dns has ---- */
+/* The path of the job's: given, else set for all, else of the renewal file; ""
+ * where none of them says. */
+const char	*publisher_credentials(const struct job *j);
+/* Makes sure that the publisher has the job's credentials, as they are in the
+ * file now, until publisher_release(); waits while other jobs use others. Ends
+ * with job_step_done(). */
+struct err	*publisher_prepare(struct job *j);
+void		 publisher_release(struct job *j);
+/* Credentials for what earlier runs left, then records_sweep(). */
+struct err	*publisher_recover(struct monitor *m);
+
 /* ---- records.c: challenge records in DNS ---- */
-/* Makes sure that the publisher has the credentials that are in the file now;
- * ends with job_step_done(). */
-struct err	*records_credentials(struct job *j);
+/* Removes what ended jobs, of this run or of earlier ones, left in DNS. */
+struct err	*records_sweep(struct monitor *m);
 /* Publishes the challenge of name; answers the worker's request id. */
 struct err	*records_publish(struct job *j, uint32_t id, struct str name,
 		    struct str token);

@@ -38,7 +38,8 @@ is_change(const struct request *r)
 		OPTION_no_reuse_key, OPTION_preferred_chain, OPTION_server,
 		OPTION_staging, OPTION_account, OPTION_propagation,
 		OPTION_pre_hook, OPTION_post_hook, OPTION_deploy_hook,
-		OPTION_autorenew, OPTION_no_autorenew, OPTION_renew_before };
+		OPTION_autorenew, OPTION_no_autorenew, OPTION_renew_before,
+		OPTION_credentials };
 	size_t i;
 
 	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
@@ -203,7 +204,7 @@ request_reconfigure(struct client *c, struct request *request,
     struct str lineage)
 {
 	struct reconfigure *r;
-	struct err *e = request_check(request);
+	struct err *e = request_check(request, client_monitor(c)->cfg);
 
 	if (e == NULL && !is_change(request))
 		e = err_advise(err_new("nothing to change was given"),

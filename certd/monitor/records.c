@@ -11,93 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "credentials.h"
 #include "log.h"
 #include "monitor.h"
 #include "names.h"
 
 #define RECORD_BYTES (sizeof(CHALLENGE_LABEL) + NAME_MAX_BYTES)
 
-static struct err *records_sweep(struct monitor *m);
-
-/* ---- credentials ---- */
-
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	    a->st_size == b->st_size &&
-	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
-/* Hands the file to the publisher unless it has it; then done is called with
- * arg, at once or later. */
-static struct err *
-hand_over(struct monitor *m, peer_done *done, void *arg)
-{
-	struct msg ask = { .type = MSG_credentials };
-	struct stat st;
-	struct err *e;
-	int fd;
-
-	if (*m->cfg->credentials == '\0')
-		return err_advise(err_new("no DNS credentials are configured"),
-		    "set credentials in the section [dns] of certd.conf, or "
-		    "dns-cloudflare-credentials in cli.ini");
-	if ((e = credentials_open(m->cfg->credentials, &fd)) != NULL)
-		return e;
-	if (fstat(fd, &st) == -1) {
-		e = err_sys("%s", m->cfg->credentials);
-	} else if (m->has_credentials && same_file(&st, &m->credentials)) {
-		done(arg, NULL, NULL);
-	} else {
-		m->credentials = st;
-		m->has_credentials = false;
-		e = peer_ask(m->publisher, &ask, fd, MSG_dns_ready, done, arg);
-	}
-	close(fd);
-	return e;
-}
-
-static void
-on_credentials(void *arg, const struct msg *answer, struct err *e)
-{
-	struct job *j = arg;
-
-	(void)answer;
-	j->m->has_credentials = e == NULL;
-	if (e == NULL)
-		log_err(LOG_LEVEL_WARN, records_sweep(j->m));
-	job_release(j);
-	job_step_done(j, err_wrap(e, "%s", j->m->cfg->credentials));
-}
-
-struct err *
-records_credentials(struct job *j)
-{
-	struct err *e;
-
-	job_hold(j);
-	if ((e = hand_over(j->m, on_credentials, j)) != NULL)
-		job_release(j);
-	return e;
-}
-
-static void
-on_recovery(void *arg, const struct msg *answer, struct err *e)
-{
-	struct monitor *m = arg;
-
-	(void)answer;
-	m->has_credentials = e == NULL;
-	if (e == NULL)
-		e = records_sweep(m);
-	log_err(LOG_LEVEL_WARN, err_wrap(e, "remove old records"));
-}
+/* ---- what earlier runs left ---- */
 
 static struct err *
 count_record(void *arg, const struct ledger_record *row)
@@ -116,7 +37,7 @@ records_recover(struct monitor *m)
 	if (e != NULL || n == 0)
 		return e;
 	log_info("%zu records of an earlier run are left in DNS", n);
-	return hand_over(m, on_recovery, m);
+	return publisher_recover(m);
 }
 
 /* ---- publishing ---- */
@@ -337,8 +258,7 @@ remove_orphan(void *arg, const struct ledger_record *row)
 	return remove_one(m, NULL, row);
 }
 
-/* Removes what ended jobs, of this run or of earlier ones, left in DNS. */
-static struct err *
+struct err *
 records_sweep(struct monitor *m)
 {
 	return ledger_record_each(m->ledger, 0, remove_orphan, m);

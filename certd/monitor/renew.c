@@ -241,7 +241,7 @@ request_renew(struct client *c, struct request *request)
 	struct renew *r;
 	struct err *e;
 
-	if ((e = request_check(request)) != NULL) {
+	if ((e = request_check(request, client_monitor(c)->cfg)) != NULL) {
 		client_refuse(c, 2, e);
 		return;
 	}

@@ -181,6 +181,25 @@ check_opposites(const struct request *r)
 	return NULL;
 }
 
+/* What is set for all certificates would count again at the next renewal. */
+static struct err *
+check_credentials(const struct request *r, const struct config *cfg)
+{
+	const char *path = request_option(r, OPTION_credentials);
+
+	if (path == NULL || strcmp(path, cfg->credentials) == 0)
+		return NULL;
+	if (*path != '/')
+		return err_new("--dns-cloudflare-credentials %s: not an "
+		    "absolute path", path);
+	if (*cfg->credentials == '\0')
+		return NULL;
+	return err_advise(err_new("--dns-cloudflare-credentials %s: certd uses "
+	    "%s for all certificates", path, cfg->credentials),
+	    "leave it out; or take credentials out of certd.conf and cli.ini, "
+	    "then every certificate can have its own");
+}
+
 static struct err *
 check_server(const struct request *r)
 {
@@ -195,13 +214,14 @@ check_server(const struct request *r)
 }
 
 struct err *
-request_check(const struct request *r)
+request_check(const struct request *r, const struct config *cfg)
 {
 	enum key_kind kind;
 	uint32_t secs;
 	struct err *e;
 
-	if ((e = check_opposites(r)) != NULL ||
+	if ((e = check_credentials(r, cfg)) != NULL ||
+	    (e = check_opposites(r)) != NULL ||
 	    (e = check_server(r)) != NULL ||
 	    (e = parse_key(r, &kind)) != NULL ||
 	    (e = parse_propagation(r, &secs)) != NULL)
@@ -259,6 +279,7 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 	    request_has(r, OPTION_no_directory_hooks);
 	j->account_wanted = copy_option(r, OPTION_account);
 	j->new_key = request_has(r, OPTION_new_key);
+	j->credentials = copy_option(r, OPTION_credentials);
 	j->renew_before = copy_option(r, OPTION_renew_before);
 	if (request_has(r, OPTION_autorenew))
 		j->autorenew = strdup("");

@@ -376,3 +376,61 @@ max-log-backups = 0
             'secp256r1'
         assert pem.read(log).decode().split()[3:] == ['pre', 'deploy', 'own']
         assert 'no setting' not in certd.log()
+
+
+# ---- credentials of their own ----
+
+def test_every_certificate_with_its_own_credentials(stage, zone, new_certd):
+    certd = new_certd(start=False, settings={'dns': {'credentials': None}})
+    other = stage.zone()
+    mine, theirs = certd.path('mine.ini'), certd.path('theirs.ini')
+    os.makedirs(certd.store, mode=0o755)
+    zone.credentials(mine)
+    other.credentials(theirs)
+    names = [f'{n}.{zone.name}' for n in 'ab'] + [f'c.{other.name}']
+    with certd:
+        done = certd.issue(names[0])
+        assert done.code == 1 and 'no DNS credentials' in done.err, done
+        for name, path in zip(names, (mine, mine, theirs)):
+            done = certd.issue(name, options=[
+                '--dns-cloudflare-credentials', path])
+            assert done.code == 0, done
+            assert parameters(certd, name)['dns_cloudflare_credentials'] == \
+                path
+        done = certd.issue('x.' + zone.name, options=[
+            '--dns-cloudflare-credentials', 'cf.ini'])
+        assert done.code == 2 and 'absolute' in done.err, done
+        done = certd.issue(
+            'x.' + zone.name,
+            options=['--dns-cloudflare-credentials', mine],
+            user='nobody', group='certadmin', extra_groups=[])
+        assert done.code == 3 and 'root' in done.err, done
+        # All at once, each with its own; and what is open to others is none.
+        done = certd.ctl('renew', '--force-renewal')
+        assert done.code == 0 and '3 renewed' in done.out, done
+        asked = {r['path'] for r in other.requests()}
+        assert asked and zone.records() == other.records() == []
+        os.chmod(theirs, 0o644)
+        done = certd.ctl('renew', '--force-renewal')
+        assert done.code == 1 and '2 renewed, 1 failed' in done.out, done
+        assert theirs in done.err and 'chmod' in done.err, done
+    # The renewal files are all that there is after a start, too, wherever they
+    # lead.
+    os.chmod(theirs, 0o600)
+    for name in names[:2]:
+        set_parameter(certd, name, 'dns_cloudflare_credentials',
+                      certd.credentials)
+    os.unlink(mine)
+    with certd:
+        done = certd.ctl('renew', '--force-renewal')
+        assert done.code == 0 and '3 renewed' in done.out, done
+    other.remove()
+
+
+def test_credentials_for_all_count_for_all(certd, zone):
+    done = certd.issue(zone.name, options=[
+        '--dns-cloudflare-credentials', certd.credentials])
+    assert done.code == 0, done
+    done = certd.issue('x.' + zone.name, options=[
+        '--dns-cloudflare-credentials', '/etc/other.ini'])
+    assert done.code == 2 and certd.credentials in done.err, done
