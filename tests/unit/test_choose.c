@@ -1,6 +1,6 @@
 /* test_choose.c - which certificate a request to issue is about: certbot's table,
  * row by row, with our one difference. */
-/* objects: certd/monitor/choose certd/monitor/due common/buf common/err common/log common/names common/text common/config_value common/url common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write */
+/* objects: certd/monitor/choose certd/monitor/due common/buf common/err common/log common/names common/text common/url $(CONFIG) */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
