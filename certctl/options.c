@@ -122,6 +122,10 @@
 	0, NULL, NULL,                                                         \
 	    "take hooks unseen; otherwise the first word must be a program "   \
 	    "(root only)"
+#define ABOUT_brief                                                            \
+	0, NULL, NULL,                                                         \
+	    "say nothing of certificates that need nothing (--quiet does "     \
+	    "that too)"
 
 /* Words of certbot's command lines that certd needs no telling: scripts keep
  * working. Where they take a value it must be one that changes nothing. */

@@ -258,7 +258,13 @@ invocation_parse(struct invocation *inv, int argc, char *const argv[])
 		else
 			e = parse_letters(&p, a + 1);
 	}
-	return e == NULL ? check(inv) : e;
+	if (e == NULL)
+		e = check(inv);
+	/* Whoever wants to hear of errors only need not be sent the rest. */
+	if (e == NULL && invocation_has(inv, OPT_quiet) &&
+	    inv->command != NULL && command_takes(inv->command, OPTION_brief))
+		inv->values[OPTION_brief] = "";
+	return e;
 }
 
 void

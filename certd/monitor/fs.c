@@ -18,7 +18,7 @@
 #include "fs.h"
 #include "store.h"
 
-#define ENTRIES_MAX 100000 /* more is not a certificate store */
+#define ENTRIES_MAX 1000000 /* more is not a certificate store */
 
 bool
 fs_is_component(const char *name)

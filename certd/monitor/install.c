@@ -133,10 +133,12 @@ store(struct install *in)
 	unsigned version;
 	struct err *e;
 
+	related_before(j->m);
 	if (j->reconfigures)
 		e = store_reconfigure(j->m->store, j->lineage, &renewal);
 	else
 		e = store_install(j->m->store, &what, &version);
+	related_after(j->m, j->lineage);
 	store_unlock(j->m->store);
 	if (e != NULL) {
 		worker_refuse(j, in->id, err_wrap(e, "store"));

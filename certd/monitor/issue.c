@@ -224,7 +224,10 @@ on_hooks(void *arg, struct err *e)
 	struct client *c = i->client;
 
 	if (e == NULL) {
-		catalog_read(client_monitor(c), NULL, on_catalog, i);
+		catalog_read_related(client_monitor(c),
+		    i->wish.cert_name != NULL ? str_of(i->wish.cert_name) :
+		    name_base(i->wish.names.v[0]), i->wish.names, on_catalog,
+		    i);
 		return;
 	}
 	job_discard(i->job);

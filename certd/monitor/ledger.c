@@ -56,6 +56,13 @@ static const char *const schema[] = {
 	"CREATE TABLE revocation (serial TEXT NOT NULL UNIQUE,"
 	" reason INTEGER NOT NULL, time INTEGER NOT NULL,"
 	" not_after INTEGER NOT NULL);",
+	/* The certificates are looked at once more, for their names. */
+	"DELETE FROM certificate;"
+	"CREATE TABLE name (name TEXT NOT NULL, lineage TEXT NOT NULL,"
+	" PRIMARY KEY (name, lineage)) WITHOUT ROWID;"
+	"CREATE INDEX name_lineage ON name (lineage);"
+	"CREATE TABLE seen (lineage TEXT PRIMARY KEY, files BLOB NOT NULL,"
+	" renew_after INTEGER NOT NULL) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 
@@ -287,6 +294,19 @@ ledger_close(struct ledger *l)
 	close_database(l);
 	free(l->path);
 	free(l);
+}
+
+struct err *
+ledger_begin_own(struct ledger *l, bool *own)
+{
+	*own = !l->in_group;
+	return *own ? ledger_begin(l) : NULL;
+}
+
+struct err *
+ledger_end_own(struct ledger *l, bool own, struct err *e)
+{
+	return own ? ledger_end(l, e) : e;
 }
 
 struct err *

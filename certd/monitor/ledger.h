@@ -103,6 +103,7 @@ struct err	*ledger_index_get(struct ledger *l, const char *lineage,
 /* Adds the row of x->lineage or replaces it. */
 struct err	*ledger_index_put(struct ledger *l,
 		    const struct ledger_index *x);
+/* With it go its names and what was seen of the lineage. */
 struct err	*ledger_index_remove(struct ledger *l, const char *lineage);
 /* All rows, by lineage, current or not; fn as above. */
 struct err	*ledger_index_each(struct ledger *l,
@@ -142,13 +143,34 @@ struct ledger_revocation {
 	time_t not_after;   /* of the certificate */
 };
 /* Adds it or replaces it; those of certificates that have expired before
- * r->time go. */
+ * r->time go. Lineages that have it will be read again. */
 struct err	*ledger_revocation_put(struct ledger *l,
 		    const struct ledger_revocation *r);
 /* Calls fn with that of the certificate; without one it does not. */
 struct err	*ledger_revocation_get(struct ledger *l, const char *serial,
 		    struct err *(*fn)(void *arg,
 		    const struct ledger_revocation *r), void *arg);
+
+/* The lineages whose certificates have this name, current or not. fn must not
+ * use the ledger. */
+struct err	*ledger_names_find(struct ledger *l, const char *name,
+		    struct err *(*fn)(void *arg, const char *lineage),
+		    void *arg);
+
+/* ---- seen: lineages that need not be read again ---- */
+#define SEEN_FILES 2 /* renewal/NAME.conf, and the current certificate */
+struct ledger_seen {
+	const char *lineage;
+	struct identity files[SEEN_FILES]; /* when it was read */
+	time_t renew_after;
+};
+struct err	*ledger_seen_put(struct ledger *l, const struct ledger_seen *s);
+/* None is fine. */
+struct err	*ledger_seen_remove(struct ledger *l, const char *lineage);
+/* All rows, in bytewise order of lineage. fn must not use the ledger. */
+struct err	*ledger_seen_each(struct ledger *l,
+		    struct err *(*fn)(void *arg, const struct ledger_seen *s),
+		    void *arg);
 
 /* ---- failures: per account and set of names ---- */
 struct ledger_failure {

@@ -69,8 +69,8 @@ ledger_index_get(struct ledger *l, const char *lineage,
 	return ledger_row(l, st, give_index, &call, found);
 }
 
-struct err *
-ledger_index_put(struct ledger *l, const struct ledger_index *x)
+static struct err *
+put_row(struct ledger *l, const struct ledger_index *x)
 {
 	sqlite3_stmt *st;
 	struct err *e;
@@ -91,7 +91,20 @@ ledger_index_put(struct ledger *l, const struct ledger_index *x)
 }
 
 struct err *
-ledger_index_remove(struct ledger *l, const char *lineage)
+ledger_index_put(struct ledger *l, const struct ledger_index *x)
+{
+	struct err *e;
+	bool own;
+
+	if ((e = ledger_begin_own(l, &own)) != NULL)
+		return e;
+	if ((e = put_row(l, x)) == NULL)
+		e = ledger_names_put(l, x->lineage, x->names);
+	return ledger_end_own(l, own, e);
+}
+
+static struct err *
+remove_row(struct ledger *l, const char *lineage)
 {
 	sqlite3_stmt *st;
 	struct err *e;
@@ -100,6 +113,20 @@ ledger_index_remove(struct ledger *l, const char *lineage)
 		return e;
 	bind_text(st, 1, lineage);
 	return ledger_run(l, st);
+}
+
+struct err *
+ledger_index_remove(struct ledger *l, const char *lineage)
+{
+	struct err *e;
+	bool own;
+
+	if ((e = ledger_begin_own(l, &own)) != NULL)
+		return e;
+	if ((e = remove_row(l, lineage)) == NULL &&
+	    (e = ledger_names_remove(l, lineage)) == NULL)
+		e = ledger_seen_remove(l, lineage);
+	return ledger_end_own(l, own, e);
 }
 
 struct err *

@@ -40,6 +40,14 @@ struct err	*ledger_row(struct ledger *l, sqlite3_stmt *st,
 struct err	*ledger_each(struct ledger *l, sqlite3_stmt *ids,
 		    enum statement get,
 		    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg);
+/* ---- ledger_seen.c: the names that lead to a lineage ---- */
+struct err	*ledger_names_put(struct ledger *l, const char *lineage,
+		    const char *names);
+struct err	*ledger_names_remove(struct ledger *l, const char *lineage);
+/* Runs one write of several statements as a group, unless one is open. */
+struct err	*ledger_begin_own(struct ledger *l, bool *own);
+struct err	*ledger_end_own(struct ledger *l, bool own, struct err *e);
+
 /* A column, from 0; a text is never NULL. */
 const char	*column_text(sqlite3_stmt *st, int at);
 int64_t		 column_number(sqlite3_stmt *st, int at);

@@ -22,6 +22,10 @@ ledger_revocation_put(struct ledger *l, const struct ledger_revocation *r)
 	bind_number(st, 2, r->reason);
 	bind_number(st, 3, r->time);
 	bind_number(st, 4, r->not_after);
+	if ((e = ledger_run(l, st)) != NULL ||
+	    (e = ledger_prepare(l, ST_seen_revoked, &st)) != NULL)
+		return e;
+	bind_text(st, 1, r->serial);
 	return ledger_run(l, st);
 }
 

@@ -312,6 +312,7 @@ leave(struct monitor *m)
 	if (m->base != NULL)
 		event_base_free(m->base);
 	free(m->credentials_path);
+	related_free(m);
 	ledger_close(m->ledger);
 	store_close(m->store);
 	service_free(m->service);

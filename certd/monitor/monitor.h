@@ -37,6 +37,7 @@ struct look;
 struct monitor;
 struct reading;
 struct request;
+struct related;
 struct registration;
 struct throttle;
 struct wanted;
@@ -80,6 +81,7 @@ struct monitor {
 	struct hooks_list hook_runs;
 	struct registration_list registrations;
 	struct reading_list readings;
+	struct related *related; /* related.c; NULL: not needed yet */
 	struct lock_wait_list lock_waits;
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */
@@ -305,6 +307,10 @@ void		 catalog_read_names(struct monitor *m,
 		    const struct store_names *names, catalog_done *done,
 		    void *arg);
 void		 catalog_free(struct catalog *c);
+/* Likewise those that may have to do with a request for these names: the
+ * lineage called so, and whatever has one of the names. */
+void		 catalog_read_related(struct monitor *m, struct str lineage,
+		    struct strs names, catalog_done *done, void *arg);
 /* Ends whatever is being read; whoever waits for it hears that we leave. */
 void		 catalog_abandon(struct monitor *m);
 /* Its names as one text, separated by spaces; heap. */
@@ -350,6 +356,22 @@ struct err	*choose_trial_conflict(const struct wanted *w,
 		    const struct entry *x, time_t now);
 /* Whether its certificates are trials, as certbot recognises them. */
 bool		 is_trial_server(const char *server);
+/* ---- glance.c: a look at a large store ---- */
+typedef void glance_known(void *arg, const char *lineage, time_t renew_after);
+/* known (may be NULL) is called for every lineage that has not changed since it
+ * was read, and is not due by then; the others are in unknown (to be cleared)
+ * and must be read. */
+struct err	*glance_take(struct monitor *m, time_t due_by,
+		    glance_known *known, void *arg,
+		    struct store_names *unknown);
+/* Remembers what was read, for the next time. */
+void		 glance_learn(struct monitor *m, const struct catalog *c);
+
+/* ---- related.c: who else has these names ---- */
+/* Around a change that we make to a lineage, under the store's lock. */
+void		 related_before(struct monitor *m);
+void		 related_after(struct monitor *m, const char *lineage);
+void		 related_free(struct monitor *m);
 
 /* ---- job.c ---- */
 #define CONTACTS_MAX 8 /* the bound of messages.def */
@@ -687,8 +709,9 @@ bool		 owed_has(void *arg, const char *command);
 /* Those of the list that are not among h are owed no more. */
 struct err	*owed_forget(struct monitor *m, const struct owed_list *o,
 		    const struct hooks *h);
-/* What is owed for certificates that are no more is forgotten. */
-void		 owed_sweep(struct monitor *m, const struct catalog *c);
+/* Before a renewal: what is owed for certificates that are no more is forgotten;
+ * the others will be read, whether their files have changed or not. */
+void		 owed_sweep(struct monitor *m);
 /* `certctl deploy`; answers the client in every case. */
 void		 request_deploy(struct client *c, struct str lineage);
 

@@ -94,31 +94,22 @@ owed_any(struct monitor *m, const char *lineage)
 	return any;
 }
 
-/* ---- certificates that are no more ---- */
-
-struct sweep {
-	struct monitor *m;
-	const struct catalog *catalog;
-};
+/* ---- before a renewal ---- */
 
 static struct err *
 sweep(void *arg, const struct ledger_owed *row)
 {
-	const struct sweep *s = arg;
-	size_t i;
+	struct monitor *m = arg;
 
-	for (i = 0; i < s->catalog->n; i++)
-		if (strcmp(s->catalog->entries[i].lineage, row->lineage) == 0)
-			return NULL;
-	return ledger_owed_remove(s->m->ledger, row->lineage, row->command);
+	return lineage_exists(m->store, row->lineage) ?
+	    ledger_seen_remove(m->ledger, row->lineage) :
+	    ledger_owed_remove(m->ledger, row->lineage, row->command);
 }
 
 void
-owed_sweep(struct monitor *m, const struct catalog *c)
+owed_sweep(struct monitor *m)
 {
-	struct sweep s = { m, c };
-
-	log_err(LOG_LEVEL_ERROR, ledger_owed_each(m->ledger, "", sweep, &s));
+	log_err(LOG_LEVEL_ERROR, ledger_owed_each(m->ledger, "", sweep, m));
 }
 
 /* ---- told ---- */

@@ -20,17 +20,34 @@ struct renew {
 	struct request *request;
 	struct batch *batch;
 	const char *cert_name; /* NULL: all */
-	bool force, dry_run, no_folder;
+	bool force, dry_run, no_folder, brief;
 };
 
 static void
-keep(struct renew *r, const struct entry *x, const char *reason)
+keep(struct renew *r, const char *lineage, const char *reason)
 {
 	struct msg m = { .type = MSG_kept };
 
-	m.kept.lineage = str_of(x->lineage);
+	if (r->brief)
+		return;
+	m.kept.lineage = str_of(lineage);
 	m.kept.reason = str_of(reason);
 	client_send(r->client, &m);
+}
+
+/* It is not due. */
+static void
+keep_until(void *arg, const char *lineage, time_t renew_after)
+{
+	char reason[128], when[TEXT_TIME_SIZE];
+
+	if (renew_after == INT64_MAX)
+		(void)snprintf(reason, sizeof(reason), "autorenew is switched "
+		    "off in its renewal file");
+	else
+		(void)snprintf(reason, sizeof(reason), "not due for renewal "
+		    "before %s", text_time(when, renew_after));
+	keep(arg, lineage, reason);
 }
 
 /* A lineage that cannot even be tried. */
@@ -65,7 +82,7 @@ is_backed_off(struct renew *r, const struct entry *x)
 		    "row, last %s (%.200s); tried again after %s, at once with "
 		    "--force-renewal", f.count, text_time(last, f.last),
 		    f.text, text_time(next, f.retry_at));
-		keep(r, x, reason);
+		keep(r, x->lineage, reason);
 	}
 	free(f.text);
 	return wait;
@@ -75,12 +92,10 @@ is_backed_off(struct renew *r, const struct entry *x)
 static bool
 is_wanted(struct renew *r, const struct entry *x)
 {
-	char reason[128], when[TEXT_TIME_SIZE];
-
 	if (r->force)
 		return true;
 	if (!x->files->autorenew) {
-		keep(r, x, "autorenew is switched off in its renewal file");
+		keep_until(r, x->lineage, INT64_MAX);
 		return false;
 	}
 	if (x->is_damaged) { /* a new version is the cure */
@@ -89,9 +104,7 @@ is_wanted(struct renew *r, const struct entry *x)
 		return !is_backed_off(r, x);
 	}
 	if (time(NULL) < entry_renew_after(x)) {
-		(void)snprintf(reason, sizeof(reason), "not due for renewal "
-		    "before %s", text_time(when, entry_renew_after(x)));
-		keep(r, x, reason);
+		keep_until(r, x->lineage, entry_renew_after(x));
 		return false;
 	}
 	return !is_backed_off(r, x);
@@ -176,7 +189,7 @@ consider(struct renew *r, struct entry *x)
 	}
 	other = job_of_lineage(client_monitor(r->client), x->lineage);
 	if (other != NULL && other->kind != KIND_issue) {
-		keep(r, x, "another job works on it; certctl status tells");
+		keep(r, x->lineage, "another job works on it; certctl status tells");
 		return;
 	}
 	if (other != NULL) {
@@ -207,8 +220,7 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	if (e != NULL) {
 		client_refuse(c, 1, e);
 	} else {
-		if (r->cert_name == NULL)
-			owed_sweep(client_monitor(c), catalog);
+		glance_learn(client_monitor(c), catalog);
 		for (i = 0; i < catalog->n; i++) {
 			consider(r, &catalog->entries[i]);
 			redeploy(r, &catalog->entries[i]);
@@ -220,14 +232,35 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	client_release(c);
 }
 
+/* Only what has changed, or may be due, or has hooks to run, is read. */
+static void
+look(struct renew *r)
+{
+	struct monitor *m = client_monitor(r->client);
+	struct store_names names;
+	struct err *e;
+
+	owed_sweep(m);
+	e = glance_take(m, time(NULL), keep_until, r, &names);
+	if (e != NULL)
+		on_catalog(r, NULL, e);
+	else
+		catalog_read_names(m, &names, on_catalog, r);
+	store_names_clear(&names);
+}
+
 static void
 on_hooks(void *arg, struct err *e)
 {
 	struct renew *r = arg;
 	struct client *c = r->client;
 
-	if (e == NULL) {
+	if (e == NULL && (r->force || r->cert_name != NULL)) {
 		catalog_read(client_monitor(c), r->cert_name, on_catalog, r);
+		return;
+	}
+	if (e == NULL) {
+		look(r);
 		return;
 	}
 	free(r);
@@ -257,6 +290,7 @@ request_renew(struct client *c, struct request *request)
 	r->dry_run = request_option(request, OPTION_dry_run) != NULL;
 	r->no_folder = client_monitor(c)->cfg->no_directory_hooks ||
 	    request_option(request, OPTION_no_directory_hooks) != NULL;
+	r->brief = request_option(request, OPTION_brief) != NULL;
 	client_hold(c);
 	hooks_check(c, request, on_hooks, r);
 }

@@ -201,6 +201,24 @@ store_unlock(struct store *s)
 }
 
 void
+store_identify(const struct store *s, struct identity dirs[STORE_DIRS])
+{
+	const int fds[STORE_DIRS] = { s->renewal, s->live };
+	struct stat st;
+	int i;
+
+	for (i = 0; i < STORE_DIRS; i++)
+		dirs[i] = fstat(fds[i], &st) == 0 ? fs_identity(&st) :
+		    (struct identity) { 0 };
+}
+
+struct err *
+store_names_add(struct store_names *names, const char *name)
+{
+	return fs_names_add(names, name);
+}
+
+void
 store_names_clear(struct store_names *names)
 {
 	for (size_t i = 0; i < names->n; i++)

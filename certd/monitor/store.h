@@ -57,6 +57,12 @@ struct err	*store_recover(struct store *s, store_installed *done,
 
 /* ---- lineages ---- */
 
+/* The directories whose times change when a lineage comes, goes, or is renewed by
+ * us or by certbot: renewal/ and live/. */
+#define STORE_DIRS 2
+void		 store_identify(const struct store *s,
+		    struct identity dirs[STORE_DIRS]);
+
 /* A list of heap texts. */
 struct store_names {
 	char **v;
@@ -65,6 +71,8 @@ struct store_names {
 /* The names that renewal/ holds a NAME.conf for, in bytewise order, as certbot
  * lists them (names that begin with a dot are none). Cleared on error. */
 struct err	*store_lineages(struct store *s, struct store_names *out);
+/* Adds a copy. */
+struct err	*store_names_add(struct store_names *names, const char *name);
 void		 store_names_clear(struct store_names *names);
 
 /* A certificate with its history. Texts are "" where nothing is known. */
@@ -79,6 +87,8 @@ struct lineage {
 	unsigned newest;     /* the newest of which all four files exist */
 	unsigned highest;    /* the highest number of any file */
 	struct identity identity; /* of the current version's four files */
+	struct identity conf_identity; /* of the renewal file, as it was read */
+	struct identity cert_identity; /* of the current certificate's file */
 
 	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
 	const char *server;  /* these borrow from conf; certbot's "None" is "" */
@@ -100,6 +110,12 @@ struct err	*lineage_load(struct store *s, const char *name,
 		    struct lineage **out);
 /* NULL is fine. */
 void		 lineage_free(struct lineage *l);
+/* Whether there is a renewal/NAME.conf. */
+bool		 lineage_exists(struct store *s, const char *name);
+/* The identities of its renewal file and of the certificate that live/ shows,
+ * without reading either; false where one is not there. */
+bool		 lineage_glance(struct store *s, const char *name,
+		    struct identity files[2]);
 /* Open the current version for reading, for the signer to look at: never
  * through a link that leaves the lineage's own archive directory, never
  * anything but a regular file. certbot's old privkeyN -> privkeyN-1 links are

@@ -1,7 +1,7 @@
 /*
  * test_ledger.c - what is remembered, and what becomes of a broken memory.
  */
-/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation */
+/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation certd/monitor/ledger_seen */
 /* libs: sqlite3 */
 #define _GNU_SOURCE /* nftw */
 #include <signal.h>
@@ -294,6 +294,79 @@ index_is_of_one_file(void **state)
 	assert_int_equal(got.n, 1);
 }
 
+static struct err *
+got_lineage(void *arg, const char *lineage)
+{
+	struct got *got = arg;
+
+	(void)snprintf(got->text + strlen(got->text),
+	    sizeof(got->text) - strlen(got->text), "%s ", lineage);
+	return NULL;
+}
+
+static void
+names_lead_to_lineages(void **state)
+{
+	struct ledger_index x = { .lineage = "b", .names = "a *.a" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_index_put(l, &x));
+	x.lineage = "a";
+	x.names = "*.a c";
+	assert_ok(ledger_index_put(l, &x));
+	assert_ok(ledger_names_find(l, "*.a", got_lineage, &got));
+	assert_string_equal(got.text, "a b ");
+	x.names = "c"; /* the names that it had before lead nowhere */
+	assert_ok(ledger_index_put(l, &x));
+	assert_ok(ledger_index_remove(l, "b"));
+	*got.text = '\0';
+	assert_ok(ledger_names_find(l, "*.a", got_lineage, &got));
+	assert_ok(ledger_names_find(l, "a", got_lineage, &got));
+	assert_string_equal(got.text, "");
+	assert_ok(ledger_names_find(l, "c", got_lineage, &got));
+	assert_string_equal(got.text, "a ");
+}
+
+static struct err *
+got_seen(void *arg, const struct ledger_seen *s)
+{
+	struct got *got = arg;
+	size_t n = strlen(got->text);
+
+	(void)snprintf(got->text + n, sizeof(got->text) - n, "%s %lld %lld,",
+	    s->lineage, (long long)s->files[1].inode,
+	    (long long)s->renew_after);
+	return NULL;
+}
+
+static void
+seen_is_in_bytewise_order(void **state)
+{
+	struct ledger_seen s = { .lineage = "b", .renew_after = 5 };
+	struct ledger_index x = { .lineage = "b", .names = "b" };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_seen_put(l, &s));
+	s.lineage = "a";
+	s.files[1].inode = 7;
+	s.renew_after = INT64_MAX;
+	assert_ok(ledger_seen_put(l, &s));
+	s.lineage = "B";
+	s.renew_after = -1;
+	assert_ok(ledger_seen_put(l, &s));
+	assert_ok(ledger_seen_each(l, got_seen, &got));
+	assert_string_equal(got.text,
+	    "B 7 -1,a 7 9223372036854775807,b 0 5,");
+	assert_ok(ledger_seen_remove(l, "a"));
+	assert_ok(ledger_index_put(l, &x));
+	assert_ok(ledger_index_remove(l, "b"));
+	*got.text = '\0';
+	assert_ok(ledger_seen_each(l, got_seen, &got));
+	assert_string_equal(got.text, "B 7 -1,");
+}
+
 static void
 failure_is_of_account_and_names(void **state)
 {
@@ -474,6 +547,8 @@ main(void)
 		TEST(each_error_of_callee_stops),
 		TEST(each_within_each_is_refused),
 		TEST(index_is_of_one_file),
+		TEST(names_lead_to_lineages),
+		TEST(seen_is_in_bytewise_order),
 		TEST(failure_is_of_account_and_names),
 		TEST(group_is_all_or_nothing),
 		TEST(write_survives_a_kill),
