@@ -6,8 +6,9 @@
  * Promise:  asked is only who can answer; what was not answered is not taken
  *           for a yes; a secret is neither shown nor kept in a buffer of stdio.
  */
-#include <ctype.h>
+#define _GNU_SOURCE /* ppoll */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,21 @@ screen(const struct session *s)
 	return isatty(fileno(s->out)) == 1 ? s->out : s->err;
 }
 
+/* Waits until something was typed; a signal of those that mask lets through ends
+ * it, also one that came just before. */
+static bool
+is_interrupted(struct session *s, const sigset_t *mask)
+{
+	struct pollfd typed = { .fd = s->input, .events = POLLIN };
+
+	s->interrupted = ppoll(&typed, 1, NULL, mask) == -1 && errno == EINTR;
+	return s->interrupted;
+}
+
 /* Byte by byte: what is behind the line belongs to the next question, or is a
  * secret that must not stay in a buffer. */
 static struct err *
-read_line(struct session *s, struct buf *line)
+read_line(struct session *s, struct buf *line, const sigset_t *mask)
 {
 	ssize_t n;
 	char c;
@@ -45,11 +57,9 @@ read_line(struct session *s, struct buf *line)
 
 	buf_clear(line);
 	for (;;) {
-		n = read(s->input, &c, 1);
-		if (n == -1 && errno == EINTR) {
-			s->interrupted = true;
+		if (mask != NULL && is_interrupted(s, mask))
 			return err_new("interrupted");
-		}
+		n = read(s->input, &c, 1);
 		if (n == -1)
 			return err_sys("standard input");
 		if (n == 0)
@@ -90,9 +100,9 @@ not_asked(const char *question)
 	return err_new("cannot ask without a terminal: %s", question);
 }
 
-/* Asks until understand() takes an answer; an empty one means otherwise. */
+/* Ctrl-C ends certctl here: nothing is under way while it asks. */
 static struct err *
-ask(struct session *s, const char *question, const char *hint,
+ask_loop(struct session *s, const char *question, const char *hint,
     bool (*understand)(void *arg, struct str answer), void *arg,
     const char *expected)
 {
@@ -100,8 +110,6 @@ ask(struct session *s, const char *question, const char *hint,
 	struct err *e = NULL;
 	int tries;
 
-	if (!is_interactive(s))
-		return not_asked(question);
 	if ((line = buf_new(LINE_MAX_BYTES)) == NULL)
 		return err_sys("question");
 	for (tries = 0; e == NULL; tries++) {
@@ -110,7 +118,7 @@ ask(struct session *s, const char *question, const char *hint,
 			break;
 		}
 		show_question(s, question, hint);
-		if ((e = read_line(s, line)) == NULL &&
+		if ((e = read_line(s, line, NULL)) == NULL &&
 		    understand(arg, trimmed(line)))
 			break;
 		if (e == NULL)
@@ -119,6 +127,26 @@ ask(struct session *s, const char *question, const char *hint,
 			fputc('\n', screen(s));
 	}
 	buf_free(line);
+	return e;
+}
+
+/* Asks until understand() takes an answer; an empty one means otherwise. */
+static struct err *
+ask(struct session *s, const char *question, const char *hint,
+    bool (*understand)(void *arg, struct str answer), void *arg,
+    const char *expected)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL }, ours;
+	struct err *e;
+
+	if (!is_interactive(s))
+		return not_asked(question);
+	(void)sigemptyset(&usual.sa_mask);
+	(void)sigaction(SIGINT, NULL, &ours);
+	if (ours.sa_handler != SIG_IGN)
+		(void)sigaction(SIGINT, &usual, NULL);
+	e = ask_loop(s, question, hint, understand, arg, expected);
+	(void)sigaction(SIGINT, &ours, NULL);
 	return e;
 }
 
@@ -263,6 +291,7 @@ read_hidden(struct session *s, struct buf *secret)
 {
 	struct sigaction sa = { .sa_handler = on_signal }, old[ENDINGS_N];
 	struct termios before, silent;
+	sigset_t held, mask;
 	struct err *e;
 	size_t i;
 
@@ -272,15 +301,20 @@ read_hidden(struct session *s, struct buf *secret)
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	ended_by = 0;
 	(void)sigemptyset(&sa.sa_mask);
+	(void)sigemptyset(&held);
+	for (i = 0; i < ENDINGS_N; i++)
+		(void)sigaddset(&held, endings[i]);
+	(void)sigprocmask(SIG_BLOCK, &held, &mask);
 	for (i = 0; i < ENDINGS_N; i++)
 		(void)sigaction(endings[i], &sa, &old[i]);
 	if (tcsetattr(s->input, TCSAFLUSH, &silent) == -1)
 		e = err_sys("terminal");
 	else
-		e = read_line(s, secret);
+		e = read_line(s, secret, &mask);
 	(void)tcsetattr(s->input, TCSANOW, &before);
 	for (i = 0; i < ENDINGS_N; i++)
 		(void)sigaction(endings[i], &old[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (ended_by != 0)
 		(void)raise(ended_by);
 	return e;
