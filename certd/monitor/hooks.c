@@ -118,8 +118,10 @@ hooks_add_chosen(struct hooks *h, const char *lineage, const char *asked,
 	size_t before = h->n;
 	struct err *e;
 
-	if (*command == '\0' || (e = add(h, command, false)) != NULL)
-		return *command == '\0' ? NULL : e;
+	if (*command == '\0')
+		return NULL;
+	if ((e = add(h, command, false)) != NULL)
+		return e;
 	return is_kept && h->n > before ? check_file(h, lineage) : NULL;
 }
 
