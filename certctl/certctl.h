@@ -78,7 +78,8 @@ struct session;
 struct command {
 	const char *word;
 	const char *alias;	  /* certbot's word, or NULL */
-	const char *argument;	  /* "NAME", "[JOB]" where optional, or NULL */
+	const char *argument;	  /* "NAME", "[JOB]" where optional, "NAME
+				   * VERSION" where there are two, or NULL */
 	const char *help;	  /* one line */
 	const unsigned *options;  /* ids, ended by 0, besides those everywhere */
 	struct err *(*run)(struct session *s);
@@ -127,6 +128,7 @@ struct invocation {
 	const char *values[OPTION_IDS]; /* NULL: not given; "" for flags */
 	struct names names;		/* of -d */
 	const char *argument;		/* of the command, or NULL */
+	const char *second;		/* its second one, or NULL */
 };
 /* Fills inv, which is to be cleared also after an error. Every error is one of
  * usage. */
@@ -236,6 +238,8 @@ void		 facts_clear(struct facts *f);
 void		 print_text(FILE *out, struct str text);
 /* "certctl: TEXT", and on lines below the advice and when to come again. */
 void		 print_problem(FILE *out, const struct err *e);
+/* That certd waits for somebody; at once, on standard error. */
+void		 print_waiting(const struct session *s, struct str text);
 /* A row, as `certbot certificates` shows a certificate. */
 void		 print_certificate(FILE *out, const struct msg *m, time_t now);
 /* The same as facts, for the one certificate that was asked for. */
@@ -346,6 +350,8 @@ struct err	*cmd_cancel(struct session *s);
 struct err	*cmd_delete(struct session *s);
 struct err	*cmd_deploy(struct session *s);
 struct err	*cmd_doctor(struct session *s);
+struct err	*cmd_restore(struct session *s);
+struct err	*cmd_repair(struct session *s);
 struct err	*cmd_help(struct session *s);
 struct err	*cmd_version(struct session *s);
 

@@ -87,9 +87,7 @@ on_fact(void *arg, const struct msg *m)
 	struct deletion *d = arg;
 
 	if (str_is(m->fact.key, "waiting")) {
-		fputs("certctl: waiting: ", d->s->err);
-		print_text(d->s->err, m->fact.value);
-		fputc('\n', d->s->err);
+		print_waiting(d->s, m->fact.value);
 		return NULL;
 	}
 	if (!d->s->json && str_is(m->fact.key, "left"))

@@ -37,6 +37,7 @@ static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_disable_hook_validation, OPTION_credentials, 0 };
 static const unsigned deploy_options[] = { OPTION_no_directory_hooks, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
+static const unsigned repair_options[] = { OPTION_dry_run, 0 };
 static const unsigned delete_options[] = { OPTION_cert_name, 0 };
 static const unsigned revoke_options[] = { OPTION_cert_name, OPT_cert_path,
 	OPT_key_path, OPTION_reason, OPTION_server, OPTION_staging,
@@ -72,6 +73,10 @@ const struct command commands[] = {
 	    account_options, cmd_account_update },
 	{ "unregister", NULL, NULL, "certbot's word for account deactivate",
 	    account_options, cmd_account_deactivate },
+	{ "restore", NULL, "NAME VERSION",
+	    "show an archived version again", no_options, cmd_restore },
+	{ "repair", NULL, "NAME", "make a broken certificate whole",
+	    repair_options, cmd_repair },
 	{ "status", NULL, NULL, "how certd is, and what it is doing",
 	    no_options, cmd_status },
 	{ "watch", NULL, "[JOB]", "follow a job, or all of them", no_options,
@@ -153,7 +158,7 @@ usage_print(FILE *out)
 	for (i = 0; i < commands_n; i++) {
 		const struct command *c = &commands[i];
 
-		fprintf(out, "  %-8s %-10s %s", c->word,
+		fprintf(out, "  %-8s %-12s %s", c->word,
 		    c->argument == NULL ? "" : c->argument, c->help);
 		if (c->alias != NULL)
 			fprintf(out, " (also %s)", c->alias);

@@ -178,6 +178,12 @@ parse_letters(struct parser *p, const char *text)
 	return NULL;
 }
 
+static bool
+takes_two(const struct command *c)
+{
+	return c->argument != NULL && strchr(c->argument, ' ') != NULL;
+}
+
 static struct err *
 parse_word(struct parser *p, const char *word)
 {
@@ -189,6 +195,10 @@ parse_word(struct parser *p, const char *word)
 	}
 	if (inv->command->argument != NULL && inv->argument == NULL) {
 		inv->argument = word;
+		return NULL;
+	}
+	if (takes_two(inv->command) && inv->second == NULL) {
+		inv->second = word;
 		return NULL;
 	}
 	if (command_takes(inv->command, OPT_domains))
@@ -232,7 +242,7 @@ check(struct invocation *inv)
 			    "what it takes",
 			    c->word);
 	if (c->argument != NULL && c->argument[0] != '[' &&
-	    inv->argument == NULL)
+	    (inv->argument == NULL || (takes_two(c) && inv->second == NULL)))
 		return err_advise(err_new("%s needs %s", c->word, c->argument),
 		    "certctl help %s", c->word);
 	return NULL;

@@ -63,6 +63,15 @@ print_problem(FILE *out, const struct err *e)
 }
 
 void
+print_waiting(const struct session *s, struct str text)
+{
+	fputs("certctl: waiting: ", s->err);
+	print_text(s->err, text);
+	fputc('\n', s->err);
+	(void)fflush(s->err);
+}
+
+void
 elapsed_text(char out[ELAPSED_BYTES], time_t secs)
 {
 	long long s = secs < 0 ? 0 : (long long)secs;

@@ -394,6 +394,20 @@ on_delete(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static struct err *
+on_restore(struct client *c, const struct msg *m)
+{
+	request_restore(c, m->restore.lineage, m->restore.version);
+	return NULL;
+}
+
+static struct err *
+on_repair(struct client *c, const struct msg *m)
+{
+	request_repair(c, m->repair.lineage, m->repair.plan_only);
+	return NULL;
+}
+
 static const struct handler {
 	enum msg_type type;
 	bool request; /* one at a time; ended by "end" */
@@ -415,6 +429,8 @@ static const struct handler {
 	{ MSG_account, true, on_account },
 	{ MSG_revoke, true, on_revoke },
 	{ MSG_revoke_file, true, on_revoke_file },
+	{ MSG_restore, true, on_restore },
+	{ MSG_repair, true, on_repair },
 };
 
 static struct err *

@@ -36,7 +36,7 @@ say_certificate(struct doctor *d, const struct entry *x)
 		    text_time(when, x->not_after));
 		return;
 	}
-	(void)snprintf(todo, sizeof(todo), "certctl show %s", x->lineage);
+	(void)snprintf(todo, sizeof(todo), "certctl repair %s", x->lineage);
 	doctor_say(d, VERDICT_BAD, x->lineage, todo, "%s", x->problem);
 }
 

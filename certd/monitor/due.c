@@ -70,7 +70,7 @@ interval_parse(const char *text, time_t *secs)
 }
 
 time_t
-entry_renew_after(const struct entry *x)
+entry_usually_due(const struct entry *x)
 {
 	time_t life = x->not_after - x->not_before, before;
 	const char *text = x->files == NULL || x->files->conf == NULL ? NULL :
@@ -86,4 +86,16 @@ entry_renew_after(const struct entry *x)
 		    "used", x->lineage, text);
 	return x->not_after -
 	    (life < SHORT_DAYS * DAY_SECS ? life / 2 : life / 3);
+}
+
+/* A version that an administrator went back to stays for as long as he was told
+ * that it would. */
+time_t
+entry_renew_after(const struct entry *x)
+{
+	time_t due = entry_usually_due(x), until;
+
+	if (x->files != NULL && lineage_held(x->files, &until) && until > due)
+		return until;
+	return due;
 }

@@ -7,6 +7,7 @@
  * Promise:  a few at a time, however many are asked for: neither descriptors
  *           nor memory run out.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,11 +43,16 @@ static void
 finish(struct look *l, const struct msg_cert_info *info, struct err *e)
 {
 	struct monitor *m = l->m;
+	char where[320];
 
 	m->looking--;
-	l->done(l->arg, info,
-	    err_wrap(
-		e, "archive/%s, version %u", l->lineage->archive, l->version));
+	if (l->version == VERSION_LIVE)
+		(void)snprintf(
+		    where, sizeof(where), "live/%s", l->lineage->name);
+	else
+		(void)snprintf(where, sizeof(where), "archive/%s, version %u",
+		    l->lineage->archive, l->version);
+	l->done(l->arg, info, err_wrap(e, "%s", where));
 	free_look(l);
 	pump(m);
 }

@@ -300,6 +300,7 @@ leave(struct monitor *m)
 	jobs_free(m);
 	registrations_free(m);
 	looks_free(m);
+	live_tidy_now(m);
 	peer_free(m->signer);
 	peer_free(m->publisher);
 	peer_free(m->hook);

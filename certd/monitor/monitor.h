@@ -28,6 +28,7 @@
 struct batch;
 struct client;
 struct deployment;
+struct entry;
 struct event;
 struct hooks;
 struct evconnlistener;
@@ -86,6 +87,8 @@ struct monitor {
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */
 	bool is_looking;
+	struct store_names untidy; /* lineages; restore.c */
+	struct event *tidy;
 
 	char *credentials_path;	 /* of the file that the publisher has now */
 	struct stat credentials; /* NULL: none yet */
@@ -183,7 +186,10 @@ struct request	*client_request(struct client *c);
 
 /* ---- report.c: what an administrator wants to know ---- */
 void		 report_list(struct client *c);
+/* show.c */
 void		 report_show(struct client *c, struct str lineage);
+/* An entry as message "row". */
+void		 report_row(struct client *c, const struct entry *x);
 void		 report_status(struct client *c);
 
 /* ---- doctor.c: what is good and what is not ---- */
@@ -207,6 +213,18 @@ typedef void deleted(void *arg, struct err *e);
 void		 lineage_delete(struct client *c, const char *lineage,
 		    deleted *done, void *arg);
 void		 request_delete(struct client *c, struct str lineage);
+
+/* ---- restore.c, repair.c: a lineage as it was, or as it should be ---- */
+/* Each answers the client in every case, with facts. */
+void		 request_restore(struct client *c, struct str lineage,
+		    unsigned version);
+void		 request_repair(struct client *c, struct str lineage,
+		    bool plan_only);
+/* What live/NAME was before it was switched is removed, a while later: somebody
+ * may just be opening files in it. */
+void		 live_tidy_later(struct monitor *m, const char *name);
+/* At once: certd leaves. */
+void		 live_tidy_now(struct monitor *m);
 
 /* ---- request.c: what an administrator asks for ---- */
 /* The options of a request, by number; NULL where not given. */
@@ -319,6 +337,8 @@ char		*entry_names_text(const struct entry *x);
  * its end; else a third of its lifetime, or half of it for lifetimes under ten
  * days (certbot 4.0 and later). */
 time_t		 entry_renew_after(const struct entry *x);
+/* The same, whether or not an administrator went back to this version. */
+time_t		 entry_usually_due(const struct entry *x);
 /* "30 days", "6 months 1 week", "12" (days), as in renew_before_expiry. */
 bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *x, time_t now);

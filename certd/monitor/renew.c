@@ -55,12 +55,19 @@ static void
 fail(struct renew *r, const char *lineage, struct err *e)
 {
 	struct msg m = { .type = MSG_result };
+	char name[201], text[8192], advice[2048];
 
 	log_error("renew %s: %s", lineage, err_text(e));
-	m.result.lineage = str_of(lineage);
+	/* Names of files may hold anything; messages do not. */
+	(void)text_escape(name, sizeof(name), lineage, strlen(lineage));
+	(void)text_escape(text, sizeof(text), err_text(e),
+	    strlen(err_text(e)));
+	(void)text_escape(advice, sizeof(advice), err_advice(e),
+	    strlen(err_advice(e)));
+	m.result.lineage = str_of(name);
 	m.result.ok = false;
-	m.result.text = str_of(err_text(e));
-	m.result.advice = str_of(err_advice(e));
+	m.result.text = str_of(text);
+	m.result.advice = str_of(advice);
 	client_send(r->client, &m);
 	err_free(e);
 }

@@ -1,5 +1,5 @@
 /*
- * report.c - what an administrator wants to know: list, show, status.
+ * report.c - what an administrator wants to know: list, status.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    the catalogue of the store; the state of this process.
@@ -12,13 +12,7 @@
 #include "monitor.h"
 #include "names.h"
 
-/* A request for one lineage, or for all. */
-struct report {
-	struct client *client;
-	char *lineage; /* NULL: all */
-};
-
-/* ---- list and show ---- */
+/* ---- list ---- */
 
 /* What is wrong with it, or why the last try to renew it failed; heap, NULL
  * where all is well. */
@@ -37,17 +31,32 @@ last_error(struct monitor *m, const struct entry *x)
 	return f.text;
 }
 
-static void
-send_row(struct client *c, const struct entry *x)
+/* Names of files may hold anything; messages do not. */
+struct shown {
+	char name[255 + 1], certificate[4096], private_key[4096], error[2048];
+};
+
+static struct str
+plain(char *out, size_t size, const char *text)
+{
+	(void)text_escape(out, size, text == NULL ? "" : text,
+	    text == NULL ? 0 : strlen(text));
+	return str_of(out);
+}
+
+void
+report_row(struct client *c, const struct entry *x)
 {
 	struct str names[NAMES_MAX];
 	struct msg m = { .type = MSG_row };
 	char *error = last_error(client_monitor(c), x);
+	const struct lineage *l = x->files;
+	struct shown s;
 	size_t i;
 
 	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)
 		names[i] = str_of(x->names[i]);
-	m.row.lineage = str_of(x->lineage);
+	m.row.lineage = plain(s.name, sizeof(s.name), x->lineage);
 	m.row.names = (struct strs) { names, i };
 	m.row.serial = str_of(x->serial == NULL ? "" : x->serial);
 	m.row.key_kind = x->key_kind;
@@ -56,12 +65,12 @@ send_row(struct client *c, const struct entry *x)
 	m.row.renew_after = x->not_after == 0 ? 0 :
 	    (uint64_t)entry_renew_after(x);
 	m.row.status = entry_status(x, time(NULL));
-	m.row.certificate = str_of(x->files == NULL ? "" :
-	    x->files->paths[PEM_FULLCHAIN]);
-	m.row.private_key = str_of(x->files == NULL ? "" :
-	    x->files->paths[PEM_PRIVKEY]);
-	m.row.server = str_of(x->files == NULL ? "" : x->files->server);
-	m.row.last_error = str_of(error == NULL ? "" : error);
+	m.row.certificate = plain(s.certificate, sizeof(s.certificate),
+	    l == NULL ? NULL : l->paths[PEM_FULLCHAIN]);
+	m.row.private_key = plain(s.private_key, sizeof(s.private_key),
+	    l == NULL ? NULL : l->paths[PEM_PRIVKEY]);
+	m.row.server = str_of(l == NULL ? "" : l->server);
+	m.row.last_error = plain(s.error, sizeof(s.error), error);
 	client_send(c, &m);
 	free(error);
 }
@@ -75,88 +84,28 @@ fact_number(struct client *c, const char *key, unsigned long n)
 	client_fact(c, key, text);
 }
 
-/* What `show` tells beyond the row. */
-static void
-send_facts(struct client *c, const struct entry *x)
-{
-	char text[REVOCATION_SIZE];
-
-	if (x->issuer != NULL)
-		client_fact(c, "issuer", x->issuer);
-	if (x->sha256 != NULL)
-		client_fact(c, "sha256_fingerprint", x->sha256);
-	if (x->revoked_at != 0)
-		client_fact(c, "revoked", revocation_text(text,
-		    x->revoked_at, x->reason));
-	if (x->files == NULL)
-		return;
-	fact_number(c, "version", x->files->current);
-	fact_number(c, "newest_version", x->files->newest);
-	client_fact(c, "account", x->files->account);
-	client_fact(c, "archive", x->files->archive);
-	if (*x->files->deploy_hook != '\0')
-		client_fact(c, "deploy_hook", x->files->deploy_hook);
-	err_free(owed_tell(c, x->lineage));
-}
-
 static void
 on_catalog(void *arg, struct catalog *catalog, struct err *e)
 {
-	struct report *r = arg;
-	struct client *c = r->client;
+	struct client *c = arg;
 	size_t i;
 
 	if (e != NULL) {
 		client_refuse(c, 1, e);
-	} else if (r->lineage != NULL && catalog->n == 0) {
-		client_refuse(c, 1, err_advise(err_new("there is no "
-		    "certificate named %s", r->lineage),
-		    "certctl list shows what there is"));
 	} else {
-		for (i = 0; i < catalog->n; i++) {
-			send_row(c, &catalog->entries[i]);
-			if (r->lineage != NULL)
-				send_facts(c, &catalog->entries[i]);
-		}
+		for (i = 0; i < catalog->n; i++)
+			report_row(c, &catalog->entries[i]);
 		client_end(c);
 	}
 	catalog_free(catalog);
-	free(r->lineage);
-	free(r);
 	client_release(c);
-}
-
-static void
-report(struct client *c, char *lineage)
-{
-	struct report *r = calloc(1, sizeof(*r));
-
-	if (r == NULL) {
-		free(lineage);
-		client_refuse(c, 1, err_sys("report"));
-		return;
-	}
-	r->client = c;
-	r->lineage = lineage;
-	client_hold(c);
-	catalog_read(client_monitor(c), lineage, on_catalog, r);
 }
 
 void
 report_list(struct client *c)
 {
-	report(c, NULL);
-}
-
-void
-report_show(struct client *c, struct str lineage)
-{
-	char *name = str_dup(lineage);
-
-	if (name == NULL)
-		client_refuse(c, 1, err_sys("show"));
-	else
-		report(c, name);
+	client_hold(c);
+	catalog_read(client_monitor(c), NULL, on_catalog, c);
 }
 
 /* ---- status ---- */

@@ -75,11 +75,15 @@ struct err	*store_lineages(struct store *s, struct store_names *out);
 struct err	*store_names_add(struct store_names *names, const char *name);
 void		 store_names_clear(struct store_names *names);
 
+/* What of a lineage can be broken; bits. */
+enum { BROKEN_CONF = 1, BROKEN_LIVE = 2, BROKEN_FILES = 4 };
+
 /* A certificate with its history. Texts are "" where nothing is known. */
 struct lineage {
 	char *name;
 	char *problem;	     /* NULL: whole. Otherwise what is broken, where; the
 			      * rest is what could be found out nevertheless */
+	unsigned broken;     /* BROKEN_... */
 	char *archive;	     /* the component below archive/ */
 	bool archive_is_foreign; /* archive_dir leads elsewhere: ignored */
 	char *paths[PEM_N];  /* absolute, in live/: for people and hooks */
@@ -127,6 +131,8 @@ struct err	*lineage_open_chain(struct store *s, const struct lineage *l,
 struct err	*lineage_open_key(struct store *s, const struct lineage *l,
 		    int *fd);
 
+/* Instead of a version: the files in live/NAME, where they are no links. */
+#define VERSION_LIVE 0
 /* A file of any version of it, likewise. On error *fd is -1. */
 struct err	*lineage_open_version(struct store *s, const struct lineage *l,
 		    enum pem_kind kind, unsigned version, int *fd);
@@ -140,6 +146,40 @@ struct err	*lineage_read_chain(struct store *s, const struct lineage *l,
 #define VERSIONS_MAX 64
 struct err	*lineage_versions(struct store *s, const struct lineage *l,
 		    unsigned versions[VERSIONS_MAX], size_t *n);
+
+/* ---- going back ---- */
+
+/* Shows an archived version, which must be complete, in live/ again. Until
+ * `until` it is not to become due (lineage_held()); 0: as it would. Needs the
+ * lock. Then store_tidy(), once nobody is just opening what was there. */
+struct err	*store_restore(struct store *s, const struct lineage *l,
+		    unsigned version, time_t until);
+/* Whether the version that live/ shows was restored, and until when it is
+ * held. */
+bool		 lineage_held(const struct lineage *l, time_t *until);
+/* Removes what live/NAME was before it was switched. Logs failures. */
+void		 store_tidy(struct store *s, const char *name);
+
+/* ---- what is broken, made whole ---- */
+
+/* A lineage of which there may be no renewal file: what remains of one. An error
+ * where nothing at all has this name. */
+struct err	*lineage_find(struct store *s, const char *name,
+		    struct lineage **out);
+struct renewal;
+struct repair {
+	unsigned version; /* to be shown; VERSION_LIVE: the files that lie in
+			   * live/NAME become a new one */
+	const struct renewal *renewal; /* what a renewal file without anything
+					* is to say */
+	bool plan_only;
+};
+/* Makes l whole: archive, live/NAME, renewal file, in this order, as far as they
+ * are broken. Nothing is lost: what is in the way gets another name. steps: what
+ * was done, or would be, a line each. Needs the lock, but for a plan. Then
+ * store_tidy(). */
+struct err	*store_repair(struct store *s, const struct lineage *l,
+		    const struct repair *r, struct store_names *steps);
 
 /* ---- going away ---- */
 

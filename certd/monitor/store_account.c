@@ -7,47 +7,12 @@
  *           the account.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "buf.h"
 #include "ini.h"
 #include "log.h"
 #include "store_priv.h"
-
-#define CONF_MAX_BYTES (1024 * 1024)
-
-/* renewal/NAME.conf as l->conf says now, with the mode and owner it has. */
-static struct err *
-replace_conf(struct store *s, const struct lineage *l)
-{
-	struct buf *text = buf_new(CONF_MAX_BYTES);
-	char name[COMPONENT_SIZE], new[COMPONENT_SIZE];
-	struct fs_owner owner = { 0644, (gid_t)-1 };
-	struct stat st;
-	struct err *e;
-
-	if (text == NULL)
-		return err_sys("renewal file");
-	if ((e = component(name, "%s.conf", l->name)) != NULL ||
-	    (e = component(new, "%s.conf.new", l->name)) != NULL ||
-	    (e = ini_write(l->conf, text)) != NULL)
-		goto out;
-	if (fstatat(s->renewal, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		owner = (struct fs_owner) { st.st_mode & 07777, st.st_gid };
-	if ((e = fs_write(s->renewal, new, owner, buf_data(text),
-	    buf_len(text))) != NULL)
-		goto out;
-	if (renameat(s->renewal, new, s->renewal, name) == -1)
-		e = err_sys("%s", name);
-	else
-		e = fs_sync(s->renewal, "renewal");
-out:
-	buf_free(text);
-	return err_wrap(e, "renewal/%s.conf", l->name);
-}
 
 static struct err *
 rename_in(struct store *s, const char *name, const char *server,
@@ -61,7 +26,7 @@ rename_in(struct store *s, const char *name, const char *server,
 	if (l->conf != NULL && strcmp(l->account, id) == 0 &&
 	    strcmp(l->server, server) == 0 &&
 	    (e = ini_set(l->conf, "renewalparams", "account", new_id)) == NULL)
-		e = replace_conf(s, l);
+		e = conf_replace(s, l);
 	lineage_free(l);
 	return e;
 }

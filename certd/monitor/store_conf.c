@@ -8,9 +8,11 @@
  *           read the result.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "ini.h"
@@ -21,7 +23,8 @@
  * say "this might not work", so: that of Debian 12, whose format this is. */
 #define CERTBOT_VERSION "2.1.0"
 
-#define PARAMS "renewalparams"
+#define PARAMS         "renewalparams"
+#define CONF_MAX_BYTES (1024 * 1024)
 
 /* Gone since 2021; certbot takes it for its successor too. */
 #define ACME_SERVER_V1 "https://acme-v01.api.letsencrypt.org/directory"
@@ -215,6 +218,7 @@ conf_render(const struct store *s, const char *name, const char *archive,
 
 	if (conf == NULL)
 		return err_sys("renewal file");
+	conf_release(conf);
 	if ((e = set_paths(s, name, archive, conf)) == NULL &&
 	    (e = set_params(conf, r)) == NULL &&
 	    (e = set_due(conf, r)) == NULL)
@@ -222,4 +226,78 @@ conf_render(const struct store *s, const char *name, const char *archive,
 	if (old == NULL)
 		ini_free(conf);
 	return e;
+}
+
+struct err *
+conf_replace(struct store *s, const struct lineage *l)
+{
+	struct buf *text = buf_new(CONF_MAX_BYTES);
+	char name[COMPONENT_SIZE], new[COMPONENT_SIZE];
+	struct fs_owner owner = { 0644, (gid_t)-1 };
+	struct stat st;
+	struct err *e;
+
+	if (text == NULL)
+		return err_sys("renewal file");
+	if ((e = component(name, "%s.conf", l->name)) != NULL ||
+	    (e = component(new, "%s.conf.new", l->name)) != NULL ||
+	    (e = ini_write(l->conf, text)) != NULL)
+		goto out;
+	if (fstatat(s->renewal, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		owner = (struct fs_owner){ st.st_mode & 07777, st.st_gid };
+	if ((e = fs_write(s->renewal, new, owner, buf_data(text),
+		 buf_len(text))) != NULL)
+		goto out;
+	if (renameat(s->renewal, new, s->renewal, name) == -1)
+		e = err_sys("%s", name);
+	else
+		e = fs_sync(s->renewal, "renewal");
+out:
+	buf_free(text);
+	return err_wrap(e, "renewal/%s.conf", l->name);
+}
+
+/* Sets what is not there yet. */
+static struct err *
+default_param(struct ini *conf, const char *key, const char *value)
+{
+	if (value == NULL || *value == '\0' || *param(conf, key) != '\0')
+		return NULL;
+	return ini_set(conf, PARAMS, key, value);
+}
+
+static struct err *
+default_params(struct ini *conf, const struct renewal *r)
+{
+	const bool has_key = *param(conf, "key_type") != '\0';
+	const struct key_words *key = words_of(r->key_kind);
+	struct err *e;
+
+	if ((e = default_param(conf, "account", r->account)) != NULL ||
+	    (e = default_param(conf, "authenticator", r->authenticator)) !=
+		NULL ||
+	    (e = default_param(
+		 conf, "dns_cloudflare_credentials", r->credentials)) != NULL ||
+	    (e = default_param(conf, "server", r->server)) != NULL || has_key ||
+	    key == NULL ||
+	    (e = default_param(conf, "key_type", key->type)) != NULL ||
+	    (e = default_param(conf, "elliptic_curve", key->curve)) != NULL)
+		return e;
+	return default_param(conf, "rsa_key_size", key->size);
+}
+
+struct err *
+conf_complete(const struct store *s, const char *name, const char *archive,
+    struct ini *conf, const struct renewal *r)
+{
+	const char *const keys[] = { "archive_dir", "cert", "privkey", "chain",
+		"fullchain" };
+	struct err *e;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		ini_remove(conf, "", keys[i]);
+	if ((e = set_paths(s, name, archive, conf)) != NULL)
+		return e;
+	return default_params(conf, r);
 }

@@ -18,19 +18,22 @@
 
 #include "ini.h"
 #include "store_priv.h"
+#include "text.h"
 
 /* A lineage must not pass for whole because there was no memory to say what is
  * broken. */
 static char no_memory[] = "broken (out of memory)";
 
 /* Notes what is broken; the first finding stays. */
-static void broken(struct lineage *l, const char *fmt, ...) ERR_PRINTF(2, 3);
+static void broken(struct lineage *l, unsigned part, const char *fmt, ...)
+    ERR_PRINTF(3, 4);
 
 static void
-broken(struct lineage *l, const char *fmt, ...)
+broken(struct lineage *l, unsigned part, const char *fmt, ...)
 {
 	va_list ap;
 
+	l->broken |= part;
 	if (l->problem != NULL)
 		return;
 	va_start(ap, fmt);
@@ -41,10 +44,10 @@ broken(struct lineage *l, const char *fmt, ...)
 
 /* The same with an error, which is freed. */
 static void
-broken_err(struct lineage *l, const char *where, struct err *e)
+broken_err(struct lineage *l, unsigned part, const char *where, struct err *e)
 {
 	if (e != NULL)
-		broken(l, "%s: %s", where, err_text(e));
+		broken(l, part, "%s: %s", where, err_text(e));
 	err_free(e);
 }
 
@@ -81,7 +84,7 @@ read_archive_dir(struct store *s, struct lineage *l)
 	if (!fs_is_component(last) || !is_in(path, s->archive, last) ||
 	    (name = strdup(last)) == NULL) {
 		l->archive_is_foreign = true;
-		broken(l,
+		broken(l, BROKEN_CONF,
 		    "renewal/%s.conf: archive_dir = %s is not in "
 		    "%s/archive",
 		    l->name, value, s->path);
@@ -91,7 +94,8 @@ read_archive_dir(struct store *s, struct lineage *l)
 	l->archive = name;
 }
 
-/* The four paths in the file: they must be those of live/NAME. */
+/* The four paths in the file: they must be those of live/NAME. live: -1 where
+ * there is none; then that is what is broken. */
 static void
 check_paths(struct lineage *l, int live)
 {
@@ -104,10 +108,13 @@ check_paths(struct lineage *l, int live)
 		(void)snprintf(
 		    last, sizeof(last), "%s.pem", pem_kind_words[kind]);
 		if (path == NULL)
-			broken(l, "renewal/%s.conf has no line \"%s = ...\"",
-			    l->name, pem_kind_words[kind]);
-		else if (!is_in(path, live, last))
-			broken(l, "renewal/%s.conf: %s = %s is not %s", l->name,
+			broken(l, BROKEN_CONF,
+			    "renewal/%s.conf has no line \"%s = ...\"", l->name,
+			    pem_kind_words[kind]);
+		else if (live == -1 ? strcmp(path, l->paths[kind]) != 0
+				    : !is_in(path, live, last))
+			broken(l, BROKEN_CONF,
+			    "renewal/%s.conf: %s = %s is not %s", l->name,
 			    pem_kind_words[kind], path, l->paths[kind]);
 	}
 }
@@ -122,13 +129,14 @@ check_file(struct lineage *l, int archive, enum pem_kind kind)
 	int fd;
 
 	if ((e = version_open(archive, kind, l->current, &fd)) != NULL) {
-		broken(l, "archive/%s/%s", l->archive, err_text(e));
+		broken(
+		    l, BROKEN_FILES, "archive/%s/%s", l->archive, err_text(e));
 		err_free(e);
 		return;
 	}
 	if (fstat(fd, &st) == -1 || st.st_size == 0)
-		broken(l, "archive/%s/%s%u.pem is empty", l->archive,
-		    pem_kind_words[kind], l->current);
+		broken(l, BROKEN_FILES, "archive/%s/%s%u.pem is empty",
+		    l->archive, pem_kind_words[kind], l->current);
 	identity = fs_identity(&st);
 	identity_add(&l->identity, &identity);
 	if (kind == PEM_CERT)
@@ -147,14 +155,15 @@ check_links(struct lineage *l, int live, int archive)
 	for (kind = 0; kind < PEM_N; kind++)
 		if ((e = link_version(live, archive, (enum pem_kind)kind,
 			 &version[kind])) != NULL) {
-			broken(l, "live/%s/%s", l->name, err_text(e));
+			broken(
+			    l, BROKEN_LIVE, "live/%s/%s", l->name, err_text(e));
 			err_free(e);
 			return;
 		}
 	l->current = version[PEM_CERT];
 	for (kind = 0; kind < PEM_N; kind++)
 		if (version[kind] != l->current)
-			broken(l,
+			broken(l, BROKEN_LIVE,
 			    "live/%s shows a mixture: cert.pem is "
 			    "version %u, %s.pem is version %u",
 			    l->name, l->current, pem_kind_words[kind],
@@ -173,12 +182,12 @@ read_files(struct store *s, struct lineage *l)
 
 	(void)snprintf(where, sizeof(where), "live/%s", l->name);
 	if ((e = fs_open_dir(s->live, l->name, &live)) != NULL)
-		broken_err(l, where, e);
+		broken_err(l, BROKEN_LIVE, where, e);
 	(void)snprintf(where, sizeof(where), "archive/%s", l->archive);
 	if ((e = fs_open_dir(s->archive, l->archive, &archive)) != NULL ||
 	    (e = versions_read(archive, &l->newest, &l->highest)) != NULL)
-		broken_err(l, where, e);
-	if (live != -1 && l->conf != NULL)
+		broken_err(l, BROKEN_FILES, where, e);
+	if (l->conf != NULL)
 		check_paths(l, live);
 	if (live != -1 && archive != -1)
 		check_links(l, live, archive);
@@ -201,15 +210,15 @@ read_conf(struct store *s, struct lineage *l, const char *file)
 	if ((e = fs_open_file(s->renewal, file, &fd)) != NULL) {
 		if (err_errno(e) == ENOENT)
 			return e;
-		broken_err(l, shown, e);
+		broken_err(l, BROKEN_CONF, shown, e);
 		return NULL;
 	}
 	if (fstat(fd, &st) == 0)
 		l->conf_identity = fs_identity(&st);
 	if (l->conf_identity.inode != 0 && l->conf_identity.bytes == 0)
-		broken(l, "%s is empty", shown);
+		broken(l, BROKEN_CONF, "%s is empty", shown);
 	else if ((e = ini_read(shown, fd, &l->conf)) != NULL) {
-		broken(l, "%s", err_text(e));
+		broken(l, BROKEN_CONF, "%s", err_text(e));
 		err_free(e);
 	}
 	close(fd);
@@ -247,9 +256,16 @@ lineage_load_file(
 
 	*out = NULL;
 	if (!fs_is_component(name))
-		return err_new("%s cannot be the name of a certificate", name);
+		return err_mark(err_new("%s cannot be the name of a "
+					"certificate",
+				    name),
+		    ENOENT);
 	if ((l = blank(s, name)) == NULL)
 		return err_sys("certificate %s", name);
+	if (!text_is_plain(name, strlen(name)))
+		broken(l, BROKEN_CONF,
+		    "its name holds control characters or no UTF-8, so that "
+		    "nothing can be done with it: rename its files");
 	if ((e = read_conf(s, l, file)) != NULL) {
 		lineage_free(l);
 		return err_wrap(e, "no certificate %s in %s", name, s->path);
@@ -260,7 +276,7 @@ lineage_load_file(
 	read_files(s, l);
 	if (l->conf != NULL &&
 	    ini_get(l->conf, "renewalparams", "authenticator") == NULL)
-		broken(l,
+		broken(l, BROKEN_CONF,
 		    "renewal/%s.conf names no authenticator in a "
 		    "section [renewalparams]",
 		    name);
@@ -278,6 +294,25 @@ lineage_load(struct store *s, const char *name, struct lineage **out)
 	if ((e = component(file, "%s.conf", name)) != NULL)
 		return e;
 	return lineage_load_file(s, name, file, out);
+}
+
+struct err *
+lineage_find(struct store *s, const char *name, struct lineage **out)
+{
+	struct lineage *l;
+	struct err *e = lineage_load(s, name, out);
+
+	if (err_errno(e) != ENOENT || !fs_is_component(name) ||
+	    (!fs_exists(s->live, name) && !fs_exists(s->archive, name)))
+		return e;
+	err_free(e);
+	if ((l = blank(s, name)) == NULL)
+		return err_sys("certificate %s", name);
+	broken(l, BROKEN_CONF, "renewal/%s.conf is missing", name);
+	conf_read(l);
+	read_files(s, l);
+	*out = l;
+	return NULL;
 }
 
 void

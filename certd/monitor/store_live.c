@@ -163,6 +163,28 @@ carry_over(int from, const char *name, int to)
 	return e;
 }
 
+/* A file where a link should be is perhaps the only one: it stays, under another
+ * name. */
+static struct err *
+keep_replaced(int from, const char *name, int to)
+{
+	const struct fs_owner owner = { 0600, (gid_t)-1 };
+	char kept[COMPONENT_SIZE];
+	struct stat st;
+	struct err *e;
+	int fd;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISREG(st.st_mode))
+		return NULL;
+	if ((e = component(kept, "%s.replaced", name)) != NULL ||
+	    (e = fs_open_file(from, name, &fd)) != NULL)
+		return e;
+	e = fs_copy(to, kept, owner, &fd, 1);
+	close(fd);
+	return e;
+}
+
 /* Whether a directory holds directories. They cannot be in two places, so that
  * live/NAME cannot be swapped. */
 static bool
@@ -193,8 +215,9 @@ like_old(int old, int new)
 	if ((e = copy_acls(old, new)) == NULL)
 		e = fs_list(old, &names);
 	for (i = 0; e == NULL && i < names.n; i++)
-		if (!live_is_link_name(names.v[i]))
-			e = carry_over(old, names.v[i], new);
+		e = live_is_link_name(names.v[i])
+			? keep_replaced(old, names.v[i], new)
+			: carry_over(old, names.v[i], new);
 	store_names_clear(&names);
 	return e;
 }
@@ -279,10 +302,17 @@ switch_links(
 	struct err *e;
 
 	if ((e = fs_open_dir(s->live, name, &dir)) == NULL &&
-	    (e = fs_open_dir(s->archive, archive, &archive_dir)) == NULL &&
-	    (e = link_version(dir, archive_dir, PEM_CERT, &before)) == NULL &&
-	    (e = set_links(dir, archive, version)) != NULL)
-		log_err(LOG_LEVEL_ERROR, set_links(dir, archive, before));
+	    (e = fs_open_dir(s->archive, archive, &archive_dir)) == NULL) {
+		/* A broken one, which is repaired, has nothing to go back to. */
+		if ((e = link_version(dir, archive_dir, PEM_CERT, &before)) !=
+		    NULL)
+			before = 0;
+		err_free(e);
+		if ((e = set_links(dir, archive, version)) != NULL &&
+		    before != 0)
+			log_err(
+			    LOG_LEVEL_ERROR, set_links(dir, archive, before));
+	}
 	if (dir != -1)
 		close(dir);
 	if (archive_dir != -1)

@@ -114,7 +114,9 @@ check_vacant(struct store *s, const char *name)
 	return err_advise(err_new("%s/%s/%s is in the way: it is what remains "
 				  "of a certificate without renewal/%s",
 			      s->path, in_way, name, conf),
-	    "move it away, or choose another name with --cert-name");
+	    "certctl repair %s brings it back where a version is whole; "
+	    "otherwise move it away, or choose another name with --cert-name",
+	    name);
 }
 
 struct err *

@@ -52,6 +52,15 @@ struct err	*versions_prune(int archive, unsigned current);
 struct err	*conf_render(const struct store *s, const char *name,
 		    const char *archive, struct ini *old,
 		    const struct renewal *r, struct buf *out);
+/* renewal/NAME.conf as l->conf says now, with the mode and group it has. */
+struct err	*conf_replace(struct store *s, const struct lineage *l);
+/* The private section, in which certbot keeps what it does not know. */
+#define CONF_SECTION "certd"
+/* The parameters of a renewal as far as conf has none; the five paths where they
+ * are not those of NAME. */
+struct err	*conf_complete(const struct store *s, const char *name,
+		    const char *archive, struct ini *conf,
+		    const struct renewal *r);
 /* Fills the lineage's fields from l->conf. */
 void		 conf_read(struct lineage *l);
 
@@ -66,6 +75,10 @@ struct err	*lineage_load_file(struct store *s, const char *name,
 /* Finishes a deletion that was begun. */
 struct err	*delete_finish(struct store *s, const char *name,
 		    struct store_names *left);
+
+/* ---- store_restore.c ---- */
+/* Forgets that a version was restored: a new one comes. */
+void		 conf_release(struct ini *conf);
 
 /* ---- store_live.c: live/NAME ---- */
 /* Builds live/.NAME.new, showing version of archive/ARCHIVE, with what else is

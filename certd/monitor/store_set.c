@@ -6,19 +6,42 @@
  * Promise:  certificates are read, keys are only opened.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "store_priv.h"
 
+/* dir is the archive, or live/NAME for VERSION_LIVE. */
 static struct err *
-read_file(int archive, enum pem_kind kind, unsigned version, struct buf *out)
+open_file(int dir, enum pem_kind kind, unsigned version, int *fd)
+{
+	char name[32];
+
+	if (version != VERSION_LIVE)
+		return version_open(dir, kind, version, fd);
+	(void)snprintf(name, sizeof(name), "%s.pem", pem_kind_words[kind]);
+	return fs_open_file(dir, name, fd);
+}
+
+static struct err *
+open_set(struct store *s, const struct lineage *l, unsigned version, int *dir)
+{
+	if (version == VERSION_LIVE)
+		return err_wrap(
+		    fs_open_dir(s->live, l->name, dir), "live/%s", l->name);
+	return err_wrap(
+	    fs_open_dir(s->archive, l->archive, dir), "archive/%s", l->archive);
+}
+
+static struct err *
+read_file(int dir, enum pem_kind kind, unsigned version, struct buf *out)
 {
 	struct err *e;
 	int fd;
 
-	if ((e = version_open(archive, kind, version, &fd)) != NULL)
+	if ((e = open_file(dir, kind, version, &fd)) != NULL)
 		return e;
 	e = buf_add_file(out, fd);
 	close(fd);
@@ -27,19 +50,17 @@ read_file(int archive, enum pem_kind kind, unsigned version, struct buf *out)
 
 /* What certbot demands: fullchain is cert and chain, byte for byte. */
 static struct err *
-read_chain(int archive, unsigned version, struct buf *parts, struct buf *out)
+read_chain(int dir, unsigned version, struct buf *parts, struct buf *out)
 {
 	struct err *e;
 
-	if ((e = read_file(archive, PEM_CERT, version, parts)) != NULL ||
-	    (e = read_file(archive, PEM_CHAIN, version, parts)) != NULL ||
-	    (e = read_file(archive, PEM_FULLCHAIN, version, out)) != NULL)
+	if ((e = read_file(dir, PEM_CERT, version, parts)) != NULL ||
+	    (e = read_file(dir, PEM_CHAIN, version, parts)) != NULL ||
+	    (e = read_file(dir, PEM_FULLCHAIN, version, out)) != NULL)
 		return e;
 	if (buf_len(parts) != buf_len(out) ||
 	    memcmp(buf_data(parts), buf_data(out), buf_len(out)) != 0)
-		return err_new("fullchain%u.pem is not cert%u.pem and "
-			       "chain%u.pem",
-		    version, version, version);
+		return err_new("fullchain.pem is not cert.pem and chain.pem");
 	return NULL;
 }
 
@@ -48,14 +69,14 @@ lineage_open_version(struct store *s, const struct lineage *l,
     enum pem_kind kind, unsigned version, int *fd)
 {
 	struct err *e;
-	int archive;
+	int dir;
 
 	*fd = -1;
-	if ((e = fs_open_dir(s->archive, l->archive, &archive)) == NULL) {
-		e = version_open(archive, kind, version, fd);
-		close(archive);
+	if ((e = open_set(s, l, version, &dir)) == NULL) {
+		e = open_file(dir, kind, version, fd);
+		close(dir);
 	}
-	return err_wrap(e, "archive/%s", l->archive);
+	return e;
 }
 
 struct err *
@@ -64,16 +85,16 @@ lineage_read_chain(
 {
 	struct buf *parts = buf_new(PEM_MAX_BYTES);
 	struct err *e;
-	int archive = -1;
+	int dir;
 
 	if (parts == NULL)
 		return err_sys("certificates");
-	if ((e = fs_open_dir(s->archive, l->archive, &archive)) == NULL) {
-		e = read_chain(archive, version, parts, out);
-		close(archive);
+	if ((e = open_set(s, l, version, &dir)) == NULL) {
+		e = read_chain(dir, version, parts, out);
+		close(dir);
 	}
 	buf_free(parts);
-	return err_wrap(e, "archive/%s", l->archive);
+	return e;
 }
 
 struct err *

@@ -1,7 +1,7 @@
 /*
  * test_account.c - certbot's accounts: found, chosen, made whole or not at all.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover certd/monitor/store_delete certd/monitor/account certd/monitor/account_new */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 

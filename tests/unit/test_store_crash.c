@@ -2,7 +2,7 @@
  * test_store_crash.c - an installation that is killed, or fails, at each call
  * that changes the disk.
  */
-/* objects: common/err common/log common/text common/buf common/names common/ini common/ini_expand common/ini_parse common/ini_quote common/ini_value common/ini_write common/config common/config_value common/cli_ini common/url certd/monitor/fs certd/monitor/store certd/monitor/store_version certd/monitor/store_lineage certd/monitor/store_conf certd/monitor/store_live certd/monitor/store_stage certd/monitor/store_journal certd/monitor/store_commit certd/monitor/store_archive certd/monitor/store_preflight certd/monitor/store_install certd/monitor/store_recover certd/monitor/store_delete certd/monitor/store_set */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include <sys/mount.h>
 
