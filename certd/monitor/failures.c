@@ -43,14 +43,27 @@ key_of(char *const *names, size_t n)
 	return key;
 }
 
+static time_t
+backoff_secs(uint32_t failures)
+{
+	time_t secs = BACKOFF_FIRST_SECS;
+
+	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
+		secs *= 10;
+	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
+}
+
 static struct err *
 copy(void *arg, const struct ledger_failure *row)
 {
 	struct failure *f = arg;
 
+	time_t own = row->last + backoff_secs(row->count);
+
 	f->count = row->count;
 	f->last = row->last;
-	f->retry_at = row->retry_at;
+	f->told_at = row->retry_at;
+	f->retry_at = row->retry_at > own ? row->retry_at : own;
 	f->text = strdup(row->text);
 	return f->text == NULL ? err_sys("failure") : NULL;
 }
@@ -70,24 +83,29 @@ failure_look(struct monitor *m, const char *server, char *const *names,
 	return e;
 }
 
-static time_t
-backoff_secs(uint32_t failures)
+struct err *
+failure_forbids(const struct job *j)
 {
-	time_t secs = BACKOFF_FIRST_SECS;
+	char last[TEXT_TIME_SIZE], next[TEXT_TIME_SIZE];
+	struct failure f;
+	struct err *e;
 
-	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
-		secs *= 10;
-	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
+	e = failure_look(j->m, j->server, j->names, j->n_names, &f);
+	if (e == NULL && f.count > 0 && f.told_at > time(NULL))
+		e = err_advise(err_new("not before %s; it failed at %s: %s",
+		    text_time(next, f.told_at), text_time(last, f.last),
+		    f.text), "wait until then; --force-renewal asks all the "
+		    "same");
+	free(f.text);
+	return e;
 }
 
 static struct err *
 put(const struct job *j, const char *key, uint32_t count)
 {
-	time_t now = time(NULL), first = now + backoff_secs(count),
-	    told = err_when(j->failure);
 	struct ledger_failure row = { .account = j->server, .names = key,
-		.count = count, .last = now,
-		.retry_at = told > first ? told : first,
+		.count = count, .last = time(NULL),
+		.retry_at = err_when(j->failure),
 		.text = err_text(j->failure) };
 
 	return ledger_failure_put(j->m->ledger, &row);

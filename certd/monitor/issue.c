@@ -166,6 +166,8 @@ start(struct issue *i)
 	struct err *e;
 
 	if ((e = request_complete(i->request, j)) != NULL ||
+	    (request_option(i->request, OPTION_force_renewal) == NULL &&
+	    !j->dry_run && (e = failure_forbids(j)) != NULL) ||
 	    (e = j->files == NULL ? store_may_create(j->m->store, j->lineage) :
 	    store_may_renew(j->m->store, j->files)) != NULL ||
 	    (e = batch_new(i->client, j->no_folder_hooks, &b)) != NULL)

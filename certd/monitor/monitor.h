@@ -533,11 +533,16 @@ struct err	*failure_remember(const struct job *j);
 /* Failures in a row with these names at this CA. */
 struct failure {
 	uint32_t count; /* 0: none */
-	time_t last, retry_at;
-	char *text;	/* heap; NULL with none */
+	time_t last;
+	time_t told_at;	 /* not before, said the CA or the provider; or 0 */
+	time_t retry_at; /* the later one of that and of our own back-off */
+	char *text;	 /* heap; NULL with none */
 };
 struct err	*failure_look(struct monitor *m, const char *server,
 		    char *const *names, size_t n, struct failure *out);
+/* An error where the CA, or the provider, has named a time before which the
+ * job would only fail again. */
+struct err	*failure_forbids(const struct job *j);
 
 /* ---- registration.c: accounts at CAs ---- */
 /* Finds or makes the account key for the job's server and loads it into the
