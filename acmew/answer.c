@@ -14,8 +14,9 @@
 #include "acmew.h"
 #include "url.h"
 
-#define FAILURES_MAX     4  /* 1 + 2 + 4 + 8 s, or what the CA asks for */
-#define BAD_NONCES_MAX   12 /* where every second is refused, 1 of 8192 fails */
+#define FAILURES_MAX 4 /* 1 + 2 + 4 + 8 s, or what the CA asks for */
+#define BAD_NONCES_MAX                                                         \
+	20 /* where every second is refused, 1 of 2 million fails */
 #define WAIT_MAX_SECS    60 /* Boulder's 500 says 60; what is longer is parked */
 #define PAUSED_SECS      86400 /* rateLimited without a time: once a day */
 #define POLL_FIRST_MSECS 100
