@@ -84,10 +84,10 @@ run(struct session *s)
 int
 main(int argc, char *argv[])
 {
-	FILE *null = fopen("/dev/null", "we");
 	struct invocation inv = { .command = NULL };
 	struct session s;
 	struct err *e;
+	FILE *null;
 	int status;
 
 	(void)setlocale(LC_CTYPE, "");
@@ -95,6 +95,7 @@ main(int argc, char *argv[])
 		complete(stdout, argc - 2, argv + 2); /* for shells */
 		return EXIT_DONE;
 	}
+	null = fopen("/dev/null", "we");
 	e = invocation_parse(&inv, argc, argv);
 	session_init(&s, &inv, null);
 	if (e != NULL) {

@@ -42,6 +42,8 @@ static const struct row {
 	    { { OPTION_new_names, false, NULL } } },
 	{ QUESTION_KEY_TYPE, "Change the type of its key?", false,
 	    { { OPTION_key_type, true, NULL } } },
+	{ QUESTION_TERMS, "Do you agree to the CA's terms of service?", false,
+	    { { OPTION_agree_tos, false, NULL } } },
 };
 
 struct err *

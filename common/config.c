@@ -114,6 +114,8 @@ static const struct config_key cli_keys[] = {
 	CLI_WORD("elliptic-curve", CURVES, elliptic_curve),
 	CLI_WORD("rsa-key-size", RSA_SIZES, rsa_key_size),
 	CLI("preferred-chain", T_TEXT, c.preferred_chain),
+	CLI("reuse-key", T_BOOL, c.reuse_key),
+	CLI("must-staple", T_BOOL, c.must_staple),
 	CLI("pre-hook", T_TEXT, c.pre_hook),
 	CLI("post-hook", T_TEXT, c.post_hook),
 	CLI("deploy-hook", T_TEXT, c.deploy_hook),
@@ -124,6 +126,11 @@ static const struct config_key cli_keys[] = {
 	NOTHING("dns-cloudflare", T_IGNORED),
 	NOTHING("max-log-backups", T_IGNORED),
 	NOTHING("non-interactive", T_IGNORED),
+	NOTHING("eff-email", T_IGNORED),
+	NOTHING("no-eff-email", T_IGNORED),
+	NOTHING("register-unsafely-without-email", T_IGNORED),
+	NOTHING("text", T_IGNORED),
+	NOTHING("verbose", T_IGNORED),
 	NOTHING("preconfigured-renewal", T_IGNORED),
 };
 #define N_CLI_KEYS (sizeof(cli_keys) / sizeof(*cli_keys))

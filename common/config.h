@@ -39,6 +39,7 @@ struct config {
 	uint32_t max_orders;
 	uint32_t order_tries, order_pause_secs;
 	char *preferred_chain;
+	bool reuse_key, must_staple; /* cli.ini only */
 	enum key_kind key_kind;	  /* key-type, rsa-key-size, elliptic-curve */
 	/* [dns] */
 	char *provider, *credentials, *api_url, *dns_ca, *resolver;

@@ -83,6 +83,7 @@ enum question_kind {
 	QUESTION_OTHER_NAMES, /* --cert-name or --duplicate */
 	QUESTION_NEW_NAMES,  /* --renew-with-new-domains; without a person: yes */
 	QUESTION_KEY_TYPE,   /* --cert-name and --key-type */
+	QUESTION_TERMS,	     /* --agree-tos */
 	QUESTION_N
 };
 

@@ -368,6 +368,7 @@ on_cancel(struct client *c, const struct msg *m)
 	}
 	log_audit("%s: cancel job %u", c->name, j->id);
 	client_follow(c, j);
+	j->is_cancelled = true;
 	job_fail(j, err_new("cancelled by an administrator"));
 	return NULL;
 }

@@ -118,7 +118,7 @@ failure_remember(const struct job *j)
 	struct err *e;
 	char *key;
 
-	if (j->dry_run)
+	if (j->dry_run || j->is_cancelled)
 		return NULL;
 	if ((key = key_of(j->names, j->n_names)) == NULL)
 		return err_sys("failure");

@@ -59,16 +59,16 @@ fill_in(struct issue *i)
 /* ---- what becomes of it ---- */
 
 static void
-tell_question(struct issue *i, struct decision *v)
+tell_question(struct issue *i, enum question_kind about, const char *lineage,
+    const struct err *why)
 {
 	struct msg m = { .type = MSG_question };
 
-	log_audit("%s: asked back: %s", client_name(i->client),
-	    err_text(v->why));
-	m.question.about = v->about;
-	m.question.lineage = str_of(v->entry->lineage);
-	m.question.text = str_of(err_text(v->why));
-	m.question.advice = str_of(err_advice(v->why));
+	log_audit("%s: asked back: %s", client_name(i->client), err_text(why));
+	m.question.about = about;
+	m.question.lineage = str_of(lineage);
+	m.question.text = str_of(err_text(why));
+	m.question.advice = str_of(err_advice(why));
 	client_send(i->client, &m);
 	client_end(i->client);
 }
@@ -158,6 +158,34 @@ is_joined(struct issue *i)
 	return true;
 }
 
+/* A new account needs a person's consent: asked for before anything begins. */
+static bool
+lacks_consent(struct issue *i)
+{
+	struct job *j = i->job;
+	struct account *a = NULL;
+	struct err *e;
+	bool lacks;
+
+	if (j->agree_tos)
+		return false;
+	e = account_find(j->m->store, j->server, j->account_wanted != NULL ?
+	    j->account_wanted : "", &a);
+	lacks = e == NULL && a == NULL;
+	account_free(a);
+	err_free(e); /* the job meets it too, and tells */
+	if (!lacks)
+		return false;
+	e = err_advise(err_new("there is no account at %s yet, and a new one "
+	    "needs your consent to the CA's terms of service", j->server),
+	    "read them at the CA (Let's Encrypt: https://letsencrypt.org/"
+	    "repository/), then give --agree-tos, or set agree-tos = true in "
+	    "the section [acme] of certd.conf");
+	tell_question(i, QUESTION_TERMS, j->lineage, e);
+	err_free(e);
+	return true;
+}
+
 static struct err *
 start(struct issue *i)
 {
@@ -186,7 +214,7 @@ carry_out(struct issue *i, struct decision *v)
 	struct err *e;
 
 	if (v->choice == CHOICE_ASK) {
-		tell_question(i, v);
+		tell_question(i, v->about, v->entry->lineage, v->why);
 		return NULL;
 	}
 	if (v->choice == CHOICE_KEEP) {
@@ -196,7 +224,7 @@ carry_out(struct issue *i, struct decision *v)
 	if ((v->entry != NULL && (e = name_names(i, v->entry)) != NULL) ||
 	    (e = name_job(i, v)) != NULL)
 		return e;
-	return is_joined(i) ? NULL : start(i);
+	return is_joined(i) || lacks_consent(i) ? NULL : start(i);
 }
 
 static void

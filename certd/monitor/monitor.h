@@ -418,6 +418,7 @@ struct job {
 	bool reuse_key, new_key; /* keep the key; not this time */
 	bool must_staple;      /* RFC 7633 */
 	char *renew_before, *autorenew; /* NULL: as the renewal file says */
+	bool is_cancelled;     /* by a person: no failure to remember */
 	bool reconfigures;     /* a dry run, then the renewal file */
 	char *credentials;     /* given by root; NULL: publisher.c knows */
 	bool uses_credentials, waits_for_credentials;

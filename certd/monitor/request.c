@@ -311,10 +311,11 @@ request_complete(const struct request *r, struct job *j)
 	if (!request_has(r, OPTION_propagation))
 		j->propagation_secs = l != NULL && l->propagation_secs != 0 ?
 		    l->propagation_secs : cfg->propagation_least_secs;
-	j->reuse_key = request_has(r, OPTION_reuse_key) || (l != NULL &&
-	    l->reuse_key && !request_has(r, OPTION_no_reuse_key));
+	j->reuse_key = request_has(r, OPTION_reuse_key) ||
+	    ((l != NULL ? l->reuse_key : cfg->reuse_key) &&
+	    !request_has(r, OPTION_no_reuse_key));
 	j->must_staple = request_has(r, OPTION_must_staple) ||
-	    (l != NULL && l->must_staple);
+	    (l != NULL ? l->must_staple : cfg->must_staple);
 	if (j->key_kind == 0)
 		j->key_kind = l != NULL ? l->key_kind : cfg->key_kind;
 	if (j->key_kind != 0 || (j->reuse_key && !j->new_key))

@@ -235,6 +235,16 @@ def test_options_of_the_issue_are_used_again(stage, certd, zone):
         ca.stop()
 
 
+def test_a_cancelled_job_is_no_failure(certd, zone):
+    zone.lag(None, None)
+    started = certd.issue(zone.name, options=['--detach', '--json']).json
+    done = certd.ctl('cancel', str(started['certificates'][0]['job']))
+    assert done.code == 0, done
+    assert 'last_error' not in certd.ctl('status', '--json').json
+    zone.lag(0, 0)
+    assert certd.issue(zone.name).code == 0
+
+
 def test_bad_options_are_usage_errors(certd):
     for options in (['--key-type', 'dsa'], ['--rsa-key-size', '1024'],
                     ['--elliptic-curve', 'secp521r1'],
@@ -353,6 +363,7 @@ dns-cloudflare-propagation-seconds = 1
 key-type = ecdsa
 elliptic-curve = secp384r1
 preferred-chain = Nobody Root
+reuse-key = True
 pre-hook = echo pre >>{log}
 post-hook = echo post >>{log}
 deploy-hook = echo deploy >>{log}
@@ -365,11 +376,13 @@ max-log-backups = 0
         assert told['server'] == stage.ca.url
         assert told['preferred_chain'] == 'Nobody Root'
         assert told['dns_cloudflare_propagation_seconds'] == '1'
+        assert told['reuse_key'] == 'True'
         assert pem.key(certd.live(zone.name, 'privkey')).curve.name == \
             'secp384r1'
         assert pem.read(log).decode().split() == ['pre', 'deploy', 'post']
         # The certificate's own word counts more.
         set_parameter(certd, zone.name, 'elliptic_curve', 'secp256r1')
+        set_parameter(certd, zone.name, 'reuse_key', 'False')
         set_parameter(certd, zone.name, 'post_hook', f'echo own >>{log}')
         assert certd.ctl('renew', '--force-renewal').code == 0
         assert pem.key(certd.live(zone.name, 'privkey')).curve.name == \

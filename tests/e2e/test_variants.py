@@ -145,6 +145,23 @@ def test_a_person_is_asked(certd, zone):
     assert done.code == 0 and pem.names(certd.live(a)) == {b}, done
 
 
+def test_terms_are_asked_for_before_anything_begins(new_certd, zone):
+    certd = new_certd(settings={'acme': {'agree-tos': None}})
+    done = certd.issue(zone.name)
+    assert done.code == 1 and '--agree-tos' in done.err, done
+    done = certd.talk('issue', *domains(zone.name),
+                      answers=[('[y/N] ', '')])
+    assert done.code == 1 and 'terms of service' in done.text, done
+    assert not os.path.exists(certd.path('accounts')) or not any(
+        files for _, _, files in os.walk(certd.path('accounts')))
+    assert zone.requests() == []
+    done = certd.talk('issue', *domains(zone.name),
+                      answers=[('[y/N] ', 'y')])
+    assert done.code == 0 and os.path.exists(certd.live(zone.name)), done
+    # There is an account now.
+    assert certd.issue('b.' + zone.name).code == 0
+
+
 @pytest.mark.parametrize('how', ['-n', '-q', '--json'])
 def test_nobody_is_asked_who_does_not_want_it(certd, zone, how):
     a, b = zone.name, 'www.' + zone.name
