@@ -20,6 +20,15 @@
 #define DAY	   86400
 #define NOW	   (1000 * DAY)
 
+/* In the place of store_restore.c: nothing is held back here. */
+bool
+lineage_held(const struct lineage *l, time_t *until)
+{
+	(void)l;
+	*until = 0;
+	return false;
+}
+
 /* ---- a store: names are separated by blanks ---- */
 
 struct cert {

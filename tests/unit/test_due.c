@@ -14,6 +14,17 @@
 #define HOUR 3600
 #define DAY  86400
 
+/* In the place of store_restore.c. */
+static time_t held_until;
+
+bool
+lineage_held(const struct lineage *l, time_t *until)
+{
+	(void)l;
+	*until = held_until;
+	return held_until != 0;
+}
+
 static void
 interval_is_read_as_people_write_it(void **state)
 {
@@ -89,6 +100,31 @@ due_is_what_the_renewal_file_says(void **state)
 	}
 }
 
+static void
+due_is_not_before_a_restored_version_is_let_go(void **state)
+{
+	struct lineage l = { .conf = NULL };
+	struct entry x = { .lineage = (char[]) { "a" }, .files = &l,
+		.not_before = 0, .not_after = 90 * DAY };
+
+	(void)state;
+	held_until = 70 * DAY;
+	assert_int_equal(entry_renew_after(&x), 70 * DAY);
+	held_until = 50 * DAY; /* that is over */
+	assert_int_equal(entry_renew_after(&x), 60 * DAY);
+	held_until = 0;
+}
+
+static void
+due_is_at_once_when_revoked(void **state)
+{
+	struct entry x = { .not_before = 0, .not_after = 90 * DAY,
+		.revoked_at = 5 * DAY };
+
+	(void)state;
+	assert_int_equal(entry_renew_after(&x), 5 * DAY);
+}
+
 int
 main(void)
 {
@@ -96,6 +132,9 @@ main(void)
 		cmocka_unit_test(interval_is_read_as_people_write_it),
 		cmocka_unit_test(due_is_a_third_before_the_end_or_half),
 		cmocka_unit_test(due_is_what_the_renewal_file_says),
+		cmocka_unit_test(
+		    due_is_not_before_a_restored_version_is_let_go),
+		cmocka_unit_test(due_is_at_once_when_revoked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
