@@ -65,8 +65,10 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 		finish(w, err_advise(e, "wait until it has ended, or end it"));
 		return;
 	}
-	if (w->tries == 1)
+	if (w->tries == 1) {
+		log_info("%s waits: %s", client_name(w->client), err_text(e));
 		client_fact(w->client, "waiting", err_text(e));
+	}
 	err_free(e);
 	(void)event_add(w->timer, &pause);
 }

@@ -110,17 +110,27 @@ none_alive(void *arg, uint32_t job)
 	return false;
 }
 
-/* certbot may be at work. Nobody else waits for us yet. */
+/* certbot may be at work, for as long as it likes. What is decided must be
+ * finished before we serve; mere leftovers wait for the next start. */
 static struct err *
-lock(struct monitor *m)
+recover_store(struct monitor *m)
 {
 	struct err *e;
 	int i;
 
 	for (i = 0; (e = store_lock(m->store)) != NULL &&
-	    err_errno(e) == EAGAIN && i < LOCK_TRIES; i++) {
+	    err_errno(e) == EAGAIN && store_must_recover(m->store) &&
+	    i < LOCK_TRIES; i++) {
 		err_free(e);
 		sleep(1);
+	}
+	if (err_errno(e) == EAGAIN && !store_must_recover(m->store)) {
+		log_err(LOG_LEVEL_INFO, e);
+		return NULL;
+	}
+	if (e == NULL) {
+		e = store_recover(m->store, on_installed, m);
+		store_unlock(m->store);
 	}
 	return e;
 }
@@ -128,12 +138,8 @@ lock(struct monitor *m)
 struct err *
 jobs_recover(struct monitor *m)
 {
-	struct err *e;
+	struct err *e = recover_store(m);
 
-	if ((e = lock(m)) != NULL)
-		return e;
-	e = store_recover(m->store, on_installed, m);
-	store_unlock(m->store);
 	if (e != NULL || (e = ledger_job_each(m->ledger, close_job, m)) != NULL
 	    || (e = store_stage_sweep(m->store, none_alive, m)) != NULL)
 		return e;

@@ -189,3 +189,32 @@ store_recover(struct store *s, store_installed *done, void *arg)
 	clean_dir(s, s->archive, "archive", clean_archive);
 	return NULL;
 }
+
+static bool
+has_deletion(struct store *s)
+{
+	struct store_names names;
+	struct err *e = fs_list(s->renewal, &names);
+	char name[COMPONENT_SIZE];
+	bool found = e != NULL;
+	size_t i;
+
+	for (i = 0; !found && i < names.n; i++)
+		found = between(names.v[i], "", DELETED_SUFFIX, name);
+	err_free(e);
+	store_names_clear(&names);
+	return found;
+}
+
+bool
+store_must_recover(struct store *s)
+{
+	uint32_t *jobs;
+	size_t n;
+	struct err *e = stage_jobs(s, &jobs, &n);
+	bool is_idle = e == NULL && n == 0;
+
+	err_free(e);
+	free(jobs);
+	return !is_idle || has_deletion(s);
+}

@@ -70,6 +70,15 @@ def certbot(stage, certd):
     return Certbot(stage, certd.store, certd.folder)
 
 
+@pytest.fixture(scope='session')
+def patient_ca(stage):
+    """A CA that takes every nonce: certbot gives up when one is refused twice in
+    a row, which the usual CA does once in four hundred requests."""
+    ca = stage.new_ca(environment={'PEBBLE_WFE_NONCEREJECT': '0'})
+    yield ca
+    ca.stop()
+
+
 # ---- what several tests ask ----
 
 def tree(top, leave_out=()):

@@ -1,7 +1,6 @@
 """certctl delete: what goes, what stays, and who is asked."""
 
 import os
-import threading
 
 import pytest
 
@@ -83,19 +82,8 @@ def test_delete_while_a_job_runs_is_refused(certd, zone):
 def test_delete_waits_for_certbot(stage, certd, zone, json_):
     assert certd.issue(zone.name).code == 0
     certbot = Certbot(stage, certd.store, certd.folder)
-    holder = certbot.hold_lock()
-    waiting = threading.Event()
-    done = []
-
-    def delete():
-        done.append(certd.ctl('delete', *json_, '--cert-name', zone.name))
-        waiting.set()
-    deleter = threading.Thread(target=delete)
-    deleter.start()
-    assert not waiting.wait(1.5)
-    assert of_lineage(certd, zone.name)
-    holder.release()
-    deleter.join()
-    assert done[0].code == 0, done[0]
-    assert 'waiting: ' in done[0].err and 'certbot' in done[0].err, done[0]
+    done = certd.ctl_beside(certbot.hold_lock(), 'delete', *json_,
+                            '--cert-name', zone.name)
+    assert done.code == 0, done
+    assert 'waiting: ' in done.err and 'certbot' in done.err, done
     assert of_lineage(certd, zone.name) == []

@@ -26,11 +26,11 @@ def mode_of(path):
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-def issue_with_certbot(stage, zone, folder):
+def issue_with_certbot(stage, zone, folder, ca):
     """The same certificate in a tree of certbot's own."""
     other = os.path.join(folder, 'certbot-tree')
     credentials = zone.credentials(os.path.join(folder, 'certbot.ini'))
-    done = Certbot(stage, other, folder).certonly(
+    done = Certbot(stage, other, folder, ca).certonly(
         credentials, zone.name, '*.' + zone.name)
     assert done.code == 0, done
     return other
@@ -41,12 +41,13 @@ def without_account_id(paths):
             for p, v in paths.items()}
 
 
-def test_tree_for_root_alone_equals_certbots(stage, zone, new_certd):
-    certd = new_certd(server=stage.ca.url_by_address,
+def test_tree_for_root_alone_equals_certbots(
+        stage, zone, new_certd, patient_ca):
+    certd = new_certd(server=patient_ca.url_by_address,
                       settings={'certd': {'store-group': ''}})
     done = certd.issue(zone.name, '*.' + zone.name)
     assert done.code == 0, done
-    theirs = issue_with_certbot(stage, zone, certd.folder)
+    theirs = issue_with_certbot(stage, zone, certd.folder, patient_ca)
     assert without_account_id(tree(certd.store, CERTDS_OWN)) == \
         without_account_id(tree(theirs, CERTBOTS_OWN))
     for path in tree(certd.store):
@@ -125,8 +126,8 @@ def test_certbot_lists_ours_as_valid(stage, zone, certd, certbot):
         assert text in done.out, done
 
 
-def test_certbot_renews_ours(stage, zone, new_certd):
-    certd = new_certd(server=stage.ca.url_by_address)
+def test_certbot_renews_ours(stage, zone, new_certd, patient_ca):
+    certd = new_certd(server=patient_ca.url_by_address)
     assert certd.issue(zone.name).code == 0
     done = Certbot(stage, certd.store, certd.folder)(
         'renew', '--force-renewal', '--no-random-sleep-on-renew', '--dns-cloudflare-propagation-seconds',

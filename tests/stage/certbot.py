@@ -30,8 +30,8 @@ class Holder:
 
 
 class Certbot:
-    def __init__(self, stage, store, folder):
-        self.stage, self.store = stage, store
+    def __init__(self, stage, store, folder, ca=None):
+        self.stage, self.store, self.ca = stage, store, ca or stage.ca
         self.directories = [
             '--config-dir', store,
             '--work-dir', os.path.join(folder, 'certbot-work'),
@@ -52,7 +52,7 @@ class Certbot:
     def certonly(self, credentials, *names, options=()):
         domains = [a for n in names for a in ('-d', n)]
         return self(
-            'certonly', '--server', self.stage.ca.url_by_address,
+            'certonly', '--server', self.ca.url_by_address,
             '--agree-tos', '--register-unsafely-without-email',
             '--dns-cloudflare', '--dns-cloudflare-credentials', credentials,
             '--dns-cloudflare-propagation-seconds', '0', *domains, *options)
