@@ -148,6 +148,13 @@ https_cancel(struct https_call *call)
 	https_call_free(call);
 }
 
+void
+https_rest(struct https *h)
+{
+	if (h->n_calls == 0)
+		err_free(https_loop_rest(h->loop)); /* they end in time */
+}
+
 static struct err *
 set_trust(struct https *h, const char *ca_pem, size_t ca_bytes)
 {

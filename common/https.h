@@ -66,6 +66,9 @@ struct err	*https_read_ca(const char *file, char **pem, size_t *n);
  * callback comes. */
 struct err	*https_start(struct https *h, const struct https_request *req,
 		    https_done *done, void *arg, struct https_call **out);
+/* Closes the connections, which are kept for the next request, and forgets what
+ * TLS knows of them. Nothing happens where a request is under way. */
+void		 https_rest(struct https *h);
 /* No callback will come. NULL is fine. */
 void		 https_cancel(struct https_call *call);
 

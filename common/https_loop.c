@@ -162,6 +162,24 @@ https_loop_new(
 	return NULL;
 }
 
+struct err *
+https_loop_rest(struct https_loop *l)
+{
+	CURLM *old = l->multi, *fresh = curl_multi_init();
+
+	if (fresh == NULL)
+		return err_new("HTTPS: libcurl cannot be set up");
+	l->multi = fresh;
+	if (!set_options(l)) {
+		l->multi = old;
+		(void)curl_multi_cleanup(fresh);
+		return err_new("HTTPS: libcurl cannot be set up");
+	}
+	(void)curl_multi_cleanup(old); /* its sockets are told to go */
+	(void)event_del(l->timer);
+	return NULL;
+}
+
 void
 https_loop_free(struct https_loop *l)
 {

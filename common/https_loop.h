@@ -18,6 +18,9 @@ typedef void https_loop_done(void *private, CURLcode result);
 
 struct err	*https_loop_new(struct event_base *base, https_loop_done *done,
 		    struct https_loop **out);
+/* Closes the connections that are kept. All transfers must have been removed. On
+ * error they stay. */
+struct err	*https_loop_rest(struct https_loop *l);
 /* All transfers must have been removed. NULL is fine. */
 void		 https_loop_free(struct https_loop *l);
 /* done never comes before this returns. */

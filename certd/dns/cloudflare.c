@@ -52,13 +52,22 @@ cloudflare_new(struct event_base *base, struct https *h, const char *api_url,
 
 /* Another token may see other zones. */
 void
-cloudflare_identify(struct cloudflare *cf, struct credentials *c)
+cloudflare_identify(struct cloudflare *cf, struct credentials *c, bool same)
 {
 	credentials_clear(&cf->credentials);
 	cf->credentials = *c;
 	memset(c, 0, sizeof(*c));
+	if (same)
+		return;
 	cf_zone_forget_all(cf);
 	cf->silent_until = 0;
+}
+
+void
+cloudflare_forget(struct cloudflare *cf)
+{
+	credentials_clear(&cf->credentials);
+	https_rest(cf->https);
 }
 
 void

@@ -97,6 +97,7 @@ prepare(struct process *p)
 		return err_new("descriptor 3 is not open: certd starts me");
 	if ((e = root_peer_check(MONITOR_FD)) != NULL)
 		return e;
+	wipe_init();
 	json_object_seed(0); /* or it reads /dev/urandom later */
 	if ((e = config_load(p->config_file, false, &p->config)) != NULL ||
 	    (e = https_read_ca(p->config->dns_ca, &p->ca_pem, &p->ca_bytes)) !=

@@ -63,9 +63,13 @@ struct err	*cloudflare_new(struct event_base *base, struct https *h,
 		    const char *api_url, struct cloudflare **out);
 /* No callback comes any more. NULL is fine. */
 void		 cloudflare_free(struct cloudflare *cf);
-/* From now on requests are made with these (taken). */
+/* From now on requests are made with these (taken). same: what is known of zones
+ * still holds. */
 void		 cloudflare_identify(struct cloudflare *cf,
-		    struct credentials *c);
+		    struct credentials *c, bool same);
+/* No request is under way: forgets the credentials, and the connections to which
+ * they were told. */
+void		 cloudflare_forget(struct cloudflare *cf);
 
 /* All three: the record must be a challenge name; on error no callback comes.
  * The callback may come before the function has returned. */
@@ -95,6 +99,11 @@ struct publisher {
 /* A message of the monitor; fd is closed. */
 struct err	*publisher_request(struct publisher *p, const struct msg *m,
 		    int fd);
+
+/* ---- wipe.c ---- */
+/* Once, before the first secret. Where the kernel does not let us lock memory,
+ * that is a warning. */
+void		 wipe_init(void);
 
 /* ---- jail.c ---- */
 extern const struct sandbox publisher_jail;

@@ -127,7 +127,7 @@ static const struct row {
 };
 
 static void
-on_credentials(struct publisher *p, uint32_t id, int fd)
+on_credentials(struct publisher *p, uint32_t id, bool same, int fd)
 {
 	struct msg m = { .type = MSG_dns_ready };
 	struct credentials c;
@@ -137,7 +137,7 @@ on_credentials(struct publisher *p, uint32_t id, int fd)
 		answer_failure(p, id, e);
 		return;
 	}
-	cloudflare_identify(p->cloudflare, &c);
+	cloudflare_identify(p->cloudflare, &c, same);
 	send_answer(p, &m, id);
 }
 
@@ -148,9 +148,13 @@ publisher_request(struct publisher *p, const struct msg *m, int fd)
 	struct err *e;
 
 	if (m->type == MSG_credentials) {
-		on_credentials(p, m->id, fd);
+		on_credentials(p, m->id, m->credentials.same, fd);
 		if (fd != -1)
 			(void)close(fd);
+		return NULL;
+	}
+	if (m->type == MSG_credentials_drop) {
+		cloudflare_forget(p->cloudflare);
 		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

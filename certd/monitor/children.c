@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -116,9 +117,13 @@ static void
 become(const struct process *p, uid_t uid, gid_t gid, pid_t parent, int fd,
     int log, char *const argv[])
 {
+	/* What holds secrets keeps them out of swap, as far as it goes. */
+	static const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
+	if (p->socket && uid != 0)
+		(void)setrlimit(RLIMIT_MEMLOCK, &all);
 	sigemptyset(&none);
 	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
 	    dup2(null, STDOUT_FILENO) == -1 ||

@@ -93,6 +93,7 @@ struct monitor {
 	char *credentials_path;	 /* of the file that the publisher has now */
 	struct stat credentials; /* NULL: none yet */
 	bool has_credentials;	 /* and has said so */
+	bool credentials_dropped; /* it had it, and has wiped it */
 	size_t credentials_users; /* jobs */
 	uint32_t last_job, last_key;
 	int lock;	/* on the state directory, until the end */
@@ -618,6 +619,8 @@ const char	*publisher_credentials(const struct job *j);
  * with job_step_done(). */
 struct err	*publisher_prepare(struct job *j);
 void		 publisher_release(struct job *j);
+/* Where nothing is to be done in DNS, the publisher forgets the credentials. */
+void		 publisher_rest(struct monitor *m);
 /* Credentials for what earlier runs left, then records_sweep(). */
 struct err	*publisher_recover(struct monitor *m);
 

@@ -102,6 +102,9 @@ hand_over(struct monitor *m, const char *path, peer_done *done, void *arg)
 		done(arg, NULL, NULL);
 		return NULL;
 	}
+	ask.credentials.same = e == NULL && m->credentials_dropped &&
+	    is_present(m, path) && same_file(&st, &m->credentials);
+	m->credentials_dropped = false;
 	if (e == NULL && (e = set_present(m, path, &st)) == NULL)
 		e = peer_ask(m->publisher, &ask, fd, MSG_dns_ready, done, arg);
 	close(fd);
@@ -176,6 +179,21 @@ publisher_release(struct job *j)
 		if ((e = begin(next)) != NULL)
 			job_step_done(next, e);
 	}
+	publisher_rest(m);
+}
+
+/* The token is in memory while there is something to do with it. */
+void
+publisher_rest(struct monitor *m)
+{
+	struct msg drop = { .type = MSG_credentials_drop };
+
+	if (!m->has_credentials || m->credentials_users > 0 ||
+	    peer_pending(m->publisher) > 0)
+		return;
+	m->has_credentials = false;
+	m->credentials_dropped = true;
+	log_err(LOG_LEVEL_WARN, peer_tell(m->publisher, &drop));
 }
 
 /* ---- what earlier runs left ---- */
@@ -190,6 +208,7 @@ on_recovery(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL)
 		e = records_sweep(m);
 	log_err(LOG_LEVEL_WARN, err_wrap(e, "remove old records"));
+	publisher_rest(m);
 }
 
 struct err *

@@ -170,6 +170,7 @@ static void
 on_removed(void *arg, const struct msg *answer, struct err *e)
 {
 	struct removal *r = arg;
+	struct monitor *m = r->m;
 	struct job *j = r->job;
 
 	(void)answer;
@@ -187,6 +188,8 @@ on_removed(void *arg, const struct msg *answer, struct err *e)
 		job_step_done(j, NULL);
 	} else if (j != NULL) {
 		job_release(j);
+	} else {
+		publisher_rest(m);
 	}
 }
 

@@ -156,7 +156,7 @@ report_status(struct client *c)
 	    "none is connected");
 	fact_number(c, "worker_capacity", workers_ready(m));
 	client_fact(c, "publisher", m->has_credentials ?
-	    "ready, credentials loaded" : "ready, credentials not needed yet");
+	    "ready, credentials loaded" : "ready, credentials not needed now");
 	client_fact(c, "hooks", m->hook != NULL ? "ready" : "no hook runner");
 	TAILQ_FOREACH(j, &m->jobs, link)
 		send_job(c, j);
