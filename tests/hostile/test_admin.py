@@ -91,6 +91,7 @@ def test_what_is_roots_alone(scene, table, member):
                     c.say('option', option['number'], value)
                     c.send(frame(body(row['number'], 9, table.good(row))),
                            (0,) if row['fd'] else ())
+                    c.say('status')     # where that was no request yet
                 label = f'--{option["word"]} {value} {row["name"]}'
                 try:
                     told = refused(scene, member, 'option of root', label,
