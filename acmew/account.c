@@ -85,7 +85,8 @@ on_registered(void *arg, struct answer *a)
 				  : explain_refusal(job, a->e));
 		return;
 	}
-	if ((e = answer_location(a->response, &url)) == NULL) {
+	if ((e = answer_location(a->response, &url)) == NULL &&
+	    (e = text_replace(&job->account, url)) == NULL) {
 		m.account_made.url = str_of(url);
 		e = job_ask(job, &m, NULL);
 	}

@@ -97,6 +97,7 @@ enum job_state {
 	JS_STORE,     /* certd checks and stores it */
 	JS_FIND_NEW,  /* does the CA know the account's new key? */
 	JS_FIND_OLD,  /* or the one from before? */
+	JS_CLOSE,     /* it has failed, and its order is being closed */
 	JS_REVOKE,    /* the revocation is under way */
 	JS_CHANGE,    /* what is done to the account is under way */
 	JS_OVER,      /* nothing is left to do: the job is freed */
@@ -135,6 +136,7 @@ enum job_event {
 	JE_NEW_KEY,    /* the CA knows the new key, */
 	JE_OLD_KEY,    /* the one from before */
 	JE_ACHIEVED,   /* the CA has done what the job is for */
+	JE_CLOSED,     /* its order is closed, as far as possible */
 	JE_FAILED,     /* job->failure says why */
 	JE_LATE,       /* the stage took too long */
 	JE_REFUSED,    /* certd ended the job */
@@ -214,6 +216,8 @@ struct job {
 	char *account;                        /* URL, once it is known */
 	bool is_gone;                         /* certd was told so */
 	unsigned rolls;                       /* attempts to change its key */
+	bool is_closing;
+	enum job_state ended_in; /* when that began */
 	char *order, *finalize, *certificate; /* URLs */
 	struct authorization *authorizations;
 	size_t n_authorizations;
@@ -248,6 +252,8 @@ void		 job_free(struct job *job);
 struct err	*job_ask(struct job *job, struct msg *m, uint32_t *id);
 /* Nothing is left of the order and its authorizations. */
 void		 job_forget_order(struct job *job);
+/* Its failure is that the stage took too long. */
+void		 job_fail_late(struct job *job);
 /* Tells certd where the job stands. */
 void		 job_progress(struct job *job, const char *text);
 /* JE_POLL comes after msecs. */
@@ -281,6 +287,12 @@ struct err	*report_failure(struct job *job);
 struct err	*report_late(struct job *job);
 struct err	*report_done(struct job *job);
 struct err	*forget_job(struct job *job);
+
+/* ---- close.c: the same for the end of an issuance that failed ---- */
+struct err	*close_order(struct job *job);
+struct err	*close_failed(struct job *job);
+struct err	*close_late(struct job *job);
+struct err	*report_end(struct job *job);
 
 /* ---- operate.c: the same for jobs of other kinds ---- */
 struct err	*tell_gone(struct job *job);

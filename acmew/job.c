@@ -225,6 +225,13 @@ job_progress(struct job *job, const char *text)
 	tell(job, &m);
 }
 
+/* Where the job failed: closing its order comes after that. */
+static const struct job_state_row *
+failed_in(const struct job *job)
+{
+	return &job_states[job->state == JS_CLOSE ? job->ended_in : job->state];
+}
+
 struct err *
 report_failure(struct job *job)
 {
@@ -241,25 +248,31 @@ report_failure(struct job *job)
 	hint = err_advice(job->failure);
 	text_escape(text, sizeof(text), why, strlen(why));
 	text_escape(advice, sizeof(advice), hint, strlen(hint));
-	m.failed.stage = job_states[job->state].stage;
+	m.failed.stage = failed_in(job)->stage;
 	m.failed.text = str_of(text);
 	m.failed.advice = str_of(advice);
 	m.failed.retry_at = when > 0 ? (uint64_t)when : 0;
 	log_info("job %u: failed while %s: %s", job->number,
-	    stage_label(job_states[job->state].stage), text);
+	    stage_label(failed_in(job)->stage), text);
 	tell(job, &m);
 	return NULL;
 }
 
-struct err *
-report_late(struct job *job)
+void
+job_fail_late(struct job *job)
 {
 	err_free(job->failure);
 	job->failure =
 	    err_advise(err_new("%s: not done after %u s",
 			   job->order == NULL ? job->ca->url : job->order,
-			   job_states[job->state].limit_secs),
+			   failed_in(job)->limit_secs),
 		"the CA, or certd, is slow; try again later");
+}
+
+struct err *
+report_late(struct job *job)
+{
+	job_fail_late(job);
 	return report_failure(job);
 }
 

@@ -76,6 +76,12 @@ static const struct job_row issue_rows[] = {
 	{ JS_ISSUE, JE_INVALID, read_authorizations, JS_BLAME },
 	{ JS_DOWNLOAD, JE_CHAIN, hand_chain_over, JS_STORE },
 	{ JS_STORE, JE_STORED, report_done, JS_OVER },
+
+	{ JS_ANY, JE_FAILED, close_failed, JS_CLOSE },
+	{ JS_ANY, JE_LATE, close_late, JS_CLOSE },
+	{ JS_ANY, JE_REFUSED, close_order, JS_CLOSE },
+	{ JS_ANY, JE_DROPPED, close_order, JS_CLOSE },
+	{ JS_CLOSE, JE_CLOSED, report_end, JS_OVER },
 };
 
 static const struct job_row revoke_rows[] = {
@@ -154,6 +160,8 @@ const struct job_state_row job_states[JS_N] = {
 	[JS_FIND_OLD] = { "find old", STAGE_account, 900 },
 	[JS_REVOKE] = { "revoke", STAGE_revoke, 300 },
 	[JS_CHANGE] = { "change", STAGE_change, 300 },
+	/* Whoever waits for the job waits for this too. */
+	[JS_CLOSE] = { "close", STAGE_cleanup, 20 },
 	[JS_OVER] = { "over", STAGE_done, 0 },
 };
 
@@ -188,6 +196,7 @@ static const char *const event_words[JE_N] = {
 	[JE_NEW_KEY] = "new key",
 	[JE_OLD_KEY] = "old key",
 	[JE_ACHIEVED] = "achieved",
+	[JE_CLOSED] = "closed",
 	[JE_FAILED] = "failed",
 	[JE_LATE] = "late",
 	[JE_REFUSED] = "refused",
@@ -221,6 +230,8 @@ enter_state(struct job *job, enum job_state next)
 	const struct job_state_row *new = &job_states[next];
 	struct timeval limit = { .tv_sec = new->limit_secs };
 
+	if (next == JS_CLOSE && job->state != JS_CLOSE)
+		job->ended_in = job->state;
 	job->state = next;
 	if (old->stage == new->stage || next == JS_OVER)
 		return;

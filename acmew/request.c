@@ -35,6 +35,9 @@ static const bool is_repeatable[VERB_N] = {
 	[VERB_FIND_OLD] = true,
 };
 
+/* Nobody waits long for what would expire by itself. */
+#define CLOSE_FAILURES_MAX 1
+
 static void try_again(evutil_socket_t fd, short what, void *arg);
 
 /* The request goes; its owner hears how it ended. */
@@ -110,6 +113,7 @@ on_answer(void *arg, const struct https_response *response, struct err *e)
 	struct attempt attempt = { .repeatable = is_repeatable[r->verb],
 		.failures = r->failures,
 		.bad_nonces = r->bad_nonces,
+		.max_failures = r->verb == VERB_CLOSE ? CLOSE_FAILURES_MAX : 0,
 		.error = err_errno(e),
 		.retry_after_secs = -1 };
 	struct plan plan;

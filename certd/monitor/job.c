@@ -18,6 +18,8 @@
 /* A job that has not ended by then never will: every wait inside has a shorter
  * deadline. */
 #define JOB_LIMIT_SECS 7200
+/* Three times what acmew takes for that (JS_CLOSE). */
+#define CLOSE_LIMIT_SECS 60
 
 static struct err *wait_for_worker(struct job *j);
 static struct err *end(struct job *j);
@@ -127,8 +129,38 @@ wind_up(struct job *j)
 	j->ending = true;
 	worker_drop(j);
 	install_cancel(j);
-	registration_drop(j);
+	if (!j->closing)
+		registration_drop(j);
 	event_active(j->wake, EV_TIMEOUT, 0);
+}
+
+/* An order that was placed and not finalized: the CA counts what is pending of
+ * it. */
+bool
+job_wants_closing(const struct job *j)
+{
+	return j->kind == KIND_issue && !j->stored &&
+	    (j->phase == JP_ORDER || j->phase == JP_CLOSE);
+}
+
+/* The account's key stays with the job until then. */
+void
+job_closing(struct job *j)
+{
+	struct timeval limit = { .tv_sec = CLOSE_LIMIT_SECS };
+
+	j->closing = true;
+	j->phase = JP_CLOSE;
+	job_hold(j);
+	(void)event_add(j->deadline, &limit);
+}
+
+void
+job_closed(struct job *j)
+{
+	j->closing = false;
+	registration_drop(j);
+	job_release(j);
 }
 
 static void
@@ -386,6 +418,10 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (j->closing) {
+		worker_let_go(j);
+		job_closed(j);
+	}
 	job_fail(j, err_new("not done after %d minutes, in stage \"%s\"",
 	    JOB_LIMIT_SECS / 60, stage_word(j->stage)));
 }

@@ -451,6 +451,7 @@ struct job {
 	size_t removals;       /* of records, under way */
 	size_t pending;	       /* questions to peers without an answer */
 	bool ending, dry_run;
+	bool closing;	       /* it ends, and its order is being closed */
 	bool stored;	       /* what it is for has been achieved */
 	char *note;	       /* the worker's word about that, or NULL */
 	bool no_folder_hooks;
@@ -493,6 +494,11 @@ void		 job_stored(struct job *j);
 void		 job_progress(struct job *j, enum stage stage,
 		    const char *text);
 struct grant	 job_grant(const struct job *j);
+/* Whether the worker shall close the order of a job that ends; that it does from
+ * now on, and that it has done so, or has let go of the job without. */
+bool		 job_wants_closing(const struct job *j);
+void		 job_closing(struct job *j);
+void		 job_closed(struct job *j);
 /* Between a question to a peer and its answer the job stays. Release first,
  * then job_step_done(): that may be the end of the job. */
 void		 job_hold(struct job *j);
@@ -750,6 +756,8 @@ void		 worker_accept(struct monitor *m, int fd);
 void		 worker_dispatch(struct monitor *m);
 /* The worker shall let go of the job. */
 void		 worker_drop(struct job *j);
+/* What it says of the job from now on is passed over. */
+void		 worker_let_go(struct job *j);
 void		 worker_send(struct job *j, struct msg *m);
 /* "refused" for a request, and the job ends: reason goes to the audit. */
 void		 worker_refuse(struct job *j, uint32_t id, struct err *e);

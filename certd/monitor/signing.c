@@ -181,7 +181,7 @@ on_jws(void *arg, const struct msg *reply, struct err *e)
 	if (e != NULL) {
 		worker_refuse(j, w->id, err_wrap(e, "signature for %s",
 		    verb_word(w->verb)));
-	} else if (!j->ending) {
+	} else if (!j->ending || j->closing) {
 		m.signature.job = j->id;
 		m.signature.jws = reply->jws.body;
 		worker_send(j, &m);

@@ -81,6 +81,15 @@ worker_drop(struct job *j)
 	m.drop.job = j->id;
 	if (!j->stored) /* otherwise it lets go by itself */
 		worker_send(j, &m);
+	if (j->worker != NULL && job_wants_closing(j))
+		job_closing(j);
+	else if (j->worker != NULL)
+		let_go(j);
+}
+
+void
+worker_let_go(struct job *j)
+{
 	if (j->worker != NULL)
 		let_go(j);
 }
@@ -314,7 +323,12 @@ on_failed(struct job *j, const struct msg *m)
 	if (f->retry_at != 0)
 		e = err_retry_at(e, (time_t)f->retry_at);
 	let_go(j);
-	job_fail(j, e);
+	if (j->closing) { /* it is over already */
+		err_free(e);
+		job_closed(j);
+	} else {
+		job_fail(j, e);
+	}
 	return NULL;
 }
 
@@ -323,7 +337,9 @@ on_done(struct job *j, const struct msg *m)
 {
 	(void)m;
 	let_go(j);
-	if (!j->stored)
+	if (j->closing)
+		job_closed(j);
+	else if (!j->stored)
 		job_fail(j, err_new("the worker gave the job up"));
 	return NULL;
 }
@@ -362,6 +378,15 @@ may_say(struct job *j, const struct msg *m)
 	return why == NULL;
 }
 
+/* What is still heard of a job that ends: that the worker lets go of it (it may
+ * have failed at the same time), and signatures to close its order. */
+static bool
+is_of_the_end(const struct job *j, enum msg_type type)
+{
+	return type == MSG_done ||
+	    (j->closing && (type == MSG_sign || type == MSG_failed));
+}
+
 static struct err *
 on_message(void *arg, const struct msg *m, int fd)
 {
@@ -386,7 +411,7 @@ on_message(void *arg, const struct msg *m, int fd)
 	/* Every other message of a worker begins with its job, which
 	 * job_phase() has found. */
 	j = job_of_worker(w, m->sign.job);
-	if (j == NULL || (j->ending && m->type != MSG_done))
+	if (j == NULL || (j->ending && !is_of_the_end(j, m->type)))
 		return NULL;
 	return may_say(j, m) ? handlers[i].on(j, m) : NULL;
 }
@@ -419,6 +444,8 @@ on_closed(void *arg, const struct err *reason)
 		if (j->worker != w)
 			continue;
 		j->worker = NULL;
+		if (j->closing)
+			job_closed(j);
 		job_fail(j, reason == NULL ?
 		    err_new("the worker has left") :
 		    err_new("the worker was cut off: %s", err_text(reason)));

@@ -55,10 +55,24 @@ ACTION(tell_registered)
 ACTION(change_contacts)
 ACTION(deactivate_account)
 ACTION(roll_over)
+ACTION(report_end)
 ACTION(report_failure)
 ACTION(report_late)
 ACTION(report_done)
 ACTION(forget_job)
+
+/* Nothing is pending. */
+#define CLOSES(name)                                                           \
+	struct err *name(struct job *job)                                      \
+	{                                                                      \
+		strcat(ran, " " #name);                                        \
+		job->raised = JE_CLOSED;                                       \
+		return NULL;                                                   \
+	}
+
+CLOSES(close_order)
+CLOSES(close_failed)
+CLOSES(close_late)
 
 void
 job_progress(struct job *job, const char *text)
@@ -168,7 +182,8 @@ table_every_row_can_happen(void **state)
 		       reach_more(&job_shared, reached))
 			;
 		for (size_t i = 0; i < t->n; i++)
-			assert_true(reached[t->rows[i].state]);
+			assert_true(t->rows[i].state == JS_ANY ||
+				    reached[t->rows[i].state]);
 		assert_true(reached[JS_OVER]);
 		for (size_t s = 0; s < JS_N; s++)
 			used[s] |= reached[s];
@@ -207,13 +222,15 @@ table_every_state_can_end(void **state)
 	struct job job;
 
 	(void)state;
-	for (size_t s = 0; s < JS_OVER; s++)
-		for (size_t i = 0; i < 4; i++) {
-			begin(&job);
-			job.state = (enum job_state)s;
-			job_step(&job, ends[i]);
-			assert_true(freed);
-		}
+	for (size_t k = 0; k < KIND_N; k++)
+		for (size_t s = 0; s < JS_OVER; s++)
+			for (size_t i = 0; i < 4; i++) {
+				begin(&job);
+				job.kind = (enum job_kind)k;
+				job.state = (enum job_state)s;
+				job_step(&job, ends[i]);
+				assert_true(freed);
+			}
 }
 
 static void
@@ -295,7 +312,7 @@ walk_invalid_order_asks_why(void **state)
 	job_fail(&job, err_new("because"));
 	assert_true(freed);
 	assert_string_equal(ran, " read_authorizations poll_later poll_order "
-				 "read_authorizations report_failure");
+				 "read_authorizations close_failed report_end");
 }
 
 static void
@@ -421,7 +438,7 @@ step_failing_action_fails_job(void **state)
 	fail_in = "ask_account";
 	WALK(&job, JE_START, JE_DIRECTORY);
 	assert_true(freed);
-	assert_string_equal(ran, " want_directory ask_account report_failure");
+	assert_string_equal(ran, " want_directory ask_account close_failed report_end");
 }
 
 static void
@@ -433,7 +450,7 @@ step_unexpected_event_fails_job(void **state)
 	begin(&job);
 	WALK(&job, JE_START, JE_VALID);
 	assert_true(freed);
-	assert_string_equal(ran, " want_directory report_failure");
+	assert_string_equal(ran, " want_directory close_failed report_end");
 }
 
 static void
