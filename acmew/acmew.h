@@ -130,6 +130,7 @@ enum job_event {
 	JE_UNSURE,     /* the CA may have seen finalize */
 	JE_NOT_READY,  /* it says that the order cannot be finalized now */
 	JE_CHAIN,      /* the certificate is there */
+	JE_UNLIKE,     /* it is not the chain that is preferred */
 	JE_STORED,     /* and certd took it */
 	JE_GONE,       /* the CA has no such account */
 	JE_SPARE,      /* it is not needed either */
@@ -193,6 +194,18 @@ struct authorization {
 	unsigned answers; /* how often it was tried */
 };
 
+#define ALTERNATES_MAX  8
+#define CHAIN_MAX_BYTES 65536 /* the bound of the message */
+
+/* The CA's other chains, and the default one. */
+struct alternates {
+	char *urls[ALTERNATES_MAX];
+	size_t n, next; /* which is looked at next */
+	char *first;
+	size_t first_bytes;
+	bool is_over; /* none is what is preferred */
+};
+
 struct job {
 	LIST_ENTRY(job) of_worker;
 	TAILQ_ENTRY(job) of_ca; /* while it waits for the directory */
@@ -233,6 +246,7 @@ struct job {
 	size_t n_looks;
 	struct watch *watch;
 	struct str chain; /* borrowed during JE_CHAIN only */
+	struct alternates alternates;
 };
 
 /* What certd has said of a job. */
@@ -287,6 +301,17 @@ struct err	*report_failure(struct job *job);
 struct err	*report_late(struct job *job);
 struct err	*report_done(struct job *job);
 struct err	*forget_job(struct job *job);
+
+/* ---- alternate.c: chains ---- */
+/* Adds the URLs of the links to other chains in a Link header. */
+void		 alternates_read(struct alternates *a, const char *header);
+void		 alternates_clear(struct alternates *a);
+struct err	*take_first_chain(struct job *job,
+		    const struct https_response *r);
+/* Whether an answer looks like a chain at all. */
+struct err	*chain_check_type(const struct https_response *r);
+struct err	*next_chain(struct job *job);
+struct err	*on_chain_unlike(struct job *job, const struct msg *m);
 
 /* ---- close.c: the same for the end of an issuance that failed ---- */
 struct err	*close_order(struct job *job);

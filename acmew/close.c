@@ -89,7 +89,9 @@ close_order(struct job *job)
 	job->is_closing = true;
 	quiet(job);
 	job->n_open = 0;
-	for (size_t i = 0; i < job->n_authorizations; i++)
+	/* An order that was finalized had them all valid. */
+	for (size_t i = 0; job->finalizes == 0 && i < job->n_authorizations;
+	     i++)
 		if (may_close(&job->authorizations[i]))
 			close_one(&job->authorizations[i]);
 	if (job->n_open == 0)

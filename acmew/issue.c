@@ -16,7 +16,6 @@
 	8                     /* then the authorizations are looked at, too:
 				 * some CAs update the order only by then */
 #define UNSURE_POLLS    3     /* the same, where an answer may be lost */
-#define CHAIN_MAX_BYTES 65536 /* the bound of the message */
 #define PEM_TYPE        "application/pem-certificate-chain"
 
 /* ---- looking at the order ---- */
@@ -105,8 +104,8 @@ finalize_order(struct job *job)
 
 /* ---- the certificate ---- */
 
-static struct err *
-check_chain(const struct https_response *r)
+struct err *
+chain_check_type(const struct https_response *r)
 {
 	const char *type = https_header(r, "content-type");
 
@@ -123,8 +122,8 @@ on_chain(void *arg, struct answer *a)
 	struct job *job = arg;
 	struct err *e = a->e;
 
-	if (e == NULL)
-		e = check_chain(a->response);
+	if (e == NULL && (e = chain_check_type(a->response)) == NULL)
+		e = take_first_chain(job, a->response);
 	if (e != NULL) {
 		job_fail(job, e);
 		return;
@@ -138,19 +137,6 @@ download_chain(struct job *job)
 {
 	return request_start(
 	    job, VERB_GET, job->certificate, CHAIN_MAX_BYTES, on_chain, job);
-}
-
-struct err *
-hand_chain_over(struct job *job)
-{
-	struct msg m = { .type = MSG_chain };
-
-	m.chain.pem = job->chain;
-	job->chain = (struct str){ "", 0 };
-	if (*job->preferred_chain != '\0')
-		job_progress(job, "this version takes the CA's default chain; "
-				  "preferred-chain is not looked at");
-	return job_ask(job, &m, &job->asked);
 }
 
 struct err *

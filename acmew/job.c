@@ -163,6 +163,7 @@ job_free(struct job *job)
 	err_free(job->failure);
 	free((void *)(uintptr_t)job->names.v);
 	free(job->preferred_chain);
+	alternates_clear(&job->alternates);
 	free(job->account);
 	free(job);
 }

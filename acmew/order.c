@@ -75,6 +75,8 @@ static const struct job_row issue_rows[] = {
 	{ JS_ISSUE, JE_VALID, download_chain, JS_DOWNLOAD },
 	{ JS_ISSUE, JE_INVALID, read_authorizations, JS_BLAME },
 	{ JS_DOWNLOAD, JE_CHAIN, hand_chain_over, JS_STORE },
+	{ JS_DOWNLOAD, JE_UNLIKE, next_chain, JS_DOWNLOAD },
+	{ JS_STORE, JE_UNLIKE, next_chain, JS_DOWNLOAD },
 	{ JS_STORE, JE_STORED, report_done, JS_OVER },
 
 	{ JS_ANY, JE_FAILED, close_failed, JS_CLOSE },
@@ -190,6 +192,7 @@ static const char *const event_words[JE_N] = {
 	[JE_UNSURE] = "unsure",
 	[JE_NOT_READY] = "not ready",
 	[JE_CHAIN] = "chain",
+	[JE_UNLIKE] = "unlike",
 	[JE_STORED] = "stored",
 	[JE_GONE] = "gone",
 	[JE_SPARE] = "spare",

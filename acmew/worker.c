@@ -118,6 +118,7 @@ static const struct handler {
 	{ MSG_account_unsure, on_account_unsure },
 	{ MSG_signature, on_signed },
 	{ MSG_published, on_published },
+	{ MSG_chain_unlike, on_chain_unlike },
 	{ MSG_stored, on_stored },
 	{ MSG_refused, on_refused },
 	{ MSG_drop, on_drop },

@@ -18,6 +18,7 @@
 /* certbot holds its lock for as long as it runs. */
 #define LOCK_TRIES	300
 #define LOCK_PAUSE_SECS 1
+#define OFFERS_MAX	16
 
 /* A checked chain that goes into the store as soon as the lock is free. */
 struct install {
@@ -27,6 +28,7 @@ struct install {
 	time_t not_after;
 	struct event *timer;
 	unsigned tries;
+	bool is_offer;
 };
 
 void
@@ -179,6 +181,39 @@ try_store(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* The worker shall look for another one. */
+static void
+want_another(struct install *in)
+{
+	struct job *j = in->job;
+	struct msg m = { .type = MSG_chain_unlike, .id = in->id };
+
+	install_cancel(j); /* in is gone */
+	m.chain_unlike.job = j->id;
+	worker_send(j, &m);
+}
+
+/* Whether it ends with the issuer that is preferred (certbot: the common name of
+ * the topmost certificate's issuer, letter by letter). */
+static bool
+is_preferred(const struct job *j, const struct msg *answer)
+{
+	return *j->preferred_chain == '\0' ||
+	    str_is(answer->chain_good.top_issuer, j->preferred_chain);
+}
+
+static void
+warn_of_chain(struct job *j, struct str top_issuer)
+{
+	char text[1200];
+
+	(void)snprintf(text, sizeof(text), "no chain of the CA ends with the "
+	    "issuer \"%s\"; taken is the default one, which ends with "
+	    "\"%.*s\"", j->preferred_chain, (int)top_issuer.n, top_issuer.p);
+	log_warn("job %u (%s): %s", j->id, j->lineage, text);
+	control_fact(j, "warning", text);
+}
+
 static void
 on_checked(void *arg, const struct msg *answer, struct err *e)
 {
@@ -190,6 +225,14 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 		err_free(e);
 		return;
 	}
+	if (in->is_offer && (e != NULL || !is_preferred(j, answer))) {
+		log_err(LOG_LEVEL_WARN, err_wrap(e, "job %u (%s): a chain of "
+		    "the CA", j->id, j->lineage));
+		want_another(in);
+		return;
+	}
+	if (e == NULL && !is_preferred(j, answer))
+		warn_of_chain(j, answer->chain_good.top_issuer);
 	if (e == NULL) {
 		in->cert = str_dup(answer->chain_good.cert);
 		in->chain = str_dup(answer->chain_good.chain);
@@ -208,18 +251,23 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 }
 
 struct err *
-install_chain(struct job *j, uint32_t id, struct str pem)
+install_chain(struct job *j, uint32_t id, struct str pem, bool is_offer)
 {
 	struct msg m = { .type = MSG_chain_check };
 	struct err *e;
 
 	if (j->install != NULL)
 		return err_new("a second chain for the same job");
-	job_progress(j, STAGE_store, "");
+	if (is_offer && ++j->offers > OFFERS_MAX)
+		return err_new("more than %d chains for one certificate",
+		    OFFERS_MAX);
+	if (!is_offer || j->offers == 1)
+		job_progress(j, STAGE_store, "");
 	if ((j->install = calloc(1, sizeof(*j->install))) == NULL)
 		return err_sys("certificate");
 	j->install->job = j;
 	j->install->id = id;
+	j->install->is_offer = is_offer;
 	m.chain_check.key = j->key;
 	m.chain_check.names = (struct strs) { j->name_strs, j->n_names };
 	m.chain_check.pem = pem;

@@ -460,6 +460,7 @@ struct job {
 	struct batch *batch;   /* NULL: of no request that is still open */
 	struct err *failure;
 	struct install *install; /* under way; install.c */
+	unsigned offers;       /* of chains */
 	LIST_HEAD(follower_list, follow) followers; /* control.c */
 };
 
@@ -644,8 +645,10 @@ struct err	*records_recover(struct monitor *m);
 
 /* ---- install.c: from the CA's chain to live/ ---- */
 /* Has the chain checked by the signer and puts the certificate into the store;
- * answers the worker's request id. */
-struct err	*install_chain(struct job *j, uint32_t id, struct str pem);
+ * answers the worker's request id. Of offers only the chain that is preferred
+ * goes into the store. */
+struct err	*install_chain(struct job *j, uint32_t id, struct str pem,
+		    bool is_offer);
 /* What the renewal file is to say; texts borrow from the job. */
 struct renewal	 renewal_of(const struct job *j);
 /* Ends an installation that waits for certbot's lock. */

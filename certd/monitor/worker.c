@@ -282,9 +282,19 @@ on_publish(struct job *j, const struct msg *m)
 }
 
 static struct err *
+on_chain_offer(struct job *j, const struct msg *m)
+{
+	struct err *e = install_chain(j, m->id, m->chain_offer.pem, true);
+
+	if (e != NULL)
+		worker_refuse(j, m->id, e);
+	return NULL;
+}
+
+static struct err *
 on_chain(struct job *j, const struct msg *m)
 {
-	struct err *e = install_chain(j, m->id, m->chain.pem);
+	struct err *e = install_chain(j, m->id, m->chain.pem, false);
 
 	if (e != NULL)
 		worker_refuse(j, m->id, e);
@@ -358,6 +368,7 @@ static const struct handler {
 	{ MSG_account_seen, on_account_seen },
 	{ MSG_achieved, on_achieved },
 	{ MSG_ordered, on_ordered },
+	{ MSG_chain_offer, on_chain_offer },
 	{ MSG_chain, on_chain },
 	{ MSG_failed, on_failed },
 	{ MSG_done, on_done },

@@ -90,6 +90,24 @@ cert_common_names(const X509 *cert, char *v[CERT_CN_MAX], size_t *n)
 	return NULL;
 }
 
+struct err *
+cert_issuer_name(const X509 *cert, char out[CERT_ISSUER_SIZE])
+{
+	const X509_NAME *issuer = X509_get_issuer_name(cert);
+	int at = X509_NAME_get_index_by_NID(issuer, NID_commonName, -1);
+	char *text = NULL;
+	struct err *e;
+
+	*out = '\0';
+	if (at < 0)
+		return NULL;
+	if ((e = common_name(X509_NAME_get_entry(issuer, at), &text)) != NULL)
+		return e;
+	(void)text_escape(out, CERT_ISSUER_SIZE, text, strlen(text));
+	free(text);
+	return NULL;
+}
+
 /* As certbot shows it: no zeros in front, lower case. */
 struct err *
 cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE])

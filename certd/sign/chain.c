@@ -378,6 +378,10 @@ encode(const struct chain *c, struct chain_facts *f)
 		e = cert_add_pem(sk_X509_value(c->certs, i), f->chain);
 	if (e == NULL && (e = cert_serial(leaf_of(c), f->serial)) == NULL)
 		e = cert_times(leaf_of(c), &f->times);
+	if (e == NULL)
+		e = cert_issuer_name(
+		    sk_X509_value(c->certs, sk_X509_num(c->certs) - 1),
+		    f->top_issuer);
 	return e;
 }
 

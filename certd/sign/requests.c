@@ -352,6 +352,7 @@ on_chain_check(struct signer *s, const struct msg *q, int fd)
 		a.chain_good.serial = str_of(f.serial);
 		a.chain_good.not_before = f.times.not_before;
 		a.chain_good.not_after = f.times.not_after;
+		a.chain_good.top_issuer = str_of(f.top_issuer);
 		e = signer_answer(s, q, &a);
 	}
 	chain_facts_clear(&f);

@@ -181,6 +181,9 @@ struct err *cert_sans(
 #define CERT_CN_MAX 4
 struct err *cert_common_names(
     const X509 *cert, char *v[CERT_CN_MAX], size_t *n);
+/* The common name of its issuer, printable, "" where it has none. */
+#define CERT_ISSUER_SIZE (512 + 1)
+struct err *cert_issuer_name(const X509 *cert, char out[CERT_ISSUER_SIZE]);
 struct err *cert_serial(const X509 *cert, char out[CERT_SERIAL_SIZE]);
 struct err *cert_times(const X509 *cert, struct cert_times *out);
 /* Appends it as PEM, or as DER. */
@@ -201,6 +204,7 @@ struct chain_question {
 struct chain_facts {
 	struct buf *cert, *chain; /* PEM, encoded by us */
 	char serial[CERT_SERIAL_SIZE];
+	char top_issuer[CERT_ISSUER_SIZE];
 	struct cert_times times;
 };
 /* Is it a chain for that key and exactly these names? *out is cleared with

@@ -31,6 +31,8 @@ HELLO, KEY_MAKE, KEY_LOAD, ACCOUNT_MAKE, ACCOUNT_LOAD, KEY_DROP = (
 REGR_LOAD, REGR_SAVE, META_SAVE = 95, 96, 97
 NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE = 100, 101, 102, 103, 104
 KEY_AUTH, CHAIN_CHECK, INSPECT = 105, 106, 107
+(CLOSE, REVOKE, REVOKE_OWN, CONTACT, DEACTIVATE, ROLL_OVER,
+ FIND) = range(108, 115)
 KEY_READY, REGR, SAVED, JWS, DIGEST, CHAIN_GOOD, CERT_INFO, FAILED = range(
     120, 128)
 P256, P384, RSA2048, RSA3072, RSA4096 = range(1, 6)
@@ -220,21 +222,100 @@ def test_issuance_as_the_monitor_does_it(signer):
     digest, = signer.good(KEY_AUTH, 1, token)
     assert b64u(digest) == hashlib.sha256(f'{token}.{thumb}'.encode()).digest()
 
-    _, payload = opened(signer.good(FINALIZE, *place, 2, NAMES)[0], public)
+    _, payload = opened(signer.good(FINALIZE, *place, 2, NAMES, False)[0],
+                        public)
     csr = x509.load_der_x509_csr(b64u(json.loads(payload)['csr']))
     assert csr.is_signature_valid
     assert csr.public_key().public_numbers() == key.public_key().public_numbers()
     assert isinstance(csr.signature_hash_algorithm, hashes.SHA384)
 
     chain = chain_for(key.public_key(), NAMES)
-    leaf, rest, serial, *_ = signer.good(CHAIN_CHECK, 2, NAMES, chain)
-    assert leaf + rest == chain and serial == '1234'
+    leaf, rest, serial, _, _, top = signer.good(CHAIN_CHECK, 2, NAMES, chain)
+    assert leaf + rest == chain and (serial, top) == ('1234', 'CA')
     assert 'missing' in signer.bad(CHAIN_CHECK, 2, NAMES + ['a.test'], chain)
 
     got, info = signer.of(INSPECT, data=leaf + rest)
     assert got == CERT_INFO
     assert info[:4] == [NAMES, '1234', 'CN=CA', P384]
     assert info[4] == certbot_id(key.public_key())
+
+
+def test_operations_have_these_payloads(signer):
+    """RFC 8555 sections 7.3.2 to 7.3.6, 7.5.2."""
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    public = key_of_jwk(json.loads(jwk))
+    with_kid = {'alg': 'ES256', 'url': URL, 'nonce': NONCE, 'kid': KID}
+    at_account = {**with_kid, 'url': KID}
+
+    def payload(kind, expected, *fields):
+        header, text = opened(signer.good(kind, *fields)[0], public)
+        assert header == expected
+        return json.loads(text)
+    assert payload(CONTACT, at_account, 1, KID, NONCE, ['mailto:a@b.test']) \
+        == {'contact': ['mailto:a@b.test']}
+    assert payload(CONTACT, at_account, 1, KID, NONCE, []) == {'contact': []}
+    assert payload(DEACTIVATE, at_account, 1, KID, NONCE) == {
+        'status': 'deactivated'}
+    assert payload(CLOSE, with_kid, 1, KID, URL, NONCE) == {
+        'status': 'deactivated'}
+    header, text = opened(signer.good(FIND, 1, URL, NONCE)[0], public)
+    assert 'kid' not in header and header['jwk']['kty'] == 'EC'
+    assert json.loads(text) == {'onlyReturnExisting': True}
+
+
+def test_authorization_is_closed_nowhere_near_an_account(signer):
+    signer.into(ACCOUNT_MAKE, 1)
+    for url in (KID, KID + '/', KID + '?x', 'https://ca.test/acct',
+                'https://ca.test/acct/2', 'https://ca.test/ACCT/1',
+                'https://ca.test//acct/1', 'https://ca.test/%61cct/1',
+                'https://ca.test/authz/1?acct'):
+        assert 'could be an account' in signer.bad(CLOSE, 1, KID, url, NONCE)
+    assert 'could be an account' in signer.bad(
+        CLOSE, 1, 'https://ca.test/1', 'https://ca.test/authz/1', NONCE)
+
+
+def test_key_change_is_signed_by_both_keys(signer):
+    _, old = signer.into(ACCOUNT_MAKE, 1)
+    _, new = signer.into(ACCOUNT_MAKE, 2)
+    old, new = json.loads(old), json.loads(new)
+    public = [{k: v for k, v in jwk.items() if k != 'd'} for jwk in (old, new)]
+    body, = signer.good(ROLL_OVER, 1, KID, URL, NONCE, 2)
+    header, inner = opened(body, key_of_jwk(old))
+    assert header == {'alg': 'ES256', 'url': URL, 'nonce': NONCE, 'kid': KID}
+    header, text = opened(inner, key_of_jwk(new))
+    assert header == {'alg': 'ES256', 'url': URL, 'jwk': public[1]}
+    assert json.loads(text) == {'account': KID, 'oldKey': public[0]}
+    signer.into(KEY_MAKE, 3, P256)
+    assert 'no account key' in signer.bad(ROLL_OVER, 1, KID, URL, NONCE, 3)
+    assert 'no account key' in signer.bad(ROLL_OVER, 3, KID, URL, NONCE, 1)
+
+
+def test_revocation_with_either_key(signer):
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    account = key_of_jwk(json.loads(jwk))
+    _, pem = signer.into(KEY_MAKE, 2, RSA2048)
+    signer.into(KEY_MAKE, 3, P256)
+    key = serialization.load_pem_private_key(pem, None).public_key()
+    chain = chain_for(key, NAMES)
+    der = x509.load_pem_x509_certificate(chain).public_bytes(
+        serialization.Encoding.DER)
+
+    got, (body,) = signer.of(REVOKE, 1, KID, URL, NONCE, 4, data=chain)
+    header, text = opened(body, account)
+    assert got == JWS and header['kid'] == KID and 'jwk' not in header
+    assert json.loads(text)['reason'] == 4
+    assert b64u(json.loads(text)['certificate']) == der
+    got, (body,) = signer.of(REVOKE_OWN, 2, URL, NONCE, 1, data=chain)
+    header, text = opened(body, key)
+    assert got == JWS and header['alg'] == 'RS256' and 'kid' not in header
+    assert header['jwk']['n'] and 'd' not in header['jwk']
+    assert b64u(json.loads(text)['certificate']) == der
+    # Another key, an account's key, no certificate.
+    for number, data, text in ((3, chain, 'not that of the certificate'),
+                               (1, chain, 'an account key'),
+                               (2, b'nothing', 'no certificate')):
+        got, (why,) = signer.of(REVOKE_OWN, number, URL, NONCE, 0, data=data)
+        assert got == FAILED and text in why, why
 
 
 def test_account_files_are_read_by_certbot(signer):
@@ -290,7 +371,7 @@ def test_failures_are_answers(signer):
         assert 'Bad file' in signer.bad(ACCOUNT_MAKE, 3, fd=f.fileno())
     assert 'no account key' in signer.bad(GET, 1, KID, URL, NONCE)
     assert 'an account key' in signer.bad(FINALIZE, 2, KID, URL, NONCE, 2,
-                                          NAMES)
+                                          NAMES, False)
     assert 'no key 7' in signer.bad(KEY_AUTH, 7, 'token')
     for request, number in (KEY_LOAD, [3]), (ACCOUNT_LOAD, [3]), (
             REGR_LOAD, []), (INSPECT, []):
@@ -340,7 +421,7 @@ def test_dropped_keys_are_gone_from_memory(signer):
     _, rsa_pem = signer.into(KEY_MAKE, 3, RSA2048)
     signer.of(KEY_LOAD, 4, data=rsa_pem)
     for key in 2, 3, 4:
-        signer.good(FINALIZE, 1, KID, URL, NONCE, key, NAMES)
+        signer.good(FINALIZE, 1, KID, URL, NONCE, key, NAMES, False)
     ec_key, rsa_key = (serialization.load_pem_private_key(p, None)
                        .private_numbers() for p in (pem, rsa_pem))
     secrets = [*forms(d, 32), *forms(ec_key.private_value, 32),
