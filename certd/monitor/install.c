@@ -46,16 +46,23 @@ install_cancel(struct job *j)
 	free(in);
 }
 
-/* The account at the server of the renewal file, "" where it is not known. */
+/* The server for the next time: not the one of a dry run. */
+static const char *
+server_of(const struct job *j)
+{
+	return j->conf_server != NULL ? j->conf_server : j->server;
+}
+
+/* The account there, "" where it is not known. */
 static const char *
 account_of(const struct job *j)
 {
-	if (j->account != NULL && strcmp(j->server, j->conf_server) == 0)
+	if (j->account != NULL && strcmp(j->server, server_of(j)) == 0)
 		return registration_id(j->account);
 	if (j->account_wanted != NULL)
 		return j->account_wanted;
 	return j->files != NULL && strcmp(j->files->server,
-	    j->conf_server) == 0 ? j->files->account : "";
+	    server_of(j)) == 0 ? j->files->account : "";
 }
 
 struct renewal
@@ -63,7 +70,7 @@ renewal_of(const struct job *j)
 {
 	const struct lineage *old = j->files;
 	struct renewal r = {
-		.server = j->conf_server,
+		.server = server_of(j),
 		.account = account_of(j),
 		.authenticator = "dns-cloudflare",
 		.credentials = publisher_credentials(j),

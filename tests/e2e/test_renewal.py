@@ -186,6 +186,16 @@ def test_what_cannot_be_renewed_stops_no_other(two):
     assert done.code == 1, done
     row, = done.json['certificates']
     assert 'webroot' in row['text'] and row['advice'], done
+    # A kind of key that only certbot makes, and never another one instead.
+    set_parameter(certd, good, 'elliptic_curve', 'secp521r1')
+    done = certd.ctl('renew', '--cert-name', good)
+    assert done.code == 1 and 'certctl reconfigure' in done.err, done
+    assert version(certd, good) == 2
+    done = certd.ctl('reconfigure', good, '--no-dry-run', '--key-type',
+                     'ecdsa', '--elliptic-curve', 'secp384r1')
+    assert done.code == 0, done
+    done = certd.ctl('renew', '--cert-name', good)
+    assert done.code == 0 and version(certd, good) == 3, done
 
 
 def test_dry_run_changes_nothing(certd, zone, hooks):
