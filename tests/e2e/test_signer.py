@@ -30,7 +30,7 @@ HELLO, KEY_MAKE, KEY_LOAD, ACCOUNT_MAKE, ACCOUNT_LOAD, KEY_DROP = (
     1, 90, 91, 92, 93, 94)
 REGR_LOAD, REGR_SAVE, META_SAVE = 95, 96, 97
 NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE = 100, 101, 102, 103, 104
-KEY_AUTH, CHAIN_CHECK, INSPECT = 105, 106, 107
+KEY_SAVE, KEY_AUTH, CHAIN_CHECK, INSPECT = 98, 105, 106, 107
 (CLOSE, REVOKE, REVOKE_OWN, CONTACT, DEACTIVATE, ROLL_OVER,
  FIND) = range(108, 115)
 KEY_READY, REGR, SAVED, JWS, DIGEST, CHAIN_GOOD, CERT_INFO, FAILED = range(
@@ -357,6 +357,19 @@ def test_key_is_made_and_loaded(signer, kind):
     assert pem.startswith(b'-----BEGIN PRIVATE KEY-----\n')
     got, (loaded, again, _) = signer.of(KEY_LOAD, 2, data=pem)
     assert (got, loaded, again) == (KEY_READY, kind, name)
+
+
+@pytest.mark.parametrize('kind', [P384, RSA2048])
+def test_key_is_copied_from_file_to_file(signer, kind):
+    _, pem = signer.into(KEY_MAKE, 1, kind)
+    assert signer.of(KEY_LOAD, 2, data=pem)[0] == KEY_READY
+    assert signer.into(KEY_SAVE, 2) == ([], pem)
+    # An account's key is no certificate's, and what is not there is nothing.
+    signer.into(ACCOUNT_MAKE, 3)
+    for number, why in (3, 'an account key'), (4, 'no key 4'):
+        with tempfile.TemporaryFile() as f:
+            assert why in signer.bad(KEY_SAVE, number, fd=f.fileno())
+            assert f.seek(0, 2) == 0
 
 
 def test_failures_are_answers(signer):
