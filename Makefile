@@ -141,6 +141,10 @@ $(B)/tests/strike: $(B)/obj/tests/crash/strike.o $(B)/obj/tests/crash/point.o
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
+$(B)/tests/loadgen: $(B)/obj/tests/bench/loadgen.o
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libcurl libcrypto jansson)
 $(B)/tests/table: $(B)/obj/tests/hostile/table.o $(BASE:%=$(B)/obj/%.o)
 	@mkdir -p $(@D)
 	$(say)

@@ -143,8 +143,7 @@ class Draft:
 
     def commit(self, publisher):
         self.zone.records = self.records
-        for name, kind in sorted(self.touched):
-            publisher.publish(self.zone, name, kind)
+        publisher.publish(self.zone, sorted(self.touched))
 
 
 class Model:

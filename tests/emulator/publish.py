@@ -17,6 +17,7 @@ import dns.update
 from .model import bare
 
 CATALOG = 'catalog.invalid'
+SETS_MAX = 100  # in one update: it must fit into a datagram
 TTL = 5         # short, so that nothing lingers; the API's own is kept there
 
 
@@ -85,14 +86,18 @@ class NameServer:
         self.update(CATALOG, lambda m: m.delete(zone.id + '.zones', 'PTR'))
         self._await(zone.name, False)
 
-    def replace(self, zone, name, kind, values):
+    def replace(self, zone, sets):
+        """sets: (name, type, values); none: the name has none any more."""
         def change(message):
-            absolute = dns.name.from_text(name)
-            if values:
-                message.replace(absolute, TTL, kind, *values)
-            else:
-                message.delete(absolute, kind)
-        self.update(zone, change)
+            for name, kind, values in part:
+                absolute = dns.name.from_text(name)
+                if values:
+                    message.replace(absolute, TTL, kind, *values)
+                else:
+                    message.delete(absolute, kind)
+        for i in range(0, len(sets), SETS_MAX):
+            part = sets[i:i + SETS_MAX]
+            self.update(zone, change)
 
 
 class Publisher:
@@ -115,25 +120,30 @@ class Publisher:
 
     def delegate(self, parent, child):
         for server in self.servers:
-            server.replace(parent.name, child.name, 'NS',
-                           [n + '.' for n in self.names])
+            server.replace(parent.name, [(child.name, 'NS',
+                                          [n + '.' for n in self.names])])
 
-    def publish(self, zone, name, kind):
-        """Shows the records of that name and type as they are now."""
-        values = [text_rdata(r['content']) if kind == 'TXT' else r['content']
-                  for r in zone.records.values()
-                  if (r['name'], r['type']) == (name, kind)]
+    def publish(self, zone, touched):
+        """Shows the records of these (name, type) as they are now."""
+        sets = {key: [] for key in touched}
+        for r in zone.records.values():
+            if (r['name'], r['type']) in sets:
+                sets[r['name'], r['type']].append(
+                    text_rdata(r['content']) if r['type'] == 'TXT'
+                    else r['content'])
+        sets = [(name, kind, values)
+                for (name, kind), values in sets.items()]
         if zone.status != 'active':
             return
         lags = self.lags.get(zone.name, [0] * len(self.servers))
         for server, lag in zip(self.servers, lags):
             if lag == 0:
-                server.replace(zone.name, name, kind, values)
+                server.replace(zone.name, sets)
             elif lag is not None:
                 with self.wake:
                     heapq.heappush(self.queue, (
                         time.monotonic() + lag, next(self.order), server,
-                        zone.name, name, kind, values))
+                        zone.name, sets))
                     self.wake.notify()
 
     def _late(self):

@@ -1,0 +1,542 @@
+/*
+ * loadgen.c - how fast a CA can be asked: plays the requests of an issuance
+ * (apex and wildcard) with nothing else to do. Keys and CSRs are made before the
+ * clock starts, no record is published (the CA must take every challenge as
+ * answered), nothing is checked or stored.
+ *
+ *	loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT
+ *
+ * Prints one line of JSON: certificates, requests, seconds.
+ */
+#define _GNU_SOURCE /* asprintf */
+#include <curl/curl.h>
+#include <err.h>
+#include <jansson.h>
+#include <openssl/ec.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define NONCES_MAX 4096
+#define NAMES	   2
+#define POLL_MSECS 10
+
+enum step { ORDER, AUTHZ, ANSWER, VALIDATED, FINALIZE, ISSUED, DOWNLOAD };
+
+struct order {
+	char *csr; /* base64url */
+	char *name, *url, *finalize, *certificate;
+	char *authz[NAMES], *challenge[NAMES];
+	int open; /* requests under way */
+};
+
+/* One request; it starts again where the CA is still at work. */
+struct request {
+	struct order *order;
+	enum step step;
+	int index;
+	char *url, *payload;
+	CURL *curl;
+	struct curl_slist *headers;
+	char *body, *sent;
+	size_t n;
+	char nonce[256], location[1024];
+	double not_before;
+	struct request *next; /* of those that wait */
+};
+
+static CURLM *multi;
+static EVP_PKEY *account;
+static char *kid, *new_order;
+static char *nonces[NONCES_MAX], *new_nonce;
+static size_t n_nonces, n_requests, n_started, n_done, count;
+static struct order *orders;
+static struct request *waiting;
+static const char *ca_file, *zone;
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static char *
+text(const char *fmt, ...)
+{
+	char *out;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&out, fmt, ap) == -1)
+		err(1, "text");
+	va_end(ap);
+	return out;
+}
+
+/* ---- JOSE ---- */
+
+static char *
+base64url(const void *p, size_t n)
+{
+	char *out = malloc(n / 3 * 4 + 5), *c;
+
+	if (out == NULL)
+		err(1, "base64url");
+	EVP_EncodeBlock((unsigned char *)out, p, (int)n);
+	for (c = out; *c != '\0'; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c;
+	return out;
+}
+
+static EVP_PKEY *
+make_key(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	if (key == NULL)
+		errx(1, "no key");
+	return key;
+}
+
+/* r and s of 32 bytes each, from DER (RFC 7518 section 3.4). */
+static char *
+sign(const char *what)
+{
+	unsigned char der[80], raw[64];
+	const unsigned char *p = der;
+	size_t n = sizeof(der);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	ECDSA_SIG *sig;
+
+	if (EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, account) != 1 ||
+	    EVP_DigestSign(ctx, der, &n, (const unsigned char *)what,
+		strlen(what)) != 1 ||
+	    (sig = d2i_ECDSA_SIG(NULL, &p, (long)n)) == NULL)
+		errx(1, "cannot sign");
+	BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32);
+	BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32);
+	ECDSA_SIG_free(sig);
+	EVP_MD_CTX_free(ctx);
+	return base64url(raw, sizeof(raw));
+}
+
+static char *
+jwk(void)
+{
+	unsigned char point[65];
+	size_t n;
+	char *x, *y, *out;
+
+	if (EVP_PKEY_get_octet_string_param(account, OSSL_PKEY_PARAM_PUB_KEY, point,
+		sizeof(point), &n) != 1 || n != sizeof(point))
+		errx(1, "no public key");
+	x = base64url(point + 1, 32);
+	y = base64url(point + 33, 32);
+	out = text("{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\","
+		   "\"y\":\"%s\"}", x, y);
+	free(x);
+	free(y);
+	return out;
+}
+
+static char *
+jws(const char *url, const char *payload, const char *nonce)
+{
+	char *who = kid == NULL ? jwk() : text("\"%s\"", kid);
+	char *head = text("{\"alg\":\"ES256\",\"%s\":%s,\"nonce\":\"%s\","
+			  "\"url\":\"%s\"}", kid == NULL ? "jwk" : "kid", who,
+	    nonce, url);
+	char *head64 = base64url(head, strlen(head)),
+	     *body64 = base64url(payload, strlen(payload)),
+	     *input = text("%s.%s", head64, body64), *sig = sign(input),
+	     *out = text("{\"protected\":\"%s\",\"payload\":\"%s\","
+			 "\"signature\":\"%s\"}", head64, body64, sig);
+
+	free(who);
+	free(head);
+	free(head64);
+	free(body64);
+	free(input);
+	free(sig);
+	return out;
+}
+
+static char *
+make_csr(const char *name)
+{
+	X509_REQ *req = X509_REQ_new();
+	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+	EVP_PKEY *key = make_key();
+	unsigned char *der = NULL;
+	char *san = text("DNS:%s,DNS:*.%s", name, name), *out;
+	int n;
+
+	sk_X509_EXTENSION_push(list,
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
+	X509_REQ_add_extensions(req, list);
+	X509_REQ_set_pubkey(req, key);
+	if (X509_REQ_sign(req, key, EVP_sha256()) == 0 ||
+	    (n = i2d_X509_REQ(req, &der)) <= 0)
+		errx(1, "no CSR");
+	out = base64url(der, (size_t)n);
+	OPENSSL_free(der);
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	X509_REQ_free(req);
+	EVP_PKEY_free(key);
+	free(san);
+	return out;
+}
+
+/* ---- HTTP ---- */
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct request *r = arg;
+
+	if ((r->body = realloc(r->body, r->n + size * n + 1)) == NULL)
+		err(1, "body");
+	memcpy(r->body + r->n, p, size * n);
+	r->n += size * n;
+	r->body[r->n] = '\0';
+	return size * n;
+}
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct request *r = arg;
+	char line[2048];
+
+	(void)snprintf(line, sizeof(line), "%.*s", (int)(size * n), p);
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strncasecmp(line, "replay-nonce: ", 14) == 0)
+		(void)snprintf(r->nonce, sizeof(r->nonce), "%.250s", line + 14);
+	else if (strncasecmp(line, "location: ", 10) == 0)
+		(void)snprintf(r->location, sizeof(r->location), "%.1000s",
+		    line + 10);
+	return size * n;
+}
+
+static CURL *
+handle(struct request *r, const char *url)
+{
+	CURL *c = curl_easy_init();
+
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_CAINFO, ca_file);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, r);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(c, CURLOPT_PRIVATE, r);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 60L);
+	return c;
+}
+
+/* At once, for what comes before the clock starts. */
+static long
+fetch(struct request *r, const char *url, bool head)
+{
+	CURL *c = handle(r, url);
+	long status = 0;
+	CURLcode code;
+
+	curl_easy_setopt(c, CURLOPT_NOBODY, head ? 1L : 0L);
+	if ((code = curl_easy_perform(c)) != CURLE_OK)
+		errx(1, "%s: %s", url, curl_easy_strerror(code));
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(c);
+	n_requests++;
+	return status;
+}
+
+static void
+send_request(struct request *r)
+{
+	struct request first = { 0 };
+	const char *nonce = first.nonce;
+
+	if (n_nonces > 0)
+		nonce = nonces[--n_nonces];
+	else
+		fetch(&first, new_nonce, true);
+	r->curl = handle(r, r->url);
+	r->sent = jws(r->url, r->payload, nonce);
+	r->headers = curl_slist_append(NULL,
+	    "Content-Type: application/jose+json");
+	curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, r->headers);
+	curl_easy_setopt(r->curl, CURLOPT_POSTFIELDS, r->sent);
+	curl_multi_add_handle(multi, r->curl);
+	if (nonce != first.nonce)
+		free(nonces[n_nonces]);
+	n_requests++;
+}
+
+/* ---- one issuance ---- */
+
+static void
+ask(struct order *o, enum step step, int index, const char *url,
+    const char *payload)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		err(1, "request");
+	r->order = o;
+	r->step = step;
+	r->index = index;
+	r->url = strdup(url);
+	r->payload = strdup(payload);
+	o->open++;
+	send_request(r);
+}
+
+static void
+start(void)
+{
+	struct order *o = &orders[n_started++];
+	char *payload = text("{\"identifiers\":[{\"type\":\"dns\",\"value\":"
+			     "\"%s\"},{\"type\":\"dns\",\"value\":\"*.%s\"}]}",
+	    o->name, o->name);
+
+	ask(o, ORDER, 0, new_order, payload);
+	free(payload);
+}
+
+static void
+keep(char **to, const json_t *from, const char *key)
+{
+	const char *value = json_string_value(json_object_get(from, key));
+
+	free(*to);
+	*to = value == NULL ? NULL : strdup(value);
+}
+
+static void
+take_authz(struct order *o, int index, const json_t *body)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(json_object_get(body, "challenges"), i, c)
+		if (strcmp(json_string_value(json_object_get(c, "type")),
+			"dns-01") == 0)
+			keep(&o->challenge[index], c, "url");
+}
+
+static void
+finish(void)
+{
+	n_done++;
+	if (n_started < count)
+		start();
+}
+
+/* What follows an answer. Returns true where the same is asked again. */
+static bool
+go_on(struct request *r, const json_t *body)
+{
+	struct order *o = r->order;
+	const char *status = json_string_value(json_object_get(body, "status"));
+	bool last = o->open == 1; /* of those that were asked together */
+	char *payload;
+	int i;
+
+	switch (r->step) {
+	case ORDER:
+		o->url = strdup(r->location);
+		keep(&o->finalize, body, "finalize");
+		for (i = 0; i < NAMES; i++)
+			ask(o, AUTHZ, i, json_string_value(json_array_get(
+			    json_object_get(body, "authorizations"),
+			    (size_t)i)), "");
+		return false;
+	case AUTHZ:
+		take_authz(o, r->index, body);
+		for (i = 0; last && i < NAMES; i++)
+			ask(o, ANSWER, i, o->challenge[i], "{}");
+		return false;
+	case ANSWER:
+		if (last)
+			ask(o, VALIDATED, 0, o->url, "");
+		return false;
+	case VALIDATED:
+		if (strcmp(status, "pending") == 0)
+			return true;
+		payload = text("{\"csr\":\"%s\"}", o->csr);
+		ask(o, FINALIZE, 0, o->finalize, payload);
+		free(payload);
+		return false;
+	case FINALIZE:
+	case ISSUED:
+		if (strcmp(status, "valid") != 0 && r->step == ISSUED)
+			return true;
+		keep(&o->certificate, body, "certificate");
+		if (o->certificate == NULL)
+			ask(o, ISSUED, 0, o->url, "");
+		else
+			ask(o, DOWNLOAD, 0, o->certificate, "");
+		return false;
+	case DOWNLOAD:
+		finish();
+		return false;
+	}
+	return false;
+}
+
+static void
+clear(struct request *r)
+{
+	curl_multi_remove_handle(multi, r->curl);
+	curl_easy_cleanup(r->curl);
+	curl_slist_free_all(r->headers);
+	free(r->sent);
+	free(r->body);
+	r->body = r->sent = NULL;
+	r->n = 0;
+}
+
+static void
+on_done(struct request *r, CURLcode code)
+{
+	long status = 0;
+	json_t *body;
+	bool again;
+
+	curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK || status / 100 != 2)
+		errx(1, "%s: %s, HTTP status %ld: %s", r->url,
+		    curl_easy_strerror(code), status,
+		    r->body == NULL ? "" : r->body);
+	if (*r->nonce != '\0' && n_nonces < NONCES_MAX)
+		nonces[n_nonces++] = strdup(r->nonce);
+	body = json_loads(r->body == NULL ? "{}" : r->body, 0, NULL);
+	again = go_on(r, body);
+	json_decref(body);
+	clear(r);
+	if (again) {
+		r->not_before = now() + POLL_MSECS / 1e3;
+		r->next = waiting;
+		waiting = r;
+		return;
+	}
+	r->order->open--;
+	free(r->url);
+	free(r->payload);
+	free(r);
+}
+
+static void
+send_waiting(void)
+{
+	struct request **at = &waiting, *r;
+
+	while ((r = *at) != NULL) {
+		if (r->not_before > now()) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		send_request(r);
+	}
+}
+
+static void
+run(void)
+{
+	struct request *r;
+	int left, running;
+	CURLMsg *m;
+
+	while (n_done < count) {
+		send_waiting();
+		curl_multi_perform(multi, &running);
+		while ((m = curl_multi_info_read(multi, &left)) != NULL) {
+			CURLcode code = m->data.result;
+
+			if (m->msg != CURLMSG_DONE)
+				continue;
+			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE,
+			    (char **)&r);
+			on_done(r, code);
+		}
+		curl_multi_poll(multi, NULL, 0, waiting == NULL ? 1000 : 5,
+		    NULL);
+	}
+}
+
+/* ---- before the clock starts ---- */
+
+static void
+register_account(const char *directory)
+{
+	struct request r = { 0 }, first = { 0 }, made = { 0 };
+	json_t *body;
+	char *url = NULL, *sent;
+	CURL *c;
+
+	fetch(&r, directory, false);
+	body = json_loads(r.body, 0, NULL);
+	keep(&new_nonce, body, "newNonce");
+	keep(&new_order, body, "newOrder");
+	keep(&url, body, "newAccount");
+	json_decref(body);
+	fetch(&first, new_nonce, true);
+	sent = jws(url, "{\"termsOfServiceAgreed\":true}", first.nonce);
+	c = handle(&made, url);
+	made.headers = curl_slist_append(NULL,
+	    "Content-Type: application/jose+json");
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, made.headers);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, sent);
+	if (curl_easy_perform(c) != CURLE_OK || *made.location == '\0')
+		errx(1, "no account: %s", made.body == NULL ? "" : made.body);
+	kid = strdup(made.location);
+	curl_easy_cleanup(c);
+}
+
+int
+main(int argc, char *argv[])
+{
+	size_t i, flight;
+	double begin;
+
+	if (argc != 6)
+		errx(2, "usage: loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT");
+	ca_file = argv[2];
+	zone = argv[3];
+	count = strtoul(argv[4], NULL, 10);
+	flight = strtoul(argv[5], NULL, 10);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	multi = curl_multi_init();
+	curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	if ((orders = calloc(count, sizeof(*orders))) == NULL)
+		err(1, "orders");
+	account = make_key();
+	for (i = 0; i < count; i++) {
+		orders[i].name = text("l%zu.%s", i, zone);
+		orders[i].csr = make_csr(orders[i].name);
+	}
+	register_account(argv[1]);
+	n_requests = 0;
+	begin = now();
+	for (i = 0; i < flight && i < count; i++)
+		start();
+	run();
+	printf("{\"certificates\": %zu, \"requests\": %zu, "
+	       "\"seconds\": %.3f}\n", n_done, n_requests, now() - begin);
+	return 0;
+}
