@@ -28,6 +28,11 @@ struct account {
  * error. */
 struct err	*account_find(struct store *s, const char *server,
 		    const char *wanted, struct account **out);
+/* Every account on disk: server is its path below accounts/ ("HOST[:PORT]/PATH"),
+ * e (the callee's) why it cannot be used, or NULL. */
+typedef void account_seen(void *arg, const char *server, const char *id,
+    struct err *e);
+void		 accounts_each(struct store *s, account_seen *fn, void *arg);
 /* Closes the descriptors. NULL is fine. */
 void		 account_free(struct account *a);
 

@@ -18,7 +18,9 @@
  * a file of its own kind. */
 static const struct doctor_check checks[] = {
 	{ "store", doctor_check_store },
+	{ "accounts", doctor_check_accounts },
 	{ "certificates", doctor_check_certificates },
+	{ "remains", doctor_check_remains },
 };
 #define CHECKS_N (sizeof(checks) / sizeof(checks[0]))
 

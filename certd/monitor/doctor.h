@@ -35,5 +35,9 @@ const struct catalog *doctor_catalog(const struct doctor *d);
 /* ---- doctor_tree.c: what certbot, people and backups left ---- */
 void		 doctor_check_store(struct doctor *d);
 void		 doctor_check_certificates(struct doctor *d);
+void		 doctor_check_remains(struct doctor *d);
+
+/* ---- doctor_accounts.c ---- */
+void		 doctor_check_accounts(struct doctor *d);
 
 #endif

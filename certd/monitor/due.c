@@ -95,7 +95,8 @@ entry_renew_after(const struct entry *x)
 {
 	time_t due = entry_usually_due(x), until;
 
-	if (x->files != NULL && lineage_held(x->files, &until) && until > due)
+	if (x->revoked_at == 0 && x->files != NULL &&
+	    lineage_held(x->files, &until) && until > due)
 		return until;
 	return due;
 }

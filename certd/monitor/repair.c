@@ -22,6 +22,7 @@ struct reparation {
 	size_t n, at;
 	uint32_t key_kind;   /* of the one that was chosen */
 	struct account *account;
+	char *credentials;   /* NULL: those of the configuration */
 };
 
 /* The end of it; e is taken. */
@@ -36,8 +37,29 @@ finish(struct reparation *r, struct err *e)
 		client_end(c);
 	lineage_free(r->lineage);
 	account_free(r->account);
+	free(r->credentials);
 	free(r);
 	client_release(c);
+}
+
+/* What another certificate uses, where nothing is set for all; heap, or NULL. */
+static char *
+find_credentials(struct store *s)
+{
+	struct store_names names = { 0 };
+	struct lineage *l = NULL;
+	char *found = NULL;
+	size_t i;
+
+	log_err(LOG_LEVEL_WARN, store_lineages(s, &names));
+	for (i = 0; found == NULL && i < names.n; i++) {
+		log_err(LOG_LEVEL_WARN, lineage_load(s, names.v[i], &l));
+		if (l != NULL && *l->credentials == '/')
+			found = strdup(l->credentials);
+		lineage_free(l);
+	}
+	store_names_clear(&names);
+	return found;
 }
 
 static struct renewal
@@ -51,7 +73,8 @@ defaults_of(const struct reparation *r)
 		.account = *l->account != '\0' ? l->account :
 		    r->account == NULL ? "" : r->account->id,
 		.authenticator = "dns-cloudflare",
-		.credentials = cfg->credentials,
+		.credentials = r->credentials != NULL ? r->credentials :
+		    cfg->credentials,
 		.key_kind = (enum key_kind)r->key_kind,
 	};
 }
@@ -130,6 +153,9 @@ go(struct reparation *r)
 	    *l->server != '\0' ? l->server :
 	    client_monitor(r->client)->cfg->server, "", &r->account)) != NULL)
 		log_err(LOG_LEVEL_WARN, e);
+	if (*client_monitor(r->client)->cfg->credentials == '\0')
+		r->credentials = find_credentials(
+		    client_monitor(r->client)->store);
 	if (r->plan_only)
 		finish(r, repair(r));
 	else

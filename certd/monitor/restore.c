@@ -163,6 +163,29 @@ on_newest(void *arg, const struct msg_cert_info *info, struct err *e)
 	err_free(e); /* it is why one goes back */
 }
 
+static struct err *
+on_revocation(void *arg, const struct ledger_revocation *row)
+{
+	(void)row;
+	*(bool *)arg = true;
+	return NULL;
+}
+
+/* Whether it was revoked, by us. */
+static struct err *
+check_revoked(struct monitor *m, struct str serial)
+{
+	char *text = str_dup(serial);
+	bool is_revoked = false;
+	struct err *e;
+
+	if (text == NULL)
+		return err_sys("restore");
+	e = ledger_revocation_get(m->ledger, text, on_revocation, &is_revoked);
+	free(text);
+	return e == NULL && is_revoked ? err_new("it was revoked") : e;
+}
+
 static void
 on_version(void *arg, const struct msg_cert_info *info, struct err *e)
 {
@@ -170,6 +193,9 @@ on_version(void *arg, const struct msg_cert_info *info, struct err *e)
 	struct entry *x = entry_of(r);
 	char when[TEXT_TIME_SIZE];
 
+	if (e == NULL)
+		e = err_wrap(check_revoked(client_monitor(r->client),
+		    info->serial), "version %u of %s", r->version, x->lineage);
 	if (e != NULL) {
 		finish(r, err_advise(e, "certctl show %s lists the versions",
 		    x->lineage));

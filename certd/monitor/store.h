@@ -149,6 +149,17 @@ struct err	*lineage_read_chain(struct store *s, const struct lineage *l,
 struct err	*lineage_versions(struct store *s, const struct lineage *l,
 		    unsigned versions[VERSIONS_MAX], size_t *n);
 
+/* ---- for certctl doctor ---- */
+
+struct stat;
+/* The directories of the store: its own is "", the others "live" and so on. */
+typedef void store_dir(void *arg, const char *name, const struct stat *st);
+struct err	*store_describe(const struct store *s, store_dir *fn,
+		    void *arg);
+/* Directories in live/ and archive/ that no lineage has. path: "live/NAME". */
+typedef void store_remain(void *arg, const char *path, const char *name);
+struct err	*store_remains(struct store *s, store_remain *fn, void *arg);
+
 /* ---- going back ---- */
 
 /* Shows an archived version, which must be complete, in live/ again. Until
