@@ -199,7 +199,7 @@ keep(struct monitor *m, const struct catalog *c)
 
 	for (i = 0; i < c->n; i++)
 		n += c->entries[i].is_new;
-	if (n == 0 || (e = ledger_begin(m->ledger)) != NULL)
+	if (n == 0 || (e = ledger_begin_lazy(m->ledger)) != NULL)
 		return e;
 	for (i = 0; e == NULL && i < c->n; i++) {
 		const struct entry *x = &c->entries[i];

@@ -90,7 +90,7 @@ forget_lost(struct monitor *m, const struct seen_list *list)
 
 	for (i = 0; i < list->n; i++)
 		n += !list->v[i].is_there;
-	if (n == 0 || (e = ledger_begin(m->ledger)) != NULL)
+	if (n == 0 || (e = ledger_begin_lazy(m->ledger)) != NULL)
 		return e;
 	for (i = 0; e == NULL && i < list->n; i++)
 		if (!list->v[i].is_there)
@@ -156,7 +156,7 @@ glance_learn(struct monitor *m, const struct catalog *c)
 
 	if (c->n == 0)
 		return;
-	e = ledger_begin(m->ledger);
+	e = ledger_begin_lazy(m->ledger);
 	for (i = 0; e == NULL && i < c->n; i++)
 		e = learn_one(m, &c->entries[i], now);
 	log_err(LOG_LEVEL_WARN, ledger_end(m->ledger, e));

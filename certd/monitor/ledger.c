@@ -4,10 +4,10 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    our own database, which a crash, a full disk or a newer certd may
  *           have left in any state.
- * Promise:  what a call has written survives a power loss; a broken ledger
- *           never keeps certd from starting.
+ * Promise:  what a call has written survives our end, and unless it is lazy a
+ *           power loss; a broken ledger never keeps certd from starting.
  *
- * Write-ahead log with synchronous=FULL: one fsync a commit. The lock is
+ * Write-ahead log: a commit is one fsync, or none (ledger.def). The lock is
  * exclusive, so that there is no shared memory file, and all files are open
  * once ledger_open() has returned.
  */
@@ -296,31 +296,45 @@ ledger_close(struct ledger *l)
 	free(l);
 }
 
-struct err *
-ledger_begin_own(struct ledger *l, bool *own)
-{
-	*own = !l->in_group;
-	return *own ? ledger_begin(l) : NULL;
-}
-
-struct err *
-ledger_end_own(struct ledger *l, bool own, struct err *e)
-{
-	return own ? ledger_end(l, e) : e;
-}
-
-struct err *
-ledger_begin(struct ledger *l)
+/* "BEGIN" is no write that waits: the group's commit is. */
+static struct err *
+begin_group(struct ledger *l, bool is_lazy)
 {
 	sqlite3_stmt *st;
 	struct err *e;
 
 	if (l->in_group)
 		return err_new("ledger: a group of writes is open already");
-	if ((e = ledger_prepare(l, ST_begin, &st)) == NULL)
+	if ((e = ledger_prepare(l, ST_begin, &st)) == NULL &&
+	    (e = ledger_be_lazy(l, is_lazy)) == NULL)
 		e = ledger_run(l, st);
 	l->in_group = e == NULL;
 	return e;
+}
+
+struct err *
+ledger_begin(struct ledger *l)
+{
+	return begin_group(l, false);
+}
+
+struct err *
+ledger_begin_lazy(struct ledger *l)
+{
+	return begin_group(l, true);
+}
+
+struct err *
+ledger_begin_own(struct ledger *l, bool *own)
+{
+	*own = !l->in_group;
+	return *own ? ledger_begin_lazy(l) : NULL;
+}
+
+struct err *
+ledger_end_own(struct ledger *l, bool own, struct err *e)
+{
+	return own ? ledger_end(l, e) : e;
 }
 
 struct err *

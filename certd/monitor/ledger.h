@@ -3,7 +3,8 @@
  * jobs, challenge records in DNS, failures, and what is in the certificates.
  *
  * The store is the truth about certificates; a ledger that is lost or broken is
- * made anew. Every call outside of a transaction is on disk when it returns.
+ * made anew. Every call outside of a transaction has its effect when it returns,
+ * whatever becomes of us; what a power cut may undo stands in ledger.def.
  * Texts of rows given to a callback live during the callback. A text may be
  * NULL when writing (stored as ""), never when reading. Lists of names are one
  * text, separated by single spaces.
@@ -28,8 +29,11 @@ struct err	*ledger_open(const char *dir, struct ledger **out);
 /* Writes everything back into one file. NULL is fine. */
 void		 ledger_close(struct ledger *l);
 
-/* Groups the writes that follow into one, all or nothing. No nesting. */
+/* Groups the writes that follow into one, all or nothing, on disk at its end. No
+ * nesting. */
 struct err	*ledger_begin(struct ledger *l);
+/* The same, of writes that are all lazy. */
+struct err	*ledger_begin_lazy(struct ledger *l);
 /* Ends the group: commits where e is NULL; otherwise undoes all of it and gives
  * e back. */
 struct err	*ledger_end(struct ledger *l, struct err *e);

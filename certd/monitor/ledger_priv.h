@@ -9,7 +9,9 @@
 /* Every statement there is, prepared when it is first used and kept. */
 enum statement {
 #define STATEMENT(name, sql) ST_##name,
+#define LAZY STATEMENT
 #include "ledger.def"
+#undef LAZY
 #undef STATEMENT
 	ST_N
 };
@@ -18,11 +20,14 @@ struct ledger {
 	sqlite3 *db;
 	char *path;
 	bool in_group;
+	bool is_lazy; /* how the next write goes to disk */
 	sqlite3_stmt *statements[ST_N];
 };
 
 /* An error with SQLite's words. */
 struct err	*ledger_err(struct ledger *l, const char *what);
+/* Whether the writes that follow wait for the disk; a group goes as it began. */
+struct err	*ledger_be_lazy(struct ledger *l, bool is_lazy);
 /* The statement, without values. */
 struct err	*ledger_prepare(struct ledger *l, enum statement which,
 		    sqlite3_stmt **out);
@@ -44,7 +49,7 @@ struct err	*ledger_each(struct ledger *l, sqlite3_stmt *ids,
 struct err	*ledger_names_put(struct ledger *l, const char *lineage,
 		    const char *names);
 struct err	*ledger_names_remove(struct ledger *l, const char *lineage);
-/* Runs one write of several statements as a group, unless one is open. */
+/* Runs one lazy write of several statements as a group, unless one is open. */
 struct err	*ledger_begin_own(struct ledger *l, bool *own);
 struct err	*ledger_end_own(struct ledger *l, bool own, struct err *e);
 

@@ -14,9 +14,33 @@
 
 static const char *const sql[ST_N] = {
 #define STATEMENT(name, text) [ST_##name] = text,
+#define LAZY STATEMENT
 #include "ledger.def"
+#undef LAZY
 #undef STATEMENT
 };
+
+static const bool lazy[ST_N] = {
+#define STATEMENT(name, text)
+#define LAZY(name, text) [ST_##name] = true,
+#include "ledger.def"
+#undef LAZY
+#undef STATEMENT
+};
+
+/* With NORMAL a commit does not wait for the disk; the next one with FULL brings
+ * it there too, because all are in one log. */
+struct err *
+ledger_be_lazy(struct ledger *l, bool is_lazy)
+{
+	if (l->in_group || l->is_lazy == is_lazy)
+		return NULL;
+	if (sqlite3_exec(l->db, is_lazy ? "PRAGMA synchronous = NORMAL" :
+	    "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+		return ledger_err(l, "synchronous");
+	l->is_lazy = is_lazy;
+	return NULL;
+}
 
 struct err *
 ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
@@ -31,7 +55,8 @@ ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
 	if (sqlite3_stmt_busy(*st))
 		return err_new("ledger: in use: %s", sql[which]);
 	*out = *st;
-	return NULL;
+	return sqlite3_stmt_readonly(*st) ? NULL :
+	    ledger_be_lazy(l, lazy[which]);
 }
 
 /* The text stays the caller's until the statement has run. */

@@ -5,6 +5,7 @@
 /* libs: sqlite3 */
 #define _GNU_SOURCE /* nftw */
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "ledger.h"
@@ -392,6 +393,47 @@ failure_is_of_account_and_names(void **state)
 	assert_string_equal(got.text, "id|b|4|100|200|no");
 }
 
+/* SQLite's calls come here: the disk is asked to keep something. */
+static int n_syncs;
+
+int
+fdatasync(int fd)
+{
+	n_syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+fsync(int fd)
+{
+	n_syncs++;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static void
+only_what_must_survive_a_power_cut_waits_for_the_disk(void **state)
+{
+	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
+	struct ledger_index x = { .lineage = "a", .names = "a" };
+
+	(void)state;
+	n_syncs = 0;
+	assert_ok(ledger_record_add(l, &r));
+	assert_int_not_equal(n_syncs, 0);
+	n_syncs = 0;
+	assert_ok(ledger_record_complete(l, r.id, "aa", "bb"));
+	assert_ok(ledger_index_put(l, &x));
+	assert_ok(ledger_begin_lazy(l));
+	assert_ok(ledger_index_remove(l, "a"));
+	assert_ok(ledger_end(l, NULL));
+	assert_ok(ledger_record_remove(l, r.id));
+	assert_int_equal(n_syncs, 0);
+	assert_ok(ledger_begin(l));
+	assert_ok(ledger_index_put(l, &x));
+	assert_ok(ledger_end(l, NULL));
+	assert_int_not_equal(n_syncs, 0);
+}
+
 static void
 group_is_all_or_nothing(void **state)
 {
@@ -550,6 +592,7 @@ main(void)
 		TEST(names_lead_to_lineages),
 		TEST(seen_is_in_bytewise_order),
 		TEST(failure_is_of_account_and_names),
+		TEST(only_what_must_survive_a_power_cut_waits_for_the_disk),
 		TEST(group_is_all_or_nothing),
 		TEST(write_survives_a_kill),
 		TEST(open_broken_starts_anew),
