@@ -43,10 +43,11 @@ struct err *
 cmd_issue(struct session *s)
 {
 	const struct names *names = &s->inv->names;
-	const struct aim aim = { .good = "issued",
+	bool dry = invocation_has(s->inv, OPTION_dry_run);
+	const struct aim aim = { .good = dry ? "tried out" : "issued",
 		.bad = "failed",
 		.detach = invocation_has(s->inv, OPT_detach),
-		.detailed = invocation_has(s->inv, OPT_detailed) };
+		.detailed = invocation_has(s->inv, OPT_detailed) && !dry };
 	struct msg m = { .type = MSG_issue };
 	struct str *v;
 	struct err *e;

@@ -19,6 +19,7 @@ static const unsigned issue_options[] = { OPT_domains, OPTION_cert_name,
 	OPTION_no_directory_hooks, OPTION_disable_hook_validation,
 	OPTION_no_email, OPTION_credentials, OPT_detailed, OPT_no_sleep, 0 };
 static const unsigned renew_options[] = { OPTION_cert_name,
+	OPTION_break_my_certs,
 	OPTION_force_renewal, OPTION_dry_run, OPTION_server, OPTION_staging,
 	OPTION_email, OPTION_agree_tos, OPTION_pre_hook, OPTION_post_hook,
 	OPTION_deploy_hook, OPTION_brief, OPT_no_sleep, OPTION_key_type,
@@ -49,7 +50,7 @@ static const unsigned no_options[] = { 0 };
 const struct command commands[] = {
 	{ "issue", "certonly", NULL, "get a certificate, or renew it",
 	    issue_options, cmd_issue },
-	{ "renew", NULL, NULL, "renew what is due", renew_options, cmd_renew },
+	{ "renew", NULL, "[NAME]", "renew what is due, or one", renew_options, cmd_renew },
 	{ "reconfigure", NULL, "[NAME]",
 	    "change options of a certificate, without a new one",
 	    reconfigure_options, cmd_reconfigure },

@@ -141,7 +141,12 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 	size_t i;
 
 	request_wish(r->request, &wish);
-	if ((e = choose_key_conflict(&wish, x)) != NULL)
+	wish.server = request_has(r->request, OPTION_staging) ?
+	    ACME_SERVER_STAGING : request_option(r->request, OPTION_server);
+	if (wish.server == NULL)
+		wish.server = x->files->server;
+	if ((e = choose_key_conflict(&wish, x)) != NULL ||
+	    (e = choose_trial_conflict(&wish, x, time(NULL))) != NULL)
 		return e;
 	for (i = 0; i < x->n_names && i < NAMES_MAX; i++)
 		names[i] = str_of(x->names[i]);

@@ -100,8 +100,16 @@ def test_due_by_its_renewal_file(certd, zone, hooks):
     assert version(certd, zone.name) == 3
     done = certd.ctl('renew', '-d', zone.name)
     assert done.code == 2 and '--domains' in done.err, done
-    done = certd.ctl('renew', '--cert-name', 'no.such')
-    assert done.code == 1 and 'no.such' in done.err, done
+    for named in (['--cert-name', 'no.such'], ['no.such']):
+        done = certd.ctl('renew', *named)
+        assert done.code == 1 and 'no.such' in done.err, done
+    assert certd.ctl('renew', zone.name, '--cert-name', 'x').code == 2
+    # No trial certificate in the place of a real one here either.
+    done = certd.ctl('renew', zone.name, '--force-renewal', '--staging')
+    assert done.code == 1 and '--break-my-certs' in done.err, done
+    assert version(certd, zone.name) == 3
+    done = certd.ctl('renew', zone.name, '--force-renewal')
+    assert done.code == 0 and version(certd, zone.name) == 4, done
 
 
 @pytest.fixture
@@ -207,7 +215,7 @@ def test_dry_run_changes_nothing(certd, zone, hooks):
     made = len(zone.requests('POST'))
     done = certd.ctl('renew', '--dry-run', '--rsa-key-size', '2048',
                      '--pre-hook', 'true', '--detailed-exitcode')
-    assert done.code == 10 and '1 renewed' in done.out, done
+    assert done.code == 0 and '1 tried out' in done.out, done
     assert tree(certd.store, accounts) == before
     assert pem.read(conf_path(certd, zone.name)) == conf
     assert hooks() == ['pre r= f=', f'post r={zone.name} f=']
