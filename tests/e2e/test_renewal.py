@@ -10,6 +10,7 @@ import pytest
 
 from conftest import tree
 from stage import pem
+from stage.certbot import Certbot
 
 
 def conf_path(certd, lineage):
@@ -362,6 +363,32 @@ def test_reconfigure_that_fails_changes_nothing(stage, certd, zone):
     assert pem.read(path) == before
 
 
+def test_certbot_reads_what_was_reconfigured(stage, zone, new_certd):
+    certd = new_certd(server=stage.ca.url_by_address)
+    certbot = Certbot(stage, certd.store, certd.folder)
+    name = zone.name
+    assert certd.issue(name, options=['--reuse-key', '--key-type', 'rsa',
+                                      '--post-hook', 'echo "a, b" #c']
+                       ).code == 0
+    key = pem.read(certd.live(name, 'privkey'))
+    done = certd.ctl('reconfigure', name, '--no-dry-run',
+                     '--renew-before-expiry', '6 months 1 week',
+                     '--deploy-hook', "echo 'x'  \"y\"")
+    assert done.code == 0, done
+    done = certbot('renew', '--force-renewal', '--no-random-sleep-on-renew',
+                   '--dns-cloudflare-propagation-seconds', '0')
+    assert done.code == 0 and version(certd, name) == 2, done
+    assert pem.read(certd.live(name, 'privkey')) == key
+    # And what certbot made of the file is ours again.
+    conf = configobj.ConfigObj(conf_path(certd, name), encoding='utf-8')
+    assert conf['renew_before_expiry'] == '6 months 1 week'
+    assert conf['renewalparams']['renew_hook'] == "echo 'x'  \"y\""
+    done = certd.ctl('renew', '--detailed-exitcode')
+    assert done.code == 10 and version(certd, name) == 3, done
+    assert pem.read(certd.live(name, 'privkey')) == key
+    assert parameters(certd, name)['post_hook'] == 'echo "a, b" #c'
+
+
 # ---- cli.ini ----
 
 def test_cli_ini_takes_effect(stage, zone, new_certd):
@@ -398,6 +425,8 @@ max-log-backups = 0
         assert pem.key(certd.live(zone.name, 'privkey')).curve.name == \
             'secp384r1'
         assert pem.read(log).decode().split() == ['pre', 'deploy', 'post']
+        done = certd.ctl('account', 'show')
+        assert f'admin@{zone.name}' in done.out, done
         # The certificate's own word counts more.
         set_parameter(certd, zone.name, 'elliptic_curve', 'secp256r1')
         set_parameter(certd, zone.name, 'reuse_key', 'False')
