@@ -1,5 +1,5 @@
 /* fuzz_inspect.c - any certificate of the store. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
 /* libs: jansson libcrypto */
 #include <string.h>
 
@@ -24,6 +24,25 @@ check(const struct inspection *i)
 		abort();
 }
 
+/* The same text beside a key: whatever passes is for that key. */
+static void
+check_set(struct str pem)
+{
+	static struct key *key;
+	struct inspection i;
+	struct err *e;
+
+	if (key == NULL && key_make(KEY_EC_P256, false, &key) != NULL)
+		abort();
+	if ((e = set_inspect(key, pem, &i)) == NULL) {
+		check(&i);
+		if (strcmp(i.key_id, key->id) != 0)
+			abort();
+	}
+	err_free(e);
+	inspection_clear(&i);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -36,6 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check(&i);
 	err_free(e);
 	inspection_clear(&i);
+	check_set((struct str){ buf_data(pem), buf_len(pem) });
 	buf_free(pem);
 	return 0;
 }

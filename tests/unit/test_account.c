@@ -1,7 +1,7 @@
 /*
  * test_account.c - certbot's accounts: found, chosen, made whole or not at all.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new certd/monitor/account_list */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 
@@ -274,6 +274,53 @@ make_lost_is_completed_in_place(void **state)
 	}
 }
 
+/* What accounts_each() tells, a line each. */
+static char told[2048];
+
+static void
+tell(void *arg, const char *server, const char *id, struct err *e)
+{
+	size_t n = strlen(told);
+
+	(void)arg;
+	(void)snprintf(told + n, sizeof(told) - n, "%s/%s%s%s\n", server, id,
+	    e == NULL ? "" : ": ", e == NULL ? "" : err_text(e));
+	err_free(e);
+}
+
+static void
+each_tells_of_all_servers_and_what_is_wrong(void **state)
+{
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	make(&t, DIR_, ID_B);
+	make(&t, "accounts/b.example/x/y", ID_A);
+	make(&t, "accounts/c.example", ID_A);
+	sh(&t, ": > " DIR_ "/" ID_B "/regr.json; ln -s y "
+	       "accounts/b.example/x/z; ln -s .. accounts/b.example/x/loop; "
+	       "touch accounts/file; mkdir accounts/.hidden; chmod 440 "
+	       "accounts/c.example/" ID_A "/private_key.json");
+	*told = '\0';
+	accounts_each(t.s, tell, NULL);
+	assert_non_null(strstr(told, "b.example/x/y/" ID_A "\n"));
+	assert_non_null(strstr(told, "b.example/x/z/" ID_A "\n"));
+	assert_non_null(strstr(told, "localhost:14000/dir/" ID_A "\n"));
+	assert_non_null(
+	    strstr(told, "localhost:14000/dir/" ID_B ": regr.json is empty\n"));
+	assert_non_null(strstr(told, "c.example/" ID_A ": private_key.json is "
+				     "open to others\n"));
+	assert_null(strstr(told, "file"));
+	sh(&t, "chmod 777 accounts/b.example");
+	*told = '\0';
+	accounts_each(t.s, tell, NULL);
+	assert_non_null(strstr(told, "/b.example: "));
+	assert_non_null(strstr(told, "others could change it"));
+	tree_close(&t);
+}
+
 int
 main(void)
 {
@@ -286,6 +333,7 @@ main(void)
 		cmocka_unit_test(make_interrupted_uses_the_same_key),
 		cmocka_unit_test(make_twice_does_not_replace),
 		cmocka_unit_test(make_lost_is_completed_in_place),
+		cmocka_unit_test(each_tells_of_all_servers_and_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 
+#include "buf.h"
 #include "tree.h"
 
 #define ARCHIVE "archive/" NAME
@@ -276,6 +277,88 @@ lineage_change_by_others_changes_identity(void **state)
 	tree_close(&t);
 }
 
+static void
+versions_are_listed_from_the_newest(void **state)
+{
+	unsigned versions[VERSIONS_MAX];
+	struct lineage *l;
+	struct tree t;
+	size_t i, n;
+
+	(void)state;
+	set_up(&t);
+	sh(&t,
+	    "for n in $(seq 3 90); do for k in cert privkey chain "
+	    "fullchain; do touch " ARCHIVE "/$k$n.pem; done; done; rm " ARCHIVE
+	    "/chain88.pem; touch " ARCHIVE "/cert91.pem " ARCHIVE
+	    "/cert089.pem.bak");
+	assert_ok(lineage_load(t.s, NAME, &l));
+	assert_ok(lineage_versions(t.s, l, versions, &n));
+	assert_int_equal(n, VERSIONS_MAX);
+	assert_int_equal(versions[0], 90);
+	assert_int_equal(versions[1], 89);
+	assert_int_equal(versions[2], 87);
+	for (i = 1; i < n; i++)
+		assert_true(versions[i] < versions[i - 1]);
+	sh(&t, "rm -r " ARCHIVE);
+	assert_fails(lineage_versions(t.s, l, versions, &n), ARCHIVE);
+	assert_int_equal(n, 0);
+	lineage_free(l);
+	tree_close(&t);
+}
+
+static void
+chain_that_is_not_its_parts_is_found(void **state)
+{
+	struct buf *b = buf_new(1024);
+	struct lineage *l;
+	struct tree t;
+
+	(void)state;
+	set_up(&t);
+	assert_ok(lineage_load(t.s, NAME, &l));
+	assert_ok(lineage_read_chain(t.s, l, 2, b));
+	assert_string_equal(buf_data(b), "cert 2\nchain 2\n");
+	buf_clear(b);
+	put(&t, ARCHIVE "/chain2.pem", "chain X\n");
+	assert_fails(lineage_read_chain(t.s, l, 2, b), "is not cert.pem and");
+	/* Links are no files: what would be imported is read as it is. */
+	buf_clear(b);
+	assert_fails(lineage_read_chain(t.s, l, VERSION_LIVE, b), "cert.pem");
+	lineage_free(l);
+	buf_free(b);
+	tree_close(&t);
+}
+
+/* Each "path name" that is told, in a line. */
+static char told[1024];
+
+static void
+tell_remain(void *arg, const char *path, const char *name)
+{
+	size_t n = strlen(told);
+
+	(void)arg;
+	(void)snprintf(told + n, sizeof(told) - n, "%s %s\n", path, name);
+}
+
+static void
+remains_are_what_no_lineage_has(void **state)
+{
+	struct tree t;
+
+	(void)state;
+	set_up(&t);
+	sh(&t, "mkdir live/old archive/old archive/used live/.x.new && "
+	       "touch live/file archive/file && ln -s x live/link && "
+	       "sed \"s,^archive_dir.*,archive_dir = $PWD/archive/used,\" " CONF
+	       " > renewal/other.conf");
+	*told = '\0';
+	assert_ok(store_remains(t.s, tell_remain, NULL));
+	assert_string_equal(told, "live/old old\narchive/old old\n");
+	tree_close(&t);
+}
+
 int
 main(void)
 {
@@ -288,6 +371,9 @@ main(void)
 		cmocka_unit_test(lineage_rolled_back_shows_both_versions),
 		cmocka_unit_test(lineage_with_other_archive_is_followed),
 		cmocka_unit_test(lineage_change_by_others_changes_identity),
+		cmocka_unit_test(versions_are_listed_from_the_newest),
+		cmocka_unit_test(chain_that_is_not_its_parts_is_found),
+		cmocka_unit_test(remains_are_what_no_lineage_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
