@@ -112,6 +112,19 @@ put(const struct job *j, const char *key, uint32_t count)
 }
 
 struct err *
+failure_forget(const struct job *j, const char *server)
+{
+	char *key = key_of(j->names, j->n_names);
+	struct err *e;
+
+	if (key == NULL)
+		return err_sys("failure");
+	e = ledger_failure_clear(j->m->ledger, server, key);
+	free(key);
+	return e;
+}
+
+struct err *
 failure_remember(const struct job *j)
 {
 	struct failure before;

@@ -106,6 +106,8 @@ finish_dry(struct install *in)
 
 	log_audit("job %u (%s): dry run is good, %s", j->id, j->lineage,
 	    j->reconfigures ? "renewal file changed" : "nothing stored");
+	if (j->reconfigures) /* the next renewal need not wait */
+		log_err(LOG_LEVEL_WARN, failure_forget(j, server_of(j)));
 	m.stored.job = j->id;
 	worker_send(j, &m);
 	j->phase = JP_STORED;

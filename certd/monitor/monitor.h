@@ -539,6 +539,8 @@ void		 batches_free(struct monitor *m);
 /* ---- failures.c: what went wrong before ---- */
 /* A job has ended: its failure is counted, or earlier ones forgotten. */
 struct err	*failure_remember(const struct job *j);
+/* Whatever stood in the way at this server is over. */
+struct err	*failure_forget(const struct job *j, const char *server);
 /* Failures in a row with these names at this CA. */
 struct failure {
 	uint32_t count; /* 0: none */

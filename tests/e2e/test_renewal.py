@@ -175,8 +175,16 @@ def test_one_failure_stops_no_other(two):
     assert 'failed 1 times' in certd.ctl('renew', '--cert-name', bad).out
     done = certd.ctl('renew', '--cert-name', bad, '--force-renewal')
     assert done.code == 0 and version(certd, bad) == 2, done
-    done = certd.ctl('renew', '--cert-name', bad)
+    certd.break_it()
+    assert certd.ctl('renew', bad).code == 1
+    certd.mend_it()
+    assert 'failed 1 times' in certd.ctl('renew', bad).out
+    # What was reconfigured was tried out: there is nothing to wait for.
+    assert certd.ctl('reconfigure', bad, '--preferred-chain', 'X').code == 0
+    done = certd.ctl('renew', bad)
     assert done.code == 0 and version(certd, bad) == 3, done
+    done = certd.ctl('renew', '--cert-name', bad)
+    assert done.code == 0 and version(certd, bad) == 4, done
     assert version(certd, good) == 2    # it was not named
 
 
