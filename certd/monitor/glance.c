@@ -4,9 +4,9 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    names, identities and times of files; what the ledger remembers of
  *           them.
- * Promise:  a lineage is passed over only while its renewal file and its
- *           certificate are the very files that were read before; what cannot
- *           be known this way is read.
+ * Promise:  a lineage is passed over only while its renewal file and the four
+ *           that live/ shows are the very files that were read before; what
+ *           cannot be known this way is read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +141,7 @@ learn_one(struct monitor *m, const struct entry *x, time_t now)
 	if (entry_status(x, now) != CERT_VALID)
 		return ledger_seen_remove(m->ledger, x->lineage);
 	row.files[0] = x->files->conf_identity;
-	row.files[1] = x->files->cert_identity;
+	row.files[1] = x->files->identity;
 	row.renew_after = x->files->autorenew ? entry_renew_after(x) :
 	    INT64_MAX;
 	return ledger_seen_put(m->ledger, &row);

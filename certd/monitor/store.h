@@ -94,7 +94,6 @@ struct lineage {
 	unsigned highest;    /* the highest number of any file */
 	struct identity identity; /* of the current version's four files */
 	struct identity conf_identity; /* of the renewal file, as it was read */
-	struct identity cert_identity; /* of the current certificate's file */
 
 	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
 	const char *server;  /* these borrow from conf; certbot's "None" is "" */
@@ -118,8 +117,8 @@ struct err	*lineage_load(struct store *s, const char *name,
 void		 lineage_free(struct lineage *l);
 /* Whether there is a renewal/NAME.conf. */
 bool		 lineage_exists(struct store *s, const char *name);
-/* The identities of its renewal file and of the certificate that live/ shows,
- * without reading either; false where one is not there. */
+/* The identities of its renewal file (conf_identity) and of the four files that
+ * live/ shows (identity), without reading any; false where one is not there. */
 bool		 lineage_glance(struct store *s, const char *name,
 		    struct identity files[2]);
 /* Open the current version for reading, for the signer to look at: never

@@ -139,8 +139,6 @@ check_file(struct lineage *l, int archive, enum pem_kind kind)
 		    l->archive, pem_kind_words[kind], l->current);
 	identity = fs_identity(&st);
 	identity_add(&l->identity, &identity);
-	if (kind == PEM_CERT)
-		l->cert_identity = identity;
 	close(fd);
 }
 
@@ -346,16 +344,24 @@ bool
 lineage_glance(struct store *s, const char *name, struct identity files[2])
 {
 	char path[COMPONENT_SIZE + 16];
+	struct identity identity;
 	struct stat st;
+	int kind;
 
 	(void)snprintf(path, sizeof(path), "%s.conf", name);
 	if (fstatat(s->renewal, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return false;
 	files[0] = fs_identity(&st);
-	(void)snprintf(path, sizeof(path), "%s/cert.pem", name);
-	if (fstatat(s->live, path, &st, 0) == -1)
-		return false;
-	files[1] = fs_identity(&st);
+	/* All four: a renewal has to say what is broken, not only what is due. */
+	files[1] = (struct identity){ 0 };
+	for (kind = 0; kind < PEM_N; kind++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.pem", name,
+		    pem_kind_words[kind]);
+		if (fstatat(s->live, path, &st, 0) == -1)
+			return false;
+		identity = fs_identity(&st);
+		identity_add(&files[1], &identity);
+	}
 	return true;
 }
 

@@ -434,3 +434,24 @@ def test_restore_refuses_what_servers_cannot_use(certd, zone):
     done = certd.ctl('restore', zone.name, '1')
     assert done.code == 1 and "not the certificate's" in done.err, done
     check_whole(x, 2)
+
+
+def test_plain_renew_sees_what_broke_since_the_last_one(certd, zone):
+    """Nothing is due, and yet: a lost link is an error, a strange key is cured
+    by a new version."""
+    assert certd.issue(zone.name, options=['--force-renewal']).code == 0
+    assert certd.issue(zone.name, options=['--force-renewal']).code == 0
+    x = Lineage(certd, zone.name)
+    for _ in range(2):                  # the second one knows it already
+        done = certd.ctl('renew')
+        assert done.code == 0 and 'not due' in done.text, done
+    link_missing(x)
+    done = certd.ctl('renew')
+    assert done.code == 1 and 'chain.pem is missing' in done.text, done
+    assert certd.ctl('repair', '-n', zone.name).code == 0
+    assert certd.ctl('renew').code == 0
+    check_whole(x, 2)
+    other_key(x)
+    done = certd.ctl('renew')
+    assert done.code == 0, done
+    check_whole(x, 3)
