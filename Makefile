@@ -54,8 +54,8 @@ DAEMON	:= $(BASE) $(call common,landlock sandbox*) proto/channel proto/channel_i
 CONFIG	:= $(call common,config* cli_ini ini*)
 NETWORK	:= $(call common,dns* https*)
 
-certd_OBJ	:= $(DAEMON) $(CONFIG) common/service common/roots $(call folder,certd/monitor)
-certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3
+certd_OBJ	:= $(DAEMON) $(CONFIG) common/service common/roots common/audit $(call folder,certd/monitor)
+certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3 libmd
 certd-sign_OBJ	:= $(DAEMON) $(call folder,certd/sign)
 certd-sign_LIB	= libevent_core $(MSGPACK) libseccomp libcrypto jansson
 certd-dns_OBJ	:= $(DAEMON) common/root_peer $(CONFIG) $(NETWORK) $(call folder,certd/dns)
@@ -64,8 +64,8 @@ certd-hook_OBJ	:= $(DAEMON) common/root_peer common/roots $(call folder,certd/ho
 certd-hook_LIB	= libevent_core $(MSGPACK) libseccomp
 acmew_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,acmew)
 acmew_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
-certctl_OBJ	:= $(BASE) $(CONFIG) $(call folder,certctl)
-certctl_LIB	= $(MSGPACK) jansson libidn2
+certctl_OBJ	:= $(BASE) $(CONFIG) common/audit $(call folder,certctl)
+certctl_LIB	= $(MSGPACK) jansson libidn2 libmd
 
 LIBEXEC	 := certd-sign certd-dns certd-hook
 NAMES	 := certd acmew certctl $(LIBEXEC)

@@ -36,6 +36,8 @@ enum exit_status {
 enum client_option {
 	OPT_domains = 64,
 	OPT_detach,
+	OPT_lines,
+	OPT_verify,
 	OPT_no_sleep,
 	OPT_detailed,
 	OPT_non_interactive,
@@ -348,6 +350,7 @@ struct err	*cmd_status(struct session *s);
 struct err	*cmd_watch(struct session *s);
 struct err	*cmd_cancel(struct session *s);
 struct err	*cmd_delete(struct session *s);
+struct err	*cmd_audit(struct session *s);
 struct err	*cmd_deploy(struct session *s);
 struct err	*cmd_doctor(struct session *s);
 struct err	*cmd_restore(struct session *s);

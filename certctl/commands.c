@@ -36,6 +36,7 @@ static const unsigned reconfigure_options[] = { OPTION_cert_name,
 	OPTION_no_autorenew, OPTION_renew_before, OPTION_no_dry_run,
 	OPTION_dry_run, OPTION_no_directory_hooks,
 	OPTION_disable_hook_validation, OPTION_credentials, 0 };
+static const unsigned audit_options[] = { OPT_lines, OPT_verify, 0 };
 static const unsigned deploy_options[] = { OPTION_no_directory_hooks, 0 };
 static const unsigned list_options[] = { OPT_domains, OPTION_cert_name, 0 };
 static const unsigned repair_options[] = { OPTION_dry_run, 0 };
@@ -85,6 +86,8 @@ const struct command commands[] = {
 	{ "cancel", NULL, "JOB", "end a job", no_options, cmd_cancel },
 	{ "deploy", NULL, "NAME", "run the deploy hooks of a certificate",
 	    deploy_options, cmd_deploy },
+	{ "audit", NULL, "[FOLDER]", "what was done and refused (root only)",
+	    audit_options, cmd_audit },
 	{ "doctor", NULL, NULL, "look at everything, change nothing",
 	    no_options, cmd_doctor },
 	{ "help", NULL, "[COMMAND]", "explain a command", no_options,

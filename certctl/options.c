@@ -156,6 +156,10 @@ const struct cli_option cli_options[] = {
 #undef OPTION
 	{ OPT_detach, "detach", 0, NULL, NULL,
 	    "return when certd has taken the job", false },
+	{ OPT_lines, "lines", 0, NULL, "N",
+	    "print the last N lines (default: 50; none with --verify)", false },
+	{ OPT_verify, "verify", 0, NULL, NULL,
+	    "look whether anything was changed, added or taken away", false },
 	{ OPT_no_sleep, "no-random-sleep-on-renew", 0, "random-sleep-on-renew",
 	    NULL, "accepted for certbot's sake: certctl never sleeps", false },
 	{ OPT_detailed, "detailed-exitcode", 0, NULL, NULL,

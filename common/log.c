@@ -23,7 +23,9 @@ static struct {
 	const char *program;
 	enum log_level most;
 	bool priorities;
-} logger = { "certd", LOG_LEVEL_INFO, false };
+	void (*audit)(void *arg, const char *text);
+	void *audit_arg;
+} logger = { "certd", LOG_LEVEL_INFO, false, NULL, NULL };
 
 void
 log_open(const char *program)
@@ -63,6 +65,32 @@ log_line(enum log_level level, const char *fmt, ...)
 		(void)strcat(line, "\n");
 		(void)!write(STDERR_FILENO, line, strlen(line));
 	}
+	free(text);
+}
+
+void
+log_audit_to(void (*fn)(void *arg, const char *text), void *arg)
+{
+	logger.audit = fn;
+	logger.audit_arg = arg;
+}
+
+void
+log_audit(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n == -1)
+		return;
+	if (logger.audit != NULL)
+		logger.audit(logger.audit_arg, text);
+	else
+		log_line(LOG_LEVEL_NOTICE, "audit: %s", text);
 	free(text);
 }
 

@@ -30,7 +30,10 @@ void	log_err(enum log_level level, struct err *e);
 #define log_warn(...)	log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)	log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)	log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
-/* A privileged act or a refusal: who asked, which job, what. */
-#define log_audit(...)	log_line(LOG_LEVEL_NOTICE, "audit: " __VA_ARGS__)
+/* A privileged act or a refusal, where nothing better is known than a text: a
+ * line for the log, or for whoever has asked for them. */
+void	log_audit(const char *fmt, ...) ERR_PRINTF(1, 2);
+/* fn writes the lines of log_audit() from now on; NULL: the log again. */
+void	log_audit_to(void (*fn)(void *arg, const char *text), void *arg);
 
 #endif

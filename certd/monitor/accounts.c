@@ -164,8 +164,8 @@ forget(struct job *j)
 	struct err *e = account_remove(j->m->store, j->server, id);
 
 	if (e == NULL)
-		log_audit("account %s at %s: deactivated and removed", id,
-		    j->server);
+		audit_job(j, "account", "done", "%s at %s: deactivated and "
+		    "removed", id, j->server);
 	return e;
 }
 

@@ -130,7 +130,7 @@ client_error(struct client *c, uint32_t exit, struct err *e)
 {
 	struct msg m = { .type = MSG_error };
 
-	log_audit("%s: refused: %s", c->name, err_text(e));
+	audit_client(c, "", "request", "refused", "%s", err_text(e));
 	m.error.exit = exit;
 	m.error.text = str_of(err_text(e));
 	m.error.advice = str_of(err_advice(e));
@@ -366,7 +366,7 @@ on_cancel(struct client *c, const struct msg *m)
 		    m->cancel.job), "certctl status lists the jobs"));
 		return NULL;
 	}
-	log_audit("%s: cancel job %u", c->name, j->id);
+	audit_client(c, j->lineage, "cancel", "done", "job %u", j->id);
 	client_follow(c, j);
 	j->is_cancelled = true;
 	job_fail(j, err_new("cancelled by an administrator"));
@@ -409,6 +409,14 @@ on_repair(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static struct err *
+on_audit(struct client *c, const struct msg *m)
+{
+	(void)m;
+	request_audit(c);
+	return NULL;
+}
+
 static const struct handler {
 	enum msg_type type;
 	bool request; /* one at a time; ended by "end" */
@@ -427,6 +435,7 @@ static const struct handler {
 	{ MSG_deploy, true, on_deploy },
 	{ MSG_doctor, true, on_doctor },
 	{ MSG_delete, true, on_delete },
+	{ MSG_audit, true, on_audit },
 	{ MSG_account, true, on_account },
 	{ MSG_revoke, true, on_revoke },
 	{ MSG_revoke_file, true, on_revoke_file },
@@ -438,6 +447,7 @@ static struct err *
 on_message(void *arg, const struct msg *m, int fd)
 {
 	struct client *c = arg;
+	struct err *e;
 	size_t i;
 
 	if (c->busy) {
@@ -460,6 +470,10 @@ on_message(void *arg, const struct msg *m, int fd)
 		    c->request.refused, c->request.refusal));
 		return NULL;
 	}
+	if (audit_needed(m->type) && (e = audit_ready(c->m)) != NULL) {
+		client_refuse(c, 1, e);
+		return NULL;
+	}
 	return handlers[i].on(c, m);
 }
 
@@ -468,7 +482,9 @@ on_closed(void *arg, const struct err *reason)
 {
 	struct client *c = arg;
 
-	(void)reason;
+	if (reason != NULL)
+		audit_client(c, "", "connect", "refused", "cut off: %s",
+		    err_text(reason));
 	c->channel = NULL;
 	if (c->holds == 0)
 		free_client(c);
@@ -480,7 +496,8 @@ static const struct channel_ops ops = { on_message, NULL, on_closed };
 static void
 turn_away(struct client *c)
 {
-	log_audit("%s: refused: neither root nor in the admin group", c->name);
+	audit_client(c, "", "connect", "refused", "neither root nor in the "
+	    "admin group");
 	client_refuse(c, 3, err_advise(err_new("you may not use certd"),
 	    "become root, or join the group %s", c->m->cfg->admin_group));
 	channel_finish(c->channel);

@@ -55,8 +55,7 @@ on_locked(void *arg, struct err *e)
 	if (e == NULL && (e = check_idle(m, d->lineage)) == NULL)
 		e = store_delete(m->store, d->lineage, &left);
 	if (e == NULL) {
-		log_audit("%s: certificate %s is deleted", client_name(c),
-		    d->lineage);
+		audit_client(c, d->lineage, "delete", "done", "deleted");
 		client_fact(c, "deleted", d->lineage);
 	}
 	for (i = 0; i < left.n; i++) {

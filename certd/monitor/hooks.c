@@ -40,6 +40,7 @@ struct hooks {
 	size_t n, next;
 	char last[LAST_BYTES]; /* the last line that the hook printed */
 	struct hook_env env;
+	const char *lineage; /* its name, for the audit; NULL: of several */
 	hooks_done *done;
 	void *arg;
 };
@@ -216,8 +217,9 @@ ended(struct hooks *h, struct err *e)
 {
 	const char *command = h->commands[h->next++].text;
 
-	log_audit("%s hook %s: %s", h->kind, command,
-	    e == NULL ? "done" : err_text(e));
+	audit_certd(h->m, h->lineage == NULL ? "" : h->lineage, "hook",
+	    e == NULL ? "done" : "failed", "%s hook %s%s%s", h->kind, command,
+	    e == NULL ? "" : ": ", e == NULL ? "" : err_text(e));
 	e = err_wrap(e, "%s hook %s", h->kind, command);
 	h->done(h->arg, command, e);
 	run_next(h);
@@ -281,6 +283,10 @@ run_next(struct hooks *h)
 		hooks_free(h);
 		return;
 	}
+	if ((e = audit_ready(h->m)) != NULL) {
+		ended(h, e);
+		return;
+	}
 	if (c->refused != NULL) {
 		ended(h, err_new("%s", c->refused));
 		return;
@@ -304,6 +310,9 @@ hooks_run(struct hooks *h, const struct hook_env *env, hooks_done *done,
     void *arg)
 {
 	h->env = *env;
+	if (*env->lineage != '\0' && (h->lineage = strrchr(env->lineage,
+	    '/')) != NULL)
+		h->lineage++;
 	h->done = done;
 	h->arg = arg;
 	h->runs = true;

@@ -104,8 +104,9 @@ finish_dry(struct install *in)
 	struct job *j = in->job;
 	struct msg m = { .type = MSG_stored, .id = in->id };
 
-	log_audit("job %u (%s): dry run is good, %s", j->id, j->lineage,
-	    j->reconfigures ? "renewal file changed" : "nothing stored");
+	audit_job(j, j->reconfigures ? "reconfigure" : "dry-run", "done",
+	    "dry run is good, %s", j->reconfigures ?
+	    "renewal file changed" : "nothing stored");
 	if (j->reconfigures) /* the next renewal need not wait */
 		log_err(LOG_LEVEL_WARN, failure_forget(j, server_of(j)));
 	m.stored.job = j->id;
@@ -159,8 +160,7 @@ store(struct install *in)
 		finish_dry(in);
 		return;
 	}
-	log_audit("job %u (%s): stored version %u, valid until %s", j->id,
-	    j->lineage, version,
+	audit_job(j, "store", "done", "version %u, valid until %s", version,
 	    text_time((char[TEXT_TIME_SIZE]) { 0 }, in->not_after));
 	m.stored.job = j->id;
 	worker_send(j, &m);

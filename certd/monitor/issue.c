@@ -64,7 +64,8 @@ tell_question(struct issue *i, enum question_kind about, const char *lineage,
 {
 	struct msg m = { .type = MSG_question };
 
-	log_audit("%s: asked back: %s", client_name(i->client), err_text(why));
+	audit_client(i->client, lineage, "request", "refused",
+	    "asked back: %s", err_text(why));
 	m.question.about = about;
 	m.question.lineage = str_of(lineage);
 	m.question.text = str_of(err_text(why));

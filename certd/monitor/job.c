@@ -352,6 +352,10 @@ end(struct job *j)
 	if (j->failure != NULL)
 		log_error("job %u (%s): %s", j->id, j->lineage,
 		    err_text(j->failure));
+	audit_job(j, "end", j->failure == NULL ? "done" : "failed", "%s%s%u "
+	    "signatures for reading", j->failure == NULL ? "" :
+	    err_text(j->failure), j->failure == NULL ? "" : "; ",
+	    j->budget.signed_n[VERB_GET]);
 	control_result(j, j->failure, "");
 	publisher_release(j);
 	if (j->batch != NULL)
@@ -440,8 +444,7 @@ job_start(struct job *j)
 	    event_add(j->deadline, &limit) == -1)
 		return err_new("job: out of memory");
 	TAILQ_INSERT_TAIL(&j->m->jobs, j, link);
-	log_audit("job %u (%s): %s asks %s", j->id, j->lineage, j->who,
-	    kinds[j->kind].wish);
+	audit_job(j, "ask", "asked", "%s", kinds[j->kind].wish);
 	return NULL;
 }
 

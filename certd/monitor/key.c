@@ -22,8 +22,7 @@ on_key(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL)
 		e = store_stage_sync(j->m->store, j->id);
 	if (e == NULL)
-		log_audit("job %u (%s): key %s", j->id, j->lineage,
-		    is_copy ? "of the last version taken over" : "made");
+		audit_job(j, "key", "done", "%s", is_copy ? "of the last version taken over" : "made");
 	job_release(j);
 	job_step_done(j, err_wrap(e, "make the key"));
 }

@@ -220,6 +220,8 @@ listen_on(struct monitor *m, int fd, evconnlistener_cb on,
 static struct err *
 make_events(struct monitor *m)
 {
+	struct err *e;
+
 	if ((m->base = event_base_new()) == NULL)
 		return err_new("event loop: out of memory");
 	m->sigterm = evsignal_new(m->base, SIGTERM, on_terminate, m);
@@ -230,6 +232,9 @@ make_events(struct monitor *m)
 	    event_add(m->sigint, NULL) == -1 ||
 	    event_add(m->sigchld, NULL) == -1)
 		return err_new("signals: out of memory");
+	log_audit_to(audit_text, m);
+	if ((e = audit_log_watch(m->audit, m->base)) != NULL)
+		return e;
 	return life_begin(m);
 }
 
@@ -310,11 +315,14 @@ leave(struct monitor *m)
 	free_event(m->sigint);
 	free_event(m->sigchld);
 	life_end(m);
+	audit_log_unwatch(m->audit);
 	if (m->base != NULL)
 		event_base_free(m->base);
 	free(m->credentials_path);
 	related_free(m);
 	ledger_close(m->ledger);
+	log_audit_to(NULL, NULL);
+	audit_log_close(m->audit);
 	store_close(m->store);
 	service_free(m->service);
 }
@@ -360,7 +368,9 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 	    (e = be_the_only_one(m)) != NULL ||
 	    (e = start_others(m, args)) != NULL ||
 	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL ||
-	    (e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL)
+	    (e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL ||
+	    (e = audit_log_open(m->cfg->state_dir, AUDIT_FILE_BYTES,
+	    &m->audit)) != NULL)
 		return e;
 	return make_events(m);
 }

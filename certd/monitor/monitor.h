@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "account.h"
+#include "audit_log.h"
 #include "channel.h"
 #include "children.h"
 #include "config.h"
@@ -62,6 +63,7 @@ struct monitor {
 	struct event_base *base;
 	struct store *store;
 	struct ledger *ledger;
+	struct audit_log *audit;
 
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
@@ -140,6 +142,28 @@ struct err	*throttle_new(struct event_base *base,
 void		 throttle_count(struct throttle *t);
 /* NULL is fine. */
 void		 throttle_free(struct throttle *t);
+
+/* ---- audit.c: privileged acts and refusals, a line each ---- */
+/* outcome is "done", "asked", "refused", "failed" or "missing"; act one word. */
+void		 audit_job(const struct job *j, const char *act,
+		    const char *outcome, const char *fmt, ...)
+		    ERR_PRINTF(4, 5);
+/* certificate may be "". */
+void		 audit_client(const struct client *c, const char *certificate,
+		    const char *act, const char *outcome, const char *fmt, ...)
+		    ERR_PRINTF(5, 6);
+void		 audit_certd(struct monitor *m, const char *certificate,
+		    const char *act, const char *outcome, const char *fmt, ...)
+		    ERR_PRINTF(5, 6);
+/* For log_audit_to(). */
+void		 audit_text(void *arg, const char *text);
+/* Whether a message of certctl or acmew asks for something that is audited. */
+bool		 audit_needed(enum msg_type type);
+/* An error while audit.log cannot be written: whoever is about to do what
+ * belongs into it does not. */
+struct err	*audit_ready(struct monitor *m);
+/* `certctl audit` */
+void		 request_audit(struct client *c);
 
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);

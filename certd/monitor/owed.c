@@ -249,7 +249,8 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 		d.kept = catalog->entries[0].files->deploy_hook;
 		d.no_folder = request_option(options,
 		    OPTION_no_directory_hooks) != NULL;
-		log_audit("%s: deploy %s", client_name(c), r->lineage);
+		audit_client(c, r->lineage, "deploy", "asked", "all of its "
+		    "deploy hooks");
 		e = deploy_start(client_monitor(c), &d, on_deployed, r);
 	}
 	free(names);

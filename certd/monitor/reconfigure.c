@@ -127,8 +127,8 @@ on_locked(void *arg, struct err *e)
 		e = store_reconfigure(client_monitor(c)->store, r->lineage,
 		    &renewal);
 	if (e == NULL) {
-		log_audit("%s: options of %s changed, untried", client_name(c),
-		    r->lineage);
+		audit_client(c, r->lineage, "reconfigure", "done",
+		    "untried");
 		m.result.lineage = str_of(r->lineage);
 		m.result.ok = true;
 		m.result.text = m.result.advice = str_of("");

@@ -81,8 +81,8 @@ on_published(void *arg, const struct msg *answer, struct err *e)
 		e = ledger_record_complete(p->job->m->ledger, p->row, zone,
 		    number);
 	if (e == NULL && !p->job->ending) {
-		log_audit("job %u (%s): published %s (%s)", p->job->id,
-		    p->job->lineage, p->record, p->value);
+		audit_job(p->job, "publish", "done", "%s %s", p->record,
+		    p->value);
 		m.published.job = p->job->id;
 		m.published.record = str_of(p->record);
 		m.published.value = str_of(p->value);
@@ -175,8 +175,11 @@ on_removed(void *arg, const struct msg *answer, struct err *e)
 
 	(void)answer;
 	if (e == NULL) {
-		log_audit("job %u: removed %s", j == NULL ? 0 : j->id,
-		    r->record);
+		if (j != NULL)
+			audit_job(j, "unpublish", "done", "%s", r->record);
+		else
+			audit_certd(r->m, "", "unpublish", "done", "%s, left "
+			    "by an earlier run", r->record);
 		e = ledger_record_remove(r->m->ledger, r->row);
 	} else {
 		e = err_advise(e, "certd tries again at its next job");

@@ -39,8 +39,8 @@ on_installed(void *arg, uint32_t job, const char *lineage, unsigned version)
 	if (e == NULL && !s.deploying)
 		e = ledger_owed_add(m->ledger, lineage, OWED_ALL);
 	log_err(LOG_LEVEL_ERROR, err_wrap(e, "%s: its deploy hooks", lineage));
-	log_audit("job %u (%s): version %u, whose installation was "
-	    "interrupted, is stored", job, lineage, version);
+	audit_certd(m, lineage, "store", "done", "version %u of job %u, whose "
+	    "installation was interrupted", version, job);
 }
 
 static struct err *

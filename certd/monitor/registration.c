@@ -201,8 +201,8 @@ register_again(struct job *j)
 	if (r->stage == NULL && (e = account_stage_again(r->m->store, r->server, r->id,
 	    &r->stage)) != NULL)
 		return e;
-	log_audit("job %u (%s): the CA does not know account %s any more: "
-	    "made anew with the same key", j->id, j->lineage, r->url);
+	audit_job(j, "account", "done", "the CA does not know account %s any "
+	    "more: made anew with the same key", r->url);
 	free(r->url);
 	r->url = NULL;
 	return NULL;
@@ -237,7 +237,8 @@ on_meta_saved(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL)
 		e = account_commit(r->stage, r->id);
 	if (e == NULL)
-		log_audit("account %s registered: %s", r->id, r->url);
+		audit_certd(r->m, "", "account", "done", "%s registered: %s",
+		    r->id, r->url);
 	/* Without its files the account works until certd leaves, and is
 	 * found again by its staged key. */
 	log_err(LOG_LEVEL_ERROR, err_wrap(e, "keep account %s", r->url));

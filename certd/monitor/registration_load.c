@@ -78,7 +78,8 @@ on_key(void *arg, const struct msg *answer, struct err *e)
 		e = rollover_rename(r, answer->key_ready.id);
 	if (e == NULL && r->stage != NULL) {
 		e = account_stage_sync(r->stage);
-		log_audit("account %s at %s: key made", r->id, r->server);
+		audit_certd(r->m, "", "account", "done", "%s at %s: key made",
+		    r->id, r->server);
 		registration_loaded(r, e);
 		return;
 	}

@@ -31,8 +31,8 @@ on_own_key(void *arg, const struct msg *answer, struct err *e)
 		worker_refuse(j, s->id, err_wrap(e, "the key of the "
 		    "certificate"));
 	} else if (!j->ending) {
-		log_audit("job %u (%s): without an account, signed with the "
-		    "certificate's own key", j->id, j->lineage);
+		audit_job(j, "revoke", "done", "without an account, signed "
+		    "with the certificate's own key");
 		m.account_spare.job = j->id;
 		worker_send(j, &m);
 	}

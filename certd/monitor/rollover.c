@@ -99,8 +99,8 @@ rollover_rename(struct registration *r, struct str id)
 		return err_sys("account");
 	}
 	if ((e = account_rename(r->m->store, r->server, old, r->id)) == NULL) {
-		log_audit("account %s at %s is %s now: its key has changed",
-		    old, r->server, r->id);
+		audit_certd(r->m, "", "account", "done", "%s at %s is %s now: "
+		    "its key has changed", old, r->server, r->id);
 		rename_everywhere(r, old, r->id);
 	}
 	free(old);
@@ -120,8 +120,8 @@ on_next(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL)
 		e = account_next_sync(r->m->store, r->server, r->id);
 	if (e == NULL)
-		log_audit("account %s at %s: next key made", r->id,
-		    r->server);
+		audit_certd(r->m, "", "account", "done", "%s at %s: next key "
+		    "made", r->id, r->server);
 	job_release(j);
 	job_step_done(j, err_wrap(e, "make the next key"));
 }
@@ -173,7 +173,8 @@ change(struct registration *r)
 	r->key = r->next_key;
 	r->next_key = 0;
 	log_err(LOG_LEVEL_ERROR, peer_tell(r->m->signer, &drop));
-	log_audit("account %s at %s: its key has changed", r->id, r->server);
+	audit_certd(r->m, "", "account", "done", "%s at %s: its key has "
+	    "changed", r->id, r->server);
 	e = rollover_rename(r, str_of(r->next_id));
 	rollover_forget(r);
 	return e;

@@ -236,8 +236,8 @@ signing_wish(struct job *j, uint32_t id, const struct msg_sign *s)
 		return NULL;
 	}
 	if (!questions[s->verb].is_quiet)
-		log_audit("job %u (%s): signed %s on %.*s", j->id, j->lineage,
-		    verb_word(s->verb), (int)s->url.n, s->url.p);
+		audit_job(j, "sign", "done", "%s on %.*s", verb_word(s->verb),
+		    (int)s->url.n, s->url.p);
 	j->phase = policy_phase_after(j->phase, s->verb);
 	return NULL;
 }

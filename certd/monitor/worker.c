@@ -53,7 +53,7 @@ worker_refuse(struct job *j, uint32_t id, struct err *e)
 {
 	struct msg m = { .type = MSG_refused, .id = id };
 
-	log_audit("job %u (%s): refused: %s", j->id, j->lineage, err_text(e));
+	audit_job(j, "worker", "refused", "%s", err_text(e));
 	m.refused.job = j->id;
 	m.refused.reason = str_of(err_text(e));
 	worker_send(j, &m);
@@ -239,7 +239,7 @@ on_achieved(struct job *j, const struct msg *m)
 	free(j->note);
 	j->note = str_dup(m->achieved.text);
 	j->phase = JP_STORED;
-	log_audit("job %u (%s): achieved%s%s", j->id, j->lineage,
+	audit_job(j, "worker", "done", "achieved%s%s",
 	    m->achieved.text.n == 0 ? "" : ": ",
 	    j->note == NULL ? "" : j->note);
 	job_stored(j);
@@ -310,8 +310,8 @@ on_progress(struct job *j, const struct msg *m)
 
 	if (!policy_tell(&grant, &j->budget, &last)) {
 		if (last)
-			log_audit("job %u (%s): more progress than anybody "
-			    "reads: the rest is not shown", j->id, j->lineage);
+			audit_job(j, "worker", "refused", "more progress than "
+			    "anybody reads: the rest is not shown");
 		return NULL;
 	}
 	text = str_dup(m->progress.text);
@@ -403,6 +403,7 @@ on_message(void *arg, const struct msg *m, int fd)
 {
 	struct worker *w = arg;
 	struct job *j;
+	struct err *e;
 	size_t i;
 
 	(void)fd; /* no message of a worker carries one */
@@ -424,7 +425,13 @@ on_message(void *arg, const struct msg *m, int fd)
 	j = job_of_worker(w, m->sign.job);
 	if (j == NULL || (j->ending && !is_of_the_end(j, m->type)))
 		return NULL;
-	return may_say(j, m) ? handlers[i].on(j, m) : NULL;
+	if (!may_say(j, m))
+		return NULL;
+	if (audit_needed(m->type) && (e = audit_ready(w->m)) != NULL) {
+		worker_refuse(j, m->id, e);
+		return NULL;
+	}
+	return handlers[i].on(j, m);
 }
 
 static uint32_t
@@ -449,6 +456,9 @@ on_closed(void *arg, const struct err *reason)
 	struct monitor *m = w->m;
 	struct job *j, *next;
 
+	if (reason != NULL)
+		audit_certd(m, "", "worker", "refused", "cut off: %s",
+		    err_text(reason));
 	TAILQ_REMOVE(&m->workers, w, link);
 	for (j = TAILQ_FIRST(&m->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, link);
@@ -500,7 +510,8 @@ worker_accept(struct monitor *m, int fd)
 fail:
 	close(fd);
 out:
-	log_audit("worker socket: %s", err_text(e));
+	audit_certd(m, "", "connect", "refused", "worker socket: %s",
+	    err_text(e));
 	err_free(e);
 }
 

@@ -1,0 +1,500 @@
+/*
+ * audit_log.c - audit.log: every privileged act and every refusal, a line each.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Input:    texts of anybody, as what was refused or done.
+ * Promise:  a line is handed to the kernel before the act that it tells of goes
+ *           on, so that no death of certd loses one. It is on the disk before
+ *           an act that stays (audit_sync() is called), and a second later at
+ *           the latest: a power loss takes at most a second of signatures.
+ *           A line that cannot be written is kept, and until it is written
+ *           nothing that would need another begins (audit_ready()).
+ *
+ * audit.head holds where the chain stands, so that lines taken away at the end
+ * are missed. The file is full at AUDIT_FILE_BYTES; then it gets the number of
+ * its first line behind its name, and the chain goes on in a new one. Of the old
+ * ones AUDIT_FILES_KEPT stay; that one was removed is a line, too.
+ */
+#define _GNU_SOURCE /* scandirat */
+#include <dirent.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "audit_log.h"
+#include "log.h"
+
+#define WAITING_MAX 4096 /* lines that could not be written */
+#define SYNC_SECS   1
+#define HEAD_BYTES  (20 + 1 + AUDIT_HASH_SIZE) /* seq, hash, newline */
+
+struct waiting {
+	STAILQ_ENTRY(waiting) link;
+	size_t n;
+	struct audit_chain chain; /* behind it */
+	char line[];
+};
+
+struct audit_log {
+	int dir, fd, head;
+	off_t size;
+	off_t most;		  /* when it is full */
+	uint64_t first;		  /* number of its first line; 0: none yet */
+	struct audit_chain chain; /* behind the last line that was made */
+	bool begins;		  /* the next line says where it stands */
+	bool rotating;
+	struct event *timer;
+	STAILQ_HEAD(waiting_list, waiting) waiting;
+	size_t n_waiting;
+	uint64_t lost;		  /* lines for which there was no room */
+	int error;		  /* of the last write that failed */
+};
+
+static void emit(struct audit_log *a, const struct audit_line *l);
+
+/* ---- on the disk ---- */
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	audit_log_sync(arg);
+}
+
+void
+audit_log_sync(struct audit_log *a)
+{
+	if (a == NULL)
+		return;
+	if (a->timer != NULL)
+		(void)event_del(a->timer);
+	if (fdatasync(a->fd) == -1)
+		log_error(AUDIT_FILE ": %s", strerror(errno));
+}
+
+static void
+sync_soon(struct audit_log *a)
+{
+	static const struct timeval soon = { .tv_sec = SYNC_SECS };
+
+	if (a->timer != NULL && !event_pending(a->timer, EV_TIMEOUT, NULL))
+		(void)event_add(a->timer, &soon);
+}
+
+/* Best effort: it is only ever behind. */
+static void
+write_head(struct audit_log *a, const struct audit_chain *c)
+{
+	char text[HEAD_BYTES + 1];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " %s", c->seq, c->hash);
+
+	memset(text + n, '\n', HEAD_BYTES - (size_t)n);
+	if (pwrite(a->head, text, HEAD_BYTES, 0) == -1)
+		log_error(AUDIT_HEAD ": %s", strerror(errno));
+}
+
+/* The whole line or nothing of it. */
+static bool
+write_line(struct audit_log *a, const char *line, size_t n,
+    const struct audit_chain *after)
+{
+	ssize_t done = write(a->fd, line, n);
+
+	if (done == (ssize_t)n) {
+		a->size += done;
+		if (a->first == 0)
+			a->first = after->seq;
+		write_head(a, after);
+		sync_soon(a);
+		return true;
+	}
+	a->error = done == -1 ? errno : ENOSPC;
+	if (done > 0 && ftruncate(a->fd, a->size) == -1)
+		log_error(AUDIT_FILE ": %s", strerror(errno));
+	return false;
+}
+
+/* ---- lines that could not be written ---- */
+
+static void
+keep_waiting(struct audit_log *a, const char *line, size_t n)
+{
+	struct waiting *w = a->n_waiting == WAITING_MAX ? NULL :
+	    malloc(sizeof(*w) + n);
+
+	if (a->n_waiting == 0)
+		log_error(AUDIT_FILE " cannot be written: %s; until it can, "
+		    "nothing is done that belongs into it",
+		    strerror(a->error));
+	if (w == NULL) {
+		a->lost++; /* it is in the journal */
+		return;
+	}
+	memcpy(w->line, line, n);
+	w->n = n;
+	w->chain = a->chain;
+	STAILQ_INSERT_TAIL(&a->waiting, w, link);
+	a->n_waiting++;
+}
+
+static bool
+write_waiting(struct audit_log *a)
+{
+	struct waiting *w;
+
+	while ((w = STAILQ_FIRST(&a->waiting)) != NULL) {
+		if (!write_line(a, w->line, w->n, &w->chain))
+			return false;
+		STAILQ_REMOVE_HEAD(&a->waiting, link);
+		a->n_waiting--;
+		free(w);
+	}
+	return true;
+}
+
+struct err *
+audit_log_ready(struct audit_log *a)
+{
+	if (a == NULL || (STAILQ_EMPTY(&a->waiting) && a->lost == 0))
+		return NULL;
+	if (write_waiting(a)) {
+		log_info(AUDIT_FILE " can be written again");
+		if (a->lost > 0)
+			audit_log_note(a, "audit", "missing", "lines before "
+			    "this one found no room; the journal has them");
+		a->lost = 0;
+		return audit_log_ready(a);
+	}
+	return err_advise(err_new(AUDIT_FILE " cannot be written (%s), so "
+	    "nothing is done that belongs into it", strerror(a->error)),
+	    "make room on the disk of the state directory");
+}
+
+/* ---- files that are full ---- */
+
+static int
+is_old(const struct dirent *d)
+{
+	const char *number = d->d_name + strlen(AUDIT_FILE ".");
+
+	return strncmp(d->d_name, AUDIT_FILE ".", strlen(AUDIT_FILE ".")) ==
+	    0 && *number != '\0' &&
+	    strspn(number, "0123456789") == strlen(number);
+}
+
+static int
+by_name(const struct dirent **x, const struct dirent **y)
+{
+	return strcmp((*x)->d_name, (*y)->d_name);
+}
+
+/* The old files, oldest first; the numbers in their names have one width. */
+static int
+old_files(const struct audit_log *a, struct dirent ***list)
+{
+	return scandirat(a->dir, ".", list, is_old, by_name);
+}
+
+static void
+free_list(struct dirent **list, int n)
+{
+	while (n > 0)
+		free(list[--n]);
+	free(list);
+}
+
+static void
+remove_oldest(struct audit_log *a)
+{
+	struct dirent **list;
+	int i, n = old_files(a, &list);
+
+	for (i = 0; i < n - AUDIT_FILES_KEPT; i++) {
+		if (unlinkat(a->dir, list[i]->d_name, 0) == -1) {
+			log_error("%s: %s", list[i]->d_name, strerror(errno));
+			break;
+		}
+		audit_log_note(a, "audit", "done", "%s is removed: the lines "
+		    "before %s", list[i]->d_name, list[i + 1]->d_name);
+	}
+	if (n >= 0)
+		free_list(list, n);
+}
+
+static struct err *
+open_file(struct audit_log *a)
+{
+	struct stat st;
+
+	a->fd = openat(a->dir, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND |
+	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (a->fd == -1 || fstat(a->fd, &st) == -1)
+		return err_sys(AUDIT_FILE);
+	a->size = st.st_size;
+	a->first = 0;
+	return NULL;
+}
+
+/* Where it cannot be done the file grows on. */
+static void
+rotate(struct audit_log *a)
+{
+	char name[64];
+	int fd = a->fd;
+	struct err *e;
+
+	(void)snprintf(name, sizeof(name), AUDIT_FILE ".%020" PRIu64,
+	    a->first);
+	audit_log_sync(a);
+	if (renameat(a->dir, AUDIT_FILE, a->dir, name) == -1) {
+		log_error(AUDIT_FILE ": %s", strerror(errno));
+		return;
+	}
+	if ((e = open_file(a)) != NULL) {
+		log_err(LOG_LEVEL_ERROR, e);
+		a->fd = fd;
+		(void)renameat(a->dir, name, a->dir, AUDIT_FILE);
+		return;
+	}
+	close(fd);
+	(void)fsync(a->dir);
+	a->rotating = true;
+	a->begins = true;
+	audit_log_note(a, "audit", "done", "continues %s", name);
+	remove_oldest(a);
+	a->rotating = false;
+}
+
+/* ---- lines ---- */
+
+static void
+emit(struct audit_log *a, const struct audit_line *l)
+{
+	char line[AUDIT_LINE_BYTES];
+	size_t n;
+
+	if (a->size >= a->most && a->first != 0 && !a->rotating &&
+	    STAILQ_EMPTY(&a->waiting))
+		rotate(a);
+	n = audit_format(&a->chain, l, a->begins, line);
+	a->begins = false;
+	log_line(LOG_LEVEL_NOTICE, "audit: %.*s", (int)n - 1, line);
+	if (!write_waiting(a) || !write_line(a, line, n, &a->chain))
+		keep_waiting(a, line, n);
+}
+
+void
+audit_log_line(struct audit_log *a, struct audit_line *l)
+{
+	l->time = time(NULL);
+	if (a != NULL)
+		emit(a, l);
+	else
+		log_line(LOG_LEVEL_NOTICE, "audit: %s: %s (%s)", l->act,
+		    l->what, l->outcome);
+}
+
+void
+audit_log_note(struct audit_log *a, const char *act, const char *outcome,
+    const char *fmt, ...)
+{
+	struct audit_line l = { .certificate = "", .who = "certd", .act = act,
+		.outcome = outcome };
+	char what[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	l.what = what;
+	audit_log_line(a, &l);
+}
+
+/* ---- beginning ---- */
+
+/* The last whole line of a file, and how many bytes stand behind it. Nothing
+ * where there is none. */
+static bool
+last_line(int fd, off_t size, struct audit_chain *c, size_t *torn)
+{
+	char part[2 * AUDIT_LINE_BYTES], why[AUDIT_WHY_BYTES];
+	off_t from = size > (off_t)sizeof(part) ?
+	    size - (off_t)sizeof(part) : 0;
+	ssize_t n = pread(fd, part, sizeof(part), from);
+	size_t end, begin;
+
+	*torn = 0;
+	if (n <= 0)
+		return false;
+	for (end = (size_t)n; end > 0 && part[end - 1] != '\n'; end--)
+		;
+	*torn = (size_t)n - end;
+	if (end == 0)
+		return false;
+	for (begin = end - 1; begin > 0 && part[begin - 1] != '\n'; begin--)
+		;
+	c->is_known = false;
+	(void)audit_check(c, (struct str) { part + begin, end - 1 - begin },
+	    why);
+	return c->is_known;
+}
+
+/* That of the newest of the old files. */
+static bool
+last_old_line(const struct audit_log *a, struct audit_chain *c)
+{
+	struct dirent **list;
+	int n = old_files(a, &list), fd = -1;
+	bool found = false;
+	size_t torn;
+	struct stat st;
+
+	if (n > 0)
+		fd = openat(a->dir, list[n - 1]->d_name, O_RDONLY |
+		    O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1 && fstat(fd, &st) == 0)
+		found = last_line(fd, st.st_size, c, &torn);
+	if (fd != -1)
+		close(fd);
+	if (n >= 0)
+		free_list(list, n);
+	return found;
+}
+
+/* The number of the first line, for the name of the file when it is full. */
+static uint64_t
+first_number(const struct audit_log *a)
+{
+	char part[AUDIT_LINE_BYTES], number[24];
+	ssize_t n = pread(a->fd, part, sizeof(part), 0);
+	const char *newline = n > 0 ? memchr(part, '\n', (size_t)n) : NULL;
+	uint64_t seq = 0;
+
+	if (newline != NULL && audit_field((struct str) { part,
+	    (size_t)(newline - part) }, "seq", number, sizeof(number)))
+		(void)text_number(number, 1, UINT64_MAX, &seq);
+	return seq;
+}
+
+static void
+read_head(const struct audit_log *a, struct audit_chain *c)
+{
+	char text[HEAD_BYTES];
+	ssize_t n = pread(a->head, text, sizeof(text), 0);
+
+	if (n <= 0 || !audit_head_parse((struct str) { text, (size_t)n }, c))
+		audit_begin(c);
+}
+
+/* Goes on where the last certd ended, and says what is not as it was left. */
+static void
+resume(struct audit_log *a)
+{
+	struct audit_chain head, last;
+	size_t torn = 0;
+	bool found = last_line(a->fd, a->size, &last, &torn);
+
+	if (torn > 0 && ftruncate(a->fd, a->size - (off_t)torn) == 0)
+		a->size -= (off_t)torn;
+	a->first = first_number(a);
+	if (!found && !(found = last_old_line(a, &last)))
+		audit_begin(&last);
+	read_head(a, &head);
+	a->chain = head.seq > last.seq ? head : last;
+	a->begins = true;
+	audit_log_note(a, "audit", "done", "certd " VERSION " begins");
+	if (torn > 0)
+		audit_log_note(a, "audit", "done", "a half-written line of %zu "
+		    "bytes at the end was removed", torn);
+	if (head.seq > last.seq)
+		audit_log_note(a, "audit", "missing", "lines %" PRIu64 " to %"
+		    PRIu64 " were written, and are gone", last.seq + 1,
+		    head.seq);
+	else if (head.seq == last.seq && strcmp(head.hash, last.hash) != 0)
+		audit_log_note(a, "audit", "missing", "line %" PRIu64 " is "
+		    "another one than the one that was written", last.seq);
+}
+
+struct err *
+audit_log_open(const char *dir, off_t most, struct audit_log **out)
+{
+	struct audit_log *a = calloc(1, sizeof(*a));
+	struct err *e = NULL;
+
+	*out = NULL;
+	if (a == NULL)
+		return err_sys("audit");
+	STAILQ_INIT(&a->waiting);
+	a->fd = a->head = -1;
+	a->most = most;
+	a->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (a->dir == -1)
+		e = err_sys("%s", dir);
+	else if ((e = open_file(a)) == NULL && (a->head = openat(a->dir,
+	    AUDIT_HEAD, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) ==
+	    -1)
+		e = err_sys(AUDIT_HEAD);
+	if (e != NULL) {
+		audit_log_close(a);
+		return err_wrap(e, "%s", dir);
+	}
+	resume(a);
+	*out = a;
+	return NULL;
+}
+
+struct err *
+audit_log_watch(struct audit_log *a, struct event_base *base)
+{
+	if ((a->timer = evtimer_new(base, on_timer, a)) == NULL)
+		return err_new("audit: out of memory");
+	return NULL;
+}
+
+void
+audit_log_unwatch(struct audit_log *a)
+{
+	if (a != NULL && a->timer != NULL) {
+		event_free(a->timer);
+		a->timer = NULL;
+	}
+}
+
+void
+audit_log_head(const struct audit_log *a, struct audit_chain *out)
+{
+	*out = a->chain;
+}
+
+void
+audit_log_close(struct audit_log *a)
+{
+	struct waiting *w;
+
+	if (a == NULL)
+		return;
+	if (a->fd != -1)
+		audit_log_sync(a);
+	while ((w = STAILQ_FIRST(&a->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&a->waiting, link);
+		free(w);
+	}
+	audit_log_unwatch(a);
+	if (a->fd != -1)
+		close(a->fd);
+	if (a->head != -1)
+		close(a->head);
+	if (a->dir != -1)
+		close(a->dir);
+	free(a);
+}

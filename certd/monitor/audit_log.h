@@ -1,0 +1,43 @@
+/* audit_log.h - audit.log in the state directory: written, chained, bounded. */
+#ifndef AUDIT_LOG_H
+#define AUDIT_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "audit.h"
+#include "err.h"
+
+struct audit_log;
+struct event_base;
+
+#define AUDIT_FILE_BYTES (8 * 1024 * 1024)
+#define AUDIT_FILES_KEPT 8 /* besides the one that is written */
+
+/* Opens dir/audit.log (0600) and goes on with its chain. A line that was cut off
+ * is removed, lines that are gone are told: both are lines themselves. */
+struct err	*audit_log_open(const char *dir, off_t most,
+		    struct audit_log **out);
+/* From now on lines get to the disk by themselves. */
+struct err	*audit_log_watch(struct audit_log *a, struct event_base *base);
+/* Before the event base goes: they get there when it is closed. */
+void		 audit_log_unwatch(struct audit_log *a);
+/* NULL is fine, here and below: then there is the journal only. */
+void		 audit_log_close(struct audit_log *a);
+/* Writes a line, now (its time is set here); to the journal, too. */
+void		 audit_log_line(struct audit_log *a, struct audit_line *l);
+/* The same for what certd does by itself. */
+void		 audit_log_note(struct audit_log *a, const char *act,
+		    const char *outcome, const char *fmt, ...)
+		    ERR_PRINTF(4, 5);
+/* All lines are on the disk when this returns. */
+void		 audit_log_sync(struct audit_log *a);
+/* An error while lines cannot be written. */
+struct err	*audit_log_ready(struct audit_log *a);
+/* Where the chain stands. */
+void		 audit_log_head(const struct audit_log *a,
+		    struct audit_chain *out);
+
+#endif

@@ -1,0 +1,550 @@
+/* test_audit.c - lines of audit.log, written by certd, read by certctl. */
+/* objects: common/audit common/text common/err common/log certd/monitor/audit_log */
+/* libs: libmd libevent_core */
+#define _GNU_SOURCE /* asprintf, memmem */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit_log.h"
+#include "log.h"
+
+#define MOST (1024 * 1024)
+
+static char folder[64];
+
+static const char *
+at(const char *name)
+{
+	static char paths[4][128];
+	static unsigned n;
+	char *path = paths[n++ % 4];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	return path;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	(void)strcpy(folder, "/tmp/test_audit.XXXXXX");
+	log_limit(LOG_LEVEL_ERROR);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
+}
+
+static char *
+slurp(const char *name, size_t *n)
+{
+	FILE *f = fopen(at(name), "re");
+	char *text = calloc(1, 2 * MOST);
+
+	assert_non_null(text);
+	*n = 0;
+	if (f == NULL)
+		return text;
+	*n = fread(text, 1, 2 * MOST - 1, f);
+	(void)fclose(f);
+	return text;
+}
+
+static void
+spit(const char *name, const char *text, size_t n)
+{
+	FILE *f = fopen(at(name), "we");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Holds the whole file against the chain c; the first problem, or "". */
+static const char *
+verify_from(const char *name, struct audit_chain *c)
+{
+	static char why[AUDIT_WHY_BYTES];
+	size_t n;
+	char *text = slurp(name, &n);
+	struct str rest = { text, n }, line;
+	const char *wrong = NULL;
+
+	while (wrong == NULL && str_take_line(&rest, &line)) {
+		assert_int_equal(line.p[line.n - 1], '\n');
+		line.n--;
+		wrong = audit_check(c, line, why);
+	}
+	free(text);
+	return wrong == NULL ? "" : wrong;
+}
+
+static const char *
+verify(void)
+{
+	struct audit_chain c;
+
+	audit_begin(&c);
+	return verify_from(AUDIT_FILE, &c);
+}
+
+static struct audit_log *
+begin_with(off_t most)
+{
+	struct audit_log *a;
+
+	assert_null(audit_log_open(folder, most, &a));
+	return a;
+}
+
+static struct audit_log *
+begin(void)
+{
+	return begin_with(MOST);
+}
+
+static void
+write_some(struct audit_log *a, int n)
+{
+	for (int i = 0; i < n; i++)
+		audit_log_note(a, "test", "done", "number %d", i);
+}
+
+/* ---- one line ---- */
+
+static void
+fields_come_back_as_they_were_given(void **state)
+{
+	static const char *const texts[] = { "plain", "two words",
+		"with \"quotes\" and \\", "a=b hash=c", "x\ny\033[2J", "\xff",
+		"\\", "\"", "seq=99 prev=0" };
+	char line[AUDIT_LINE_BYTES], value[512], shown[512],
+	    why[AUDIT_WHY_BYTES];
+	struct audit_chain c, check;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct audit_line l = { .time = 1, .job = 7,
+			.certificate = texts[i], .who = texts[i], .act = "act",
+			.what = texts[i], .outcome = "done" };
+		struct str s = { line, 0 };
+
+		audit_begin(&c);
+		audit_begin(&check);
+		n = audit_format(&c, &l, true, line);
+		assert_int_equal(line[n - 1], '\n');
+		s.n = n - 1;
+		assert_null(memchr(line, '\n', n - 1));
+		assert_null(audit_check(&check, s, why));
+		(void)text_escape(
+		    shown, sizeof(shown), texts[i], strlen(texts[i]));
+		assert_true(audit_field(s, "what", value, sizeof(value)));
+		assert_string_equal(value, shown);
+		assert_true(audit_field(s, "certificate", value, sizeof(value)));
+		assert_string_equal(value, shown);
+		assert_true(audit_field(s, "seq", value, sizeof(value)));
+		assert_string_equal(value, "1");
+		assert_true(audit_field(s, "job", value, sizeof(value)));
+		assert_string_equal(value, "7");
+		assert_false(audit_field(s, "no", value, sizeof(value)));
+	}
+}
+
+static void
+hash_is_sha256_of_what_is_before(void **state)
+{
+	/* printf '%064d\n%s' 0 'time=... outcome=done' | sha256sum */
+	static const char wanted[] =
+	    "time=1970-01-01T00:00:00Z seq=1 job=0 certificate=- who=w act=a "
+	    "what=x outcome=done hash="
+	    "686fe404601681725553bfdf81d121aaf5e82ad53c691b56f2aa598f5b536090\n";
+	struct audit_line l = { .certificate = "", .who = "w", .act = "a",
+		.what = "x", .outcome = "done" };
+	char line[AUDIT_LINE_BYTES];
+	struct audit_chain c;
+
+	(void)state;
+	audit_begin(&c);
+	(void)audit_format(&c, &l, false, line);
+	assert_string_equal(line, wanted);
+}
+
+static void
+long_texts_fit(void **state)
+{
+	char text[20000], line[AUDIT_LINE_BYTES], why[AUDIT_WHY_BYTES];
+	struct audit_line l = { .certificate = text, .who = text, .act = text,
+		.what = text, .outcome = text };
+	struct audit_chain c, check;
+	size_t n, i;
+	static const char fill[] = "a\"\\\033\xff ";
+
+	(void)state;
+	for (i = 0; i < strlen(fill); i++) {
+		memset(text, fill[i], sizeof(text) - 1);
+		text[sizeof(text) - 1] = '\0';
+		audit_begin(&c);
+		audit_begin(&check);
+		n = audit_format(&c, &l, true, line);
+		assert_true(n < AUDIT_LINE_BYTES && line[n - 1] == '\n');
+		assert_null(audit_check(
+		    &check, (struct str){ line, n - 1 }, why));
+	}
+}
+
+/* ---- a file ---- */
+
+static void
+file_that_nobody_touched_is_whole(void **state)
+{
+	struct audit_log *a = begin();
+	struct audit_chain head;
+	struct stat st;
+
+	(void)state;
+	write_some(a, 20);
+	audit_log_head(a, &head);
+	assert_int_equal(head.seq, 21);
+	audit_log_close(a);
+	assert_string_equal(verify(), "");
+	assert_int_equal(stat(at(AUDIT_FILE), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	a = begin(); /* goes on with the chain */
+	write_some(a, 3);
+	audit_log_close(a);
+	assert_string_equal(verify(), "");
+}
+
+/* Every single byte that is changed shows. */
+static void
+every_changed_byte_shows(void **state)
+{
+	struct audit_log *a = begin();
+	size_t n, i;
+	char *text;
+
+	(void)state;
+	write_some(a, 6);
+	audit_log_close(a);
+	text = slurp(AUDIT_FILE, &n);
+	for (i = 0; i < n; i++) {
+		if (text[i] == '\n')
+			continue;
+		text[i] ^= 1;
+		spit(AUDIT_FILE, text, n);
+		assert_string_not_equal(verify(), "");
+		text[i] ^= 1;
+	}
+	spit(AUDIT_FILE, text, n);
+	assert_string_equal(verify(), "");
+	free(text);
+}
+
+/* Calls change with each line but the last. */
+static void
+every_line_that_is_gone_or_moved_shows(void **state)
+{
+	struct audit_log *a = begin();
+	char *lines[16], *text;
+	size_t n, count = 0, i, k, used;
+	struct str rest, line;
+	char *copy;
+
+	(void)state;
+	write_some(a, 8);
+	audit_log_close(a);
+	text = slurp(AUDIT_FILE, &n);
+	copy = calloc(1, 3 * n);
+	for (rest = (struct str){ text, n }; str_take_line(&rest, &line);)
+		lines[count++] = str_dup(line);
+	assert_int_equal(count, 9);
+	for (i = 0; i + 1 < count; i++) {
+		used = 0;
+		for (k = 0; k < count; k++) /* without line i */
+			if (k != i)
+				used += (size_t)sprintf(
+				    copy + used, "%s", lines[k]);
+		spit(AUDIT_FILE, copy, used);
+		assert_non_null(strstr(verify(), "missing"));
+		used = 0;
+		for (k = 0; k < count; k++) /* line i twice */
+			used += (size_t)sprintf(copy + used, "%s%s", lines[k],
+			    k == i ? lines[k] : "");
+		spit(AUDIT_FILE, copy, used);
+		assert_string_not_equal(verify(), "");
+		used = 0;
+		for (k = 0; k < count; k++) /* exchanged with the next */
+			used += (size_t)sprintf(copy + used, "%s",
+			    lines[k == i ? i + 1 : k == i + 1 ? i : k]);
+		spit(AUDIT_FILE, copy, used);
+		assert_string_not_equal(verify(), "");
+	}
+	for (i = 0; i < count; i++)
+		free(lines[i]);
+	free(copy);
+	free(text);
+}
+
+/* Truncated anywhere: certd says what is missing when it starts again, and the
+ * gap stays in the chain. */
+static void
+file_cut_short_is_told_at_the_next_start(void **state)
+{
+	struct audit_log *a = begin();
+	size_t n, m, cut;
+	char *text, *after;
+
+	(void)state;
+	write_some(a, 5);
+	audit_log_close(a);
+	text = slurp(AUDIT_FILE, &n);
+	after = slurp(AUDIT_HEAD, &m);
+	for (cut = 0; cut < n; cut += 1 + n / 37) {
+		char *now;
+		size_t k;
+
+		spit(AUDIT_FILE, text, cut);
+		spit(AUDIT_HEAD, after, m);
+		a = begin();
+		audit_log_close(a);
+		now = slurp(AUDIT_FILE, &k);
+		assert_non_null(strstr(now, "outcome=missing"));
+		assert_non_null(strstr(verify(), "missing"));
+		free(now);
+	}
+	free(after);
+	free(text);
+}
+
+/* Power loss: audit.head is older than the file, or gone. */
+static void
+head_that_is_behind_is_no_alarm(void **state)
+{
+	struct audit_log *a = begin();
+	char *old, *text;
+	size_t m, n;
+
+	(void)state;
+	write_some(a, 2);
+	old = slurp(AUDIT_HEAD, &m);
+	write_some(a, 3);
+	audit_log_close(a);
+	spit(AUDIT_HEAD, old, m);
+	audit_log_close(begin());
+	(void)unlink(at(AUDIT_HEAD));
+	audit_log_close(begin());
+	spit(AUDIT_HEAD, "nonsense", 8);
+	audit_log_close(begin());
+	text = slurp(AUDIT_FILE, &n);
+	assert_null(strstr(text, "outcome=missing"));
+	assert_string_equal(verify(), "");
+	free(text);
+	free(old);
+}
+
+static void
+half_written_last_line_is_removed_and_told(void **state)
+{
+	struct audit_log *a = begin();
+	char *text;
+	size_t n;
+	FILE *f;
+
+	(void)state;
+	write_some(a, 2);
+	audit_log_close(a);
+	f = fopen(at(AUDIT_FILE), "ae");
+	assert_non_null(f);
+	(void)fputs("time=2026-11-24T02:5", f);
+	(void)fclose(f);
+	audit_log_close(begin());
+	text = slurp(AUDIT_FILE, &n);
+	assert_non_null(strstr(text, "half-written line of 20 bytes"));
+	assert_string_equal(verify(), "");
+	free(text);
+}
+
+/* ---- no room ---- */
+
+static void
+nothing_goes_on_until_the_lines_are_written(void **state)
+{
+	struct audit_log *a = begin();
+	struct rlimit limit, old;
+	struct stat st;
+	struct err *e;
+
+	(void)state;
+	write_some(a, 3);
+	assert_null(audit_log_ready(a));
+	assert_int_equal(stat(at(AUDIT_FILE), &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = (rlim_t)st.st_size + 100; /* half a line fits */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	write_some(a, 4);
+	e = audit_log_ready(a);
+	assert_non_null(e);
+	assert_non_null(strstr(err_text(e), "cannot be written"));
+	err_free(e);
+	assert_string_equal(verify(), "");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_null(audit_log_ready(a));
+	write_some(a, 1);
+	audit_log_close(a);
+	assert_string_equal(verify(), "");
+	a = begin();
+	audit_log_close(a);
+	assert_string_equal(verify(), "");
+}
+
+static void
+lines_for_which_there_is_no_memory_are_told(void **state)
+{
+	struct audit_log *a = begin();
+	struct rlimit limit, old;
+	char *text;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	write_some(a, 5000);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_null(audit_log_ready(a));
+	audit_log_close(a);
+	text = slurp(AUDIT_FILE, &n);
+	assert_non_null(strstr(text, "found no room"));
+	assert_non_null(strstr(verify(), "missing"));
+	free(text);
+}
+
+/* ---- files that are full ---- */
+
+static int
+files(char oldest[64])
+{
+	struct dirent **list;
+	int i, n = scandir(folder, &list, NULL, alphasort), found = 0;
+
+	*oldest = '\0';
+	for (i = 0; i < n; i++) {
+		if (strncmp(list[i]->d_name, AUDIT_FILE ".",
+			strlen(AUDIT_FILE ".")) == 0 &&
+		    found++ == 0)
+			(void)snprintf(oldest, 64, "%.63s", list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+	return found;
+}
+
+static void
+full_file_is_put_aside_and_the_chain_goes_on(void **state)
+{
+	struct audit_log *a = begin_with(2000);
+	struct audit_chain c;
+	char oldest[64];
+
+	(void)state;
+	write_some(a, 12);
+	assert_int_equal(files(oldest), 1);
+	assert_string_equal(oldest, AUDIT_FILE ".00000000000000000001");
+	audit_begin(&c);
+	assert_string_equal(verify_from(oldest, &c), "");
+	assert_string_equal(verify_from(AUDIT_FILE, &c), "");
+	audit_log_close(a);
+}
+
+static void
+no_more_files_than_are_kept(void **state)
+{
+	struct audit_log *a = begin_with(2000);
+	char oldest[64], removed[128], *text;
+	size_t n;
+
+	(void)state;
+	write_some(a, 300);
+	assert_int_equal(files(oldest), AUDIT_FILES_KEPT);
+	assert_string_not_equal(oldest, AUDIT_FILE ".00000000000000000001");
+	/* That the ones before were removed stands in the chain. */
+	(void)snprintf(removed, sizeof(removed), "the lines before %s", oldest);
+	text = slurp(AUDIT_FILE, &n);
+	assert_non_null(strstr(text, removed));
+	free(text);
+	audit_log_close(a);
+	a = begin_with(2000);
+	write_some(a, 1);
+	audit_log_close(a);
+}
+
+/* A crash right after the file was put aside. */
+static void
+new_file_that_is_missing_is_no_alarm(void **state)
+{
+	struct audit_log *a = begin();
+	struct audit_chain c;
+	char *text;
+	size_t n;
+
+	(void)state;
+	write_some(a, 4);
+	audit_log_close(a);
+	assert_int_equal(
+	    rename(at(AUDIT_FILE), at(AUDIT_FILE ".00000000000000000001")), 0);
+	audit_log_close(begin());
+	text = slurp(AUDIT_FILE, &n);
+	assert_null(strstr(text, "outcome=missing"));
+	audit_begin(&c);
+	assert_string_equal(
+	    verify_from(AUDIT_FILE ".00000000000000000001", &c), "");
+	assert_string_equal(verify_from(AUDIT_FILE, &c), "");
+	free(text);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(fields_come_back_as_they_were_given),
+		TEST(hash_is_sha256_of_what_is_before),
+		TEST(long_texts_fit),
+		TEST(file_that_nobody_touched_is_whole),
+		TEST(every_changed_byte_shows),
+		TEST(every_line_that_is_gone_or_moved_shows),
+		TEST(file_cut_short_is_told_at_the_next_start),
+		TEST(head_that_is_behind_is_no_alarm),
+		TEST(half_written_last_line_is_removed_and_told),
+		TEST(nothing_goes_on_until_the_lines_are_written),
+		TEST(lines_for_which_there_is_no_memory_are_told),
+		TEST(full_file_is_put_aside_and_the_chain_goes_on),
+		TEST(no_more_files_than_are_kept),
+		TEST(new_file_that_is_missing_is_no_alarm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
