@@ -105,8 +105,8 @@ repair(struct reparation *r)
 	store_names_clear(&steps);
 	if (e != NULL || r->plan_only)
 		return e;
-	log_audit("%s: certificate %s is repaired", client_name(r->client),
-	    r->lineage->name);
+	audit_client(r->client, r->lineage->name, "repair", "done",
+	    "repaired");
 	live_tidy_later(m, r->lineage->name);
 	if ((e = lineage_load(m->store, r->lineage->name, &l)) == NULL &&
 	    l->problem != NULL)

@@ -120,8 +120,8 @@ on_locked(void *arg, struct err *e)
 	if (e == NULL && (e = lineage_load(m->store, name, &l)) == NULL &&
 	    (e = store_restore(m->store, l, r->version, r->version == l->newest
 	    ? 0 : r->until)) == NULL) {
-		log_audit("%s: certificate %s: version %u is restored",
-		    client_name(r->client), name, r->version);
+		audit_client(r->client, name, "restore", "done",
+		    "version %u", r->version);
 		live_tidy_later(m, name);
 		tell(r);
 	}
