@@ -199,7 +199,8 @@ options_fit_their_message(void **state)
 		}
 		/* What later runs as root is root's to say. */
 		assert_int_equal(option_table[i].root_only,
-		    strstr(option_table[i].word, "-hook") != NULL);
+		    strstr(option_table[i].word, "-hook") != NULL ||
+			strstr(option_table[i].word, "-credentials") != NULL);
 	}
 }
 
