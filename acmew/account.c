@@ -42,7 +42,7 @@ on_account_is(struct job *job, const struct msg *m)
 	if (job->account == NULL)
 		job_fail(job, err_sys("account"));
 	else
-		job_step(job, JE_ACCOUNT);
+		job_step(job, job->order == NULL ? JE_ACCOUNT : JE_KNOWN);
 	return NULL;
 }
 
@@ -93,7 +93,7 @@ on_registered(void *arg, struct answer *a)
 	if (e != NULL)
 		job_fail(job, e);
 	else
-		job_step(job, JE_REGISTERED);
+		job_step(job, job->order == NULL ? JE_REGISTERED : JE_KNOWN);
 }
 
 struct err *
@@ -193,10 +193,48 @@ on_ordered(void *arg, struct answer *a)
 		job_step(job, event);
 }
 
+/* ---- an order of an earlier run ---- */
+
+/* Where there is none any more, or it is somebody else's, that is as if it were
+ * dead. */
+static void
+on_found(void *arg, struct answer *a)
+{
+	struct job *job = arg;
+	enum job_event event = JE_INVALID;
+	struct err *e = a->e;
+
+	if (e == NULL)
+		e = job_take_order(job, a->response, &event);
+	else if (a->problem == PROBLEM_NO_ACCOUNT) {
+		job_fail_or_gone(job, a);
+		return;
+	} else if (a->status >= 400 && a->status <= 499 && a->status != 429) {
+		log_info("job %u: %s", job->number, err_text(e));
+		err_free(e);
+		e = NULL;
+	}
+	if (e != NULL) {
+		job_fail(job, e);
+		return;
+	}
+	log_info("job %u: the order of before is %s", job->number,
+	    event == JE_INVALID ? "dead" : "taken up");
+	job_step(job, event);
+}
+
+struct err *
+find_order(struct job *job)
+{
+	return request_start(
+	    job, VERB_GET, job->order, CA_JSON_MAX_BYTES, on_found, job);
+}
+
 struct err *
 place_order(struct job *job)
 {
 	job->orders++;
+	job_forget_order(job);
 	return request_start(job, VERB_NEW_ORDER, job->ca->directory.new_order,
 	    CA_JSON_MAX_BYTES, on_ordered, job);
 }

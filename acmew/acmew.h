@@ -82,6 +82,7 @@ enum job_state {
 	JS_ACCOUNT,   /* certd is asked for the account */
 	JS_REGISTER,  /* newAccount is under way */
 	JS_ORDER,     /* newOrder is under way */
+	JS_RESUME,    /* the order of an earlier run is asked for */
 	JS_AUTHORIZE, /* authorizations are being read */
 	JS_LOOK,      /* are the record names aliases? */
 	JS_PUBLISH,   /* certd publishes the records */
@@ -111,6 +112,7 @@ enum job_event {
 	JE_DIRECTORY, /* the directory is there */
 	JE_ACCOUNT,   /* there is an account */
 	JE_NO_ACCOUNT,
+	JE_KNOWN,      /* there is an account, and an order too */
 	JE_REGISTERED, /* the CA made one */
 	JE_PENDING,    /* the order is pending, */
 	JE_READY,      /* ready, */
@@ -259,6 +261,8 @@ struct job_terms {
 /* A job, not yet started. */
 struct err	*job_new(struct worker *w, const struct job_terms *t,
 		    struct job **out);
+/* The job has no order any more. */
+void		 job_forget_order(struct job *job);
 /* Cancels whatever the job waits for. NULL is fine. */
 void		 job_free(struct job *job);
 /* Sends m, which is about the job, as a new request; *id (may be NULL) is its
@@ -286,6 +290,7 @@ struct err	*want_directory(struct job *job);
 struct err	*ask_account(struct job *job);
 struct err	*make_account(struct job *job);
 struct err	*place_order(struct job *job);
+struct err	*find_order(struct job *job);
 struct err	*read_authorizations(struct job *job);
 struct err	*look_for_aliases(struct job *job);
 struct err	*publish_records(struct job *job);
@@ -412,6 +417,7 @@ struct answer {
 	const struct https_response *response; /* of status 2xx, or NULL */
 	struct err *e; /* otherwise, why not; the callee's */
 	enum problem problem;
+	long status; /* of the answer; 0: none came */
 	bool unsure; /* the CA may have acted on it */
 };
 typedef void request_done(void *arg, struct answer *a);

@@ -127,6 +127,7 @@ on_answer(void *arg, const struct https_response *response, struct err *e)
 		if (attempt.status < 200 || attempt.status > 299)
 			a.e = answer_err(response, &a.problem);
 		attempt.problem = a.problem;
+		a.status = attempt.status;
 	}
 	keep_nonce(r, response, a.problem);
 	plan = answer_plan(&attempt);

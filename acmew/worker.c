@@ -91,6 +91,18 @@ on_job(struct worker *w, const struct job_terms *t)
 	return NULL;
 }
 
+/* Comes right behind the job: what asks for the order waits for certd's word
+ * about the account, which comes later. */
+static struct err *
+on_job_order(struct job *job, const struct msg *m)
+{
+	if (job->kind != KIND_issue || job->order != NULL)
+		return err_new("an order for a job that needs none");
+	if ((job->order = str_dup(m->job_order.url)) == NULL)
+		return err_sys("order");
+	return NULL;
+}
+
 static struct err *
 on_refused(struct job *job, const struct msg *m)
 {
@@ -112,6 +124,7 @@ static const struct handler {
 	enum msg_type type;
 	struct err *(*on)(struct job *job, const struct msg *m);
 } handlers[] = {
+	{ MSG_job_order, on_job_order },
 	{ MSG_account_is, on_account_is },
 	{ MSG_account_none, on_account_none },
 	{ MSG_account_spare, on_account_spare },

@@ -1,10 +1,12 @@
 /*
  * batch.c - the jobs of one request, with the pre hooks before the first and the
- * post hooks after the last.
+ * post hooks after the last, even where certd ends in between.
  *
  * Runs in:  certd (root; no network, no exec).
  * Promise:  a failing job stops no other; pre and post hooks run once each, and
- *           only where there is something to do.
+ *           only where there is something to do. Once the pre hooks have begun,
+ *           the post hooks run: a crash may have a hook run twice, never not at
+ *           all.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +21,13 @@
 struct batch {
 	TAILQ_ENTRY(batch) link;
 	struct monitor *m;
-	struct client *client;
+	struct client *client; /* NULL: an earlier run of certd was asked */
+	uint32_t id;	/* the number of its first job */
 	size_t running; /* jobs that have not ended, and we ourselves */
 	bool has_jobs;  /* otherwise neither pre nor post hooks run */
+	bool is_prepared; /* the pre hooks are over */
+	uint32_t *kept; /* jobs that have ended and have a row in the ledger */
+	size_t n_kept;
 	struct hooks *pre, *post;
 	struct buf *renewed, *failed; /* names, separated by spaces */
 };
@@ -34,21 +40,19 @@ free_batch(struct batch *b)
 	hooks_free(b->post);
 	buf_free(b->renewed);
 	buf_free(b->failed);
+	free(b->kept);
 	free(b);
 }
 
-struct err *
-batch_new(struct client *c, bool no_folder, struct batch **out)
+static struct err *
+make_batch(struct monitor *m, bool no_folder, struct batch **out)
 {
-	struct monitor *m = client_monitor(c);
 	struct batch *b = calloc(1, sizeof(*b));
 	struct err *e = NULL;
 
 	if (b == NULL)
 		return err_sys("batch");
-	jobs_tidy(m);
 	b->m = m;
-	b->client = c;
 	b->running = 1; /* our own hand, until the pre hooks are over */
 	TAILQ_INSERT_TAIL(&m->batches, b, link);
 	b->pre = hooks_new(m, "pre");
@@ -65,25 +69,48 @@ batch_new(struct client *c, bool no_folder, struct batch **out)
 		free_batch(b);
 		return e;
 	}
-	client_hold(c);
-	client_owe(c);
 	*out = b;
 	return NULL;
 }
 
 struct err *
-batch_add(struct batch *b, struct job *j)
+batch_new(struct client *c, bool no_folder, struct batch **out)
+{
+	struct err *e;
+
+	jobs_tidy(client_monitor(c));
+	if ((e = make_batch(client_monitor(c), no_folder, out)) != NULL)
+		return e;
+	(*out)->client = c;
+	client_hold(c);
+	client_owe(c);
+	return NULL;
+}
+
+static struct err *
+add_hooks(struct batch *b, const struct job *j)
 {
 	const struct lineage *l = j->files;
 	const struct config *cfg = b->m->cfg;
 	struct err *e;
 
 	if ((e = hooks_add_chosen(b->pre, j->lineage, j->pre_hook,
-	    l == NULL ? "" : l->pre_hook, cfg->pre_hook)) != NULL ||
-	    (e = hooks_add_chosen(b->post, j->lineage, j->post_hook,
-	    l == NULL ? "" : l->post_hook, cfg->post_hook)) != NULL ||
-	    (e = job_start(j)) != NULL)
+	    l == NULL ? "" : l->pre_hook, cfg->pre_hook)) == NULL)
+		e = hooks_add_chosen(b->post, j->lineage, j->post_hook,
+		    l == NULL ? "" : l->post_hook, cfg->post_hook);
+	return e;
+}
+
+struct err *
+batch_add(struct batch *b, struct job *j)
+{
+	struct err *e;
+
+	j->batch_id = b->id;
+	if ((e = add_hooks(b, j)) != NULL || (e = job_start(j)) != NULL)
 		return e;
+	if (b->id == 0)
+		b->id = j->id;
 	j->batch = b;
 	b->has_jobs = true;
 	b->running++;
@@ -94,9 +121,24 @@ batch_add(struct batch *b, struct job *j)
 static void
 say_failure(struct batch *b, struct err *e)
 {
-	if (e != NULL)
+	if (e != NULL && b->client != NULL)
 		client_hook_failed(b->client, "", e, false);
 	err_free(e);
+}
+
+/* The post hooks have run: nothing of the batch is needed any more. */
+static void
+forget_kept(struct batch *b)
+{
+	struct err *e = ledger_begin(b->m->ledger);
+	size_t i;
+
+	if (e == NULL) {
+		for (i = 0; e == NULL && i < b->n_kept; i++)
+			e = ledger_job_remove(b->m->ledger, b->kept[i]);
+		e = ledger_end(b->m->ledger, e);
+	}
+	log_err(LOG_LEVEL_ERROR, e); /* jobs_tidy() comes by */
 }
 
 static void
@@ -108,7 +150,11 @@ on_post(void *arg, const char *command, struct err *e)
 	say_failure(b, e);
 	if (command != NULL)
 		return;
+	if (b->n_kept > 0)
+		forget_kept(b);
 	free_batch(b);
+	if (c == NULL)
+		return;
 	client_settle(c);
 	client_release(c);
 }
@@ -125,6 +171,27 @@ finish(struct batch *b)
 	b->post = NULL;
 	hooks_run(post, &(struct hook_env) { "", buf_data(b->renewed),
 		buf_data(b->failed) }, on_post, b);
+}
+
+/* From here on a crash must not run the pre hooks again. */
+static void
+note_prepared(struct batch *b)
+{
+	struct err *e = ledger_begin(b->m->ledger);
+	struct job *j;
+
+	b->is_prepared = true;
+	if (e != NULL) {
+		log_err(LOG_LEVEL_WARN, e);
+		return;
+	}
+	TAILQ_FOREACH(j, &b->m->jobs, link) {
+		if (e != NULL || j->batch != b)
+			continue;
+		j->is_prepared = true;
+		e = job_save(j);
+	}
+	log_err(LOG_LEVEL_WARN, ledger_end(b->m->ledger, e));
 }
 
 /* A job, or a deployment, has ended. */
@@ -144,6 +211,8 @@ on_pre(void *arg, const char *command, struct err *e)
 	say_failure(b, e);
 	if (command != NULL)
 		return;
+	if (hooks_count(b->post) > 0 && !b->is_prepared)
+		note_prepared(b);
 	for (j = TAILQ_FIRST(&b->m->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, link);
 		if (j->batch == b && !j->ending)
@@ -218,19 +287,117 @@ batch_go(struct batch *b)
 	hooks_run(pre, &(struct hook_env) { "", "", "" }, on_pre, b);
 }
 
+/* Over 16 KiB the rest is left out, as certbot does. */
+static void
+add_names(struct buf *names, const char *text)
+{
+	err_free(buf_addf(names, "%s%s", buf_len(names) > 0 ? " " : "", text));
+}
+
+static struct err *
+keep(struct batch *b, uint32_t job)
+{
+	uint32_t *kept = reallocarray(b->kept, b->n_kept + 1, sizeof(*kept));
+
+	if (kept == NULL)
+		return err_sys("batch");
+	b->kept = kept;
+	b->kept[b->n_kept++] = job;
+	return NULL;
+}
+
+bool
+batch_keeps(const struct job *j)
+{
+	return j->batch != NULL && hooks_count(j->batch->post) > 0;
+}
+
 void
-batch_job_ended(struct job *j)
+batch_job_ended(struct job *j, bool kept)
 {
 	struct batch *b = j->batch;
-	struct buf *names = j->failure == NULL ? b->renewed : b->failed;
 	char *text = names_text(j);
 
-	/* Over 16 KiB the rest is left out, as certbot does. */
+	if (kept)
+		log_err(LOG_LEVEL_WARN, keep(b, j->id));
 	if (text != NULL)
-		err_free(buf_addf(names, "%s%s", buf_len(names) > 0 ? " " : "",
-		    text));
+		add_names(j->failure == NULL ? b->renewed : b->failed, text);
 	free(text);
 	one_less(b);
+}
+
+/* ---- what an earlier run of certd was asked for ---- */
+
+static struct err *
+find_or_make(const struct job *j, struct batch **out)
+{
+	uint32_t id = j->batch_id == 0 ? j->id : j->batch_id;
+	struct monitor *m = j->m;
+	struct batch *b;
+	struct err *e;
+
+	TAILQ_FOREACH(b, &m->batches, link)
+		if (b->id == id) {
+			*out = b;
+			return NULL;
+		}
+	if ((e = make_batch(m, j->no_folder_hooks, out)) == NULL)
+		(*out)->id = id;
+	return e;
+}
+
+struct err *
+batch_resume(struct job *j)
+{
+	struct batch *b;
+	struct err *e;
+
+	if ((e = find_or_make(j, &b)) != NULL || (e = add_hooks(b, j)) != NULL)
+		return e;
+	b->is_prepared |= j->is_prepared;
+	if ((e = job_resume(j)) != NULL)
+		return e;
+	j->batch = b;
+	b->has_jobs = true;
+	b->running++;
+	return NULL;
+}
+
+struct err *
+batch_recall(const struct job *j, const char *names, bool is_good)
+{
+	struct batch *b;
+	struct err *e;
+
+	if ((e = find_or_make(j, &b)) != NULL ||
+	    (e = add_hooks(b, j)) != NULL || (e = keep(b, j->id)) != NULL)
+		return e;
+	b->is_prepared = b->has_jobs = true;
+	add_names(is_good ? b->renewed : b->failed, names);
+	return NULL;
+}
+
+void
+batches_go_on(struct monitor *m)
+{
+	struct batch *b, *next;
+	struct hooks *pre;
+
+	for (b = TAILQ_FIRST(&m->batches); b != NULL; b = next) {
+		next = TAILQ_NEXT(b, link);
+		if (b->running == 1 && !b->is_prepared) {
+			free_batch(b); /* its jobs were closed */
+			continue;
+		}
+		b->has_jobs = true;
+		if (b->is_prepared) {
+			on_pre(b, NULL, NULL);
+			continue;
+		}
+		pre = b->pre;
+		b->pre = NULL;
+		hooks_run(pre, &(struct hook_env) { "", "", "" }, on_pre, b);
+	}
 }
 
 void

@@ -272,7 +272,8 @@ deploy_run(struct job *j)
 	struct err *e;
 
 	/* A renewal that failed has still deployed nothing of what was owed. */
-	d.owed_only = !j->stored && j->renews && owed_any(j->m, j->lineage);
+	d.owed_only = j->deploying || /* since before a crash */
+	    (!j->stored && j->renews && owed_any(j->m, j->lineage));
 	if (j->dry_run || (!j->stored && !d.owed_only)) {
 		job_step_done(j, NULL);
 		return NULL;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "monitor.h"
 
 /* Let's Encrypt's integration guide: 1 min, 10 min, 100 min, then daily. */
@@ -144,4 +145,22 @@ failure_remember(const struct job *j)
 	}
 	free(key);
 	return e;
+}
+
+/* ---- what was interrupted ---- */
+
+struct err *
+failure_note(struct monitor *m, const char *server, const char *what,
+    const char *why)
+{
+	struct ledger_failure row = { .account = server, .names = what,
+		.count = 1, .last = time(NULL), .text = why };
+
+	return ledger_failure_put(m->ledger, &row);
+}
+
+struct err *
+failure_drop_note(struct monitor *m, const char *server, const char *what)
+{
+	return ledger_failure_clear(m->ledger, server, what);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "log.h"
 #include "monitor.h"
 
@@ -20,6 +21,8 @@
 #define JOB_LIMIT_SECS 7200
 /* Three times what acmew takes for that (JS_CLOSE). */
 #define CLOSE_LIMIT_SECS 60
+/* A job that certd did not survive so often is perhaps why. */
+#define STARTS_MAX 5
 
 static struct err *wait_for_worker(struct job *j);
 static struct err *end(struct job *j);
@@ -81,6 +84,8 @@ static const struct kind {
 		false, false },
 };
 
+static void wind_up(struct job *j);
+
 static const struct step *
 step_of(const struct job *j)
 {
@@ -110,6 +115,11 @@ job_step_done(struct job *j, struct err *e)
 {
 	if (!is_tidying(j) && j->ending) {
 		err_free(e);
+	} else if (!is_tidying(j) && j->stored) {
+		/* By an earlier run: the publisher was all that it needed. */
+		log_err(LOG_LEVEL_WARN, err_wrap(e, "job %u (%s)", j->id,
+		    j->lineage));
+		wind_up(j);
 	} else if (!is_tidying(j) && e != NULL) {
 		job_fail(j, e);
 	} else {
@@ -206,8 +216,12 @@ job_hold(struct job *j)
 void
 job_release(struct job *j)
 {
-	if (--j->pending == 0 && j->ending)
+	if (--j->pending > 0)
+		return;
+	if (j->ending)
 		event_active(j->wake, EV_TIMEOUT, 0);
+	else if (j->workers > 0) /* it may have waited for that */
+		worker_dispatch(j->m);
 }
 
 void
@@ -237,27 +251,34 @@ names_text(const struct job *j)
 	return text;
 }
 
-struct err *
-job_save(struct job *j)
+static struct err *
+save(struct job *j, enum job_row_state state)
 {
 	char *names = names_text(j);
+	struct buf *options = NULL;
 	struct ledger_job row = { .id = j->id, .kind = kind_word(j->kind),
 		.lineage = j->lineage, .names = names, .server = j->server,
 		.account = j->account == NULL ? "" :
 		    registration_id(j->account),
-		.phase = j->phase, .state = j->deploying, .order_url = j->order_url,
-		.created = j->created };
-	struct err *e;
+		.phase = j->phase, .order_url = j->order_url,
+		.created = j->created, .state = state };
+	struct err *e = names == NULL ? err_sys("job") : NULL;
 
-	if (names == NULL)
-		return err_sys("job");
-	if (j->id == 0)
-		e = ledger_job_add(j->m->ledger, &row);
-	else
-		e = ledger_job_update(j->m->ledger, &row);
+	if (e == NULL && (e = job_describe(j, &options)) == NULL) {
+		row.options = buf_data(options);
+		e = j->id == 0 ? ledger_job_add(j->m->ledger, &row) :
+		    ledger_job_update(j->m->ledger, &row);
+	}
 	j->id = row.id;
+	buf_free(options);
 	free(names);
 	return e;
+}
+
+struct err *
+job_save(struct job *j)
+{
+	return save(j, j->deploying ? ROW_DEPLOYING : ROW_OPEN);
 }
 
 struct err *
@@ -281,7 +302,9 @@ wait_for_worker(struct job *j)
 bool
 job_waits_for_worker(const struct job *j)
 {
-	return step_of(j)->part == WORK && j->worker == NULL && !j->ending;
+	/* What the last worker has asked for must not reach the next. */
+	return step_of(j)->part == WORK && j->worker == NULL && !j->ending &&
+	    j->install == NULL && (j->workers == 0 || j->pending == 0);
 }
 
 static void
@@ -332,6 +355,39 @@ free_job(struct job *j)
 	free(j);
 }
 
+/* The failure, where it is one that makes others wait; an earlier interruption
+ * is over. */
+static struct err *
+remember(struct job *j)
+{
+	char what[300];
+
+	struct err *e;
+
+	(void)snprintf(what, sizeof(what), "%s %s", kind_word(j->kind),
+	    j->lineage);
+	if ((e = failure_drop_note(j->m, j->server, what)) == NULL &&
+	    kinds[j->kind].may_fail)
+		e = failure_remember(j);
+	return e;
+}
+
+/* True where the row stays, for the sake of the post hooks. */
+static bool
+end_row(struct job *j)
+{
+	struct err *e;
+
+	if (batch_keeps(j)) {
+		e = save(j, j->failure == NULL ? ROW_GOOD : ROW_BAD);
+		if (e == NULL)
+			return true;
+		log_err(LOG_LEVEL_ERROR, e);
+	}
+	log_err(LOG_LEVEL_ERROR, ledger_job_remove(j->m->ledger, j->id));
+	return false;
+}
+
 /* The last step: everybody is told, and the job is gone. */
 static struct err *
 end(struct job *j)
@@ -339,6 +395,7 @@ end(struct job *j)
 	struct monitor *m = j->m;
 	struct msg drop = { .type = MSG_key_drop };
 	struct err *e = NULL;
+	bool kept;
 
 	if (j->key != 0) {
 		drop.key_drop.key = j->key;
@@ -346,9 +403,8 @@ end(struct job *j)
 	}
 	log_err(LOG_LEVEL_ERROR, e);
 	store_unstage(m->store, j->id);
-	if (kinds[j->kind].may_fail)
-		log_err(LOG_LEVEL_ERROR, failure_remember(j));
-	log_err(LOG_LEVEL_ERROR, ledger_job_remove(m->ledger, j->id));
+	log_err(LOG_LEVEL_ERROR, remember(j));
+	kept = end_row(j);
 	if (j->failure != NULL)
 		log_error("job %u (%s): %s", j->id, j->lineage,
 		    err_text(j->failure));
@@ -359,7 +415,7 @@ end(struct job *j)
 	control_result(j, j->failure, "");
 	publisher_release(j);
 	if (j->batch != NULL)
-		batch_job_ended(j);
+		batch_job_ended(j, kept);
 	TAILQ_REMOVE(&m->jobs, j, link);
 	free_job(j);
 	monitor_rest(m);
@@ -430,10 +486,11 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	    JOB_LIMIT_SECS / 60, stage_word(j->stage)));
 }
 
-struct err *
-job_start(struct job *j)
+/* It is under way, until its time is up. */
+static struct err *
+enlist(struct job *j, time_t secs)
 {
-	struct timeval limit = { .tv_sec = JOB_LIMIT_SECS };
+	struct timeval limit = { .tv_sec = secs };
 	struct err *e;
 
 	if ((e = job_save(j)) != NULL)
@@ -444,8 +501,45 @@ job_start(struct job *j)
 	    event_add(j->deadline, &limit) == -1)
 		return err_new("job: out of memory");
 	TAILQ_INSERT_TAIL(&j->m->jobs, j, link);
-	audit_job(j, "ask", "asked", "%s", kinds[j->kind].wish);
 	return NULL;
+}
+
+struct err *
+job_start(struct job *j)
+{
+	struct err *e = enlist(j, JOB_LIMIT_SECS);
+
+	if (e == NULL)
+		audit_job(j, "ask", "asked", "%s", kinds[j->kind].wish);
+	return e;
+}
+
+struct err *
+job_resume(struct job *j)
+{
+	time_t now = time(NULL), left = j->created + JOB_LIMIT_SECS - now;
+	struct err *e;
+
+	/* A clock that was set back must not give it time without end. */
+	if (j->created > now)
+		left = JOB_LIMIT_SECS;
+	if (j->starts >= STARTS_MAX)
+		return err_new("interrupted %u times", j->starts + 1);
+	if (left <= 0 && !j->stored)
+		return err_new("interrupted, and not taken up again within "
+		    "%d minutes", JOB_LIMIT_SECS / 60);
+	j->starts++;
+	if ((e = enlist(j, left > 0 ? left : 1)) == NULL)
+		audit_job(j, "resume", "done", "%s%s%s", kinds[j->kind].wish,
+		    j->order_url == NULL ? "" : ", order ",
+		    j->order_url == NULL ? "" : j->order_url);
+	return e;
+}
+
+bool
+job_is_of_lineage(const struct job *j)
+{
+	return kinds[j->kind].has_lineage;
 }
 
 void
@@ -485,6 +579,7 @@ job_grant(const struct job *j)
 		.directory = &j->origin,
 		.names = { j->name_strs, j->n_names },
 		.account_url = registration_url(j->account),
+		.order_url = j->order_url == NULL ? "" : j->order_url,
 		.has_next_key = registration_next_key(j->account) != 0,
 		.has_own_key = j->key != 0 };
 }

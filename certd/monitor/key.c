@@ -8,6 +8,7 @@
  *           copies it from one descriptor to the other. It is on disk before
  *           the CA hears of it.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -82,8 +83,72 @@ take_over(struct job *j)
 	return e;
 }
 
+static struct err *make_anew(struct job *j);
+
+static void
+on_staged(void *arg, const struct msg *answer, struct err *e)
+{
+	struct job *j = arg;
+
+	if (e == NULL) {
+		j->key_kind = answer->key_ready.kind;
+		audit_job(j, "key", "done", "staged before, loaded");
+	} else if (!j->ending) {
+		/* Half-written: then no order has been placed with it. */
+		log_err(LOG_LEVEL_WARN, err_wrap(e, "the staged key of job %u",
+		    j->id));
+		store_unstage(j->m->store, j->id);
+		e = make_anew(j);
+		job_release(j);
+		if (e != NULL)
+			job_step_done(j, e);
+		return;
+	}
+	job_release(j);
+	job_step_done(j, e);
+}
+
+/* The key that an earlier run of certd has staged for the job. The CA may have
+ * made a certificate for it by now. */
+static struct err *
+take_up(struct job *j, bool *is_there)
+{
+	struct msg m = { .type = MSG_key_load };
+	struct err *e;
+	int fd;
+
+	*is_there = false;
+	if ((e = store_stage_reopen(j->m->store, j->id, &fd)) != NULL) {
+		if (err_errno(e) != ENOENT)
+			return e;
+		err_free(e);
+		store_unstage(j->m->store, j->id);
+		return NULL;
+	}
+	*is_there = true;
+	j->key = ++j->m->last_key;
+	m.key_load.key = j->key;
+	job_hold(j);
+	e = peer_ask(j->m->signer, &m, fd, MSG_key_ready, on_staged, j);
+	if (e != NULL)
+		job_release(j);
+	close(fd);
+	return e;
+}
+
 struct err *
 key_prepare(struct job *j)
+{
+	struct err *e = NULL;
+	bool is_there = false;
+
+	if (j->starts > 0)
+		e = take_up(j, &is_there);
+	return e != NULL || is_there ? e : make_anew(j);
+}
+
+static struct err *
+make_anew(struct job *j)
 {
 	struct msg m = { .type = MSG_key_make };
 

@@ -27,6 +27,7 @@
 #include "store.h"
 
 struct batch;
+struct buf;
 struct client;
 struct deployment;
 struct entry;
@@ -419,6 +420,8 @@ void		 related_after(struct monitor *m, const char *lineage);
 void		 related_free(struct monitor *m);
 
 /* ---- job.c ---- */
+/* What a request sets in it, and must come back after a crash, has a row in
+ * memory.c. */
 #define CONTACTS_MAX 8 /* the bound of messages.def */
 struct job {
 	TAILQ_ENTRY(job) link;
@@ -458,6 +461,8 @@ struct job {
 	uint32_t asks_account; /* the worker's request that waits, 0: none */
 	char *order_url;       /* NULL: none yet */
 	time_t created;
+	uint32_t starts;       /* how often it was taken up again */
+	unsigned workers;      /* how many have left it behind */
 	uint32_t key;	       /* of the certificate: the signer's number, 0:
 				* none */
 	uint32_t reason;       /* of a revocation, RFC 5280 */
@@ -482,6 +487,8 @@ struct job {
 	bool renews;	/* with the names that the certificate has */
 	bool deploying; /* the ledger says which deploy hooks are owed */
 	struct batch *batch;   /* NULL: of no request that is still open */
+	uint32_t batch_id;     /* the first job of its batch; 0: it is that */
+	bool is_prepared;      /* the pre hooks of its batch are over */
 	struct err *failure;
 	struct install *install; /* under way; install.c */
 	unsigned offers;       /* of chains */
@@ -497,6 +504,11 @@ void		 job_discard(struct job *j);
 bool		 job_set_names(struct job *j, struct strs names);
 /* Gives it its number and writes it to the ledger; then job_run(). */
 struct err	*job_start(struct job *j);
+/* The same for one that has a number, from an earlier run of certd. An error
+ * where it has had its chances. */
+struct err	*job_resume(struct job *j);
+/* A certificate of the store is what it is working on. */
+bool		 job_is_of_lineage(const struct job *j);
 void		 job_run(struct job *j);
 /* The job that works on this lineage, of whatever kind, or NULL. */
 struct job	*job_of_lineage(struct monitor *m, const char *lineage);
@@ -508,6 +520,18 @@ void		 job_step_done(struct job *j, struct err *e);
 bool		 job_waits_for_worker(const struct job *j);
 /* Writes what is known of the job to the ledger. */
 struct err	*job_save(struct job *j);
+/* The state of a job in the ledger. */
+enum job_row_state {
+	ROW_OPEN,
+	ROW_DEPLOYING, /* the ledger says which deploy hooks are owed */
+	ROW_GOOD, /* it has ended well, */
+	ROW_BAD,  /* or badly; its batch has hooks to run */
+};
+/* ---- memory.c ---- */
+/* What else must be known to take the job up again; buf_free(). */
+struct err	*job_describe(const struct job *j, struct buf **out);
+/* Puts that into a new job. */
+struct err	*job_restore(struct job *j, const char *text);
 /* The CA has given the order this URL. */
 struct err	*job_ordered(struct job *j, struct str url);
 /* Ends the job in failure (e taken); repeated calls keep the first. */
@@ -536,8 +560,9 @@ void		 jobs_free(struct monitor *m);
 struct err	*key_prepare(struct job *j);
 
 /* ---- recover.c: what the last run left ---- */
-/* Interrupted installations are finished, other interrupted jobs closed: their
- * records in DNS and their staged keys go. */
+/* Interrupted installations are finished, interrupted jobs taken up where they
+ * stood, or closed with a note for status; what belongs to none of them (records
+ * in DNS, staged keys) goes. */
 struct err	*jobs_recover(struct monitor *m);
 /* Nobody is at work: what a full disk kept ended jobs from removing goes. */
 void		 jobs_tidy(struct monitor *m);
@@ -557,7 +582,16 @@ struct err	*batch_add(struct batch *b, struct job *j);
 struct err	*batch_redeploy(struct batch *b, const struct entry *x,
 		    bool no_folder);
 void		 batch_go(struct batch *b);
-void		 batch_job_ended(struct job *j);
+/* Whether its row must stay in the ledger until the post hooks have run. */
+bool		 batch_keeps(const struct job *j);
+/* kept: it did. */
+void		 batch_job_ended(struct job *j, bool kept);
+/* What an earlier run of certd was at: a job of it (on error it is still the
+ * caller's), one that has ended (it stays the caller's), then batches_go_on(). */
+struct err	*batch_resume(struct job *j);
+struct err	*batch_recall(const struct job *j, const char *names,
+		    bool is_good);
+void		 batches_go_on(struct monitor *m);
 void		 batches_free(struct monitor *m);
 
 /* ---- failures.c: what went wrong before ---- */
@@ -565,6 +599,12 @@ void		 batches_free(struct monitor *m);
 struct err	*failure_remember(const struct job *j);
 /* Whatever stood in the way at this server is over. */
 struct err	*failure_forget(const struct job *j, const char *server);
+/* What was interrupted and is not taken up again: for status, until the same is
+ * asked for again, or a week has passed. what: "revoke example.com". */
+struct err	*failure_note(struct monitor *m, const char *server,
+		    const char *what, const char *why);
+struct err	*failure_drop_note(struct monitor *m, const char *server,
+		    const char *what);
 /* Failures in a row with these names at this CA. */
 struct failure {
 	uint32_t count; /* 0: none */
@@ -604,6 +644,8 @@ struct err	*registration_found(struct job *j, uint32_t id,
 /* The step of a change of key before the CA hears of it; ends with
  * job_step_done(). */
 struct err	*rollover_prepare(struct job *j);
+/* Its worker has left: it asks nothing now. */
+void		 registration_pause(struct job *j);
 /* The job ends: whoever waited for it to register goes on. */
 void		 registration_drop(struct job *j);
 void		 registrations_free(struct monitor *m);

@@ -26,6 +26,7 @@ enum at {
 	AT_ANY,
 	AT_ACCOUNT, /* to the account's URL and nowhere else */
 	AT_APART,   /* to nothing that could be an account (common/url.h) */
+	AT_ORDER,   /* at first only to the order that an earlier run placed */
 };
 
 /*
@@ -45,8 +46,8 @@ static const struct verb_row {
 		[VERB_NEW_ACCOUNT] = { JP_START, 24, 0, BY_NEW, AT_ANY },
 		[VERB_NEW_ORDER] = { JP_START | JP_ORDER | JP_FINAL, 48, 0,
 			BY_ACCOUNT, AT_ANY },
-		[VERB_GET] = { JP_ORDER | JP_FINAL, 400, 150, BY_ACCOUNT,
-			AT_ANY },
+		[VERB_GET] = { JP_START | JP_ORDER | JP_FINAL, 400, 150,
+			BY_ACCOUNT, AT_ORDER },
 		[VERB_ANSWER] = { JP_ORDER, 8, 16, BY_ACCOUNT, AT_ANY },
 		[VERB_FINALIZE] = { JP_ORDER | JP_FINAL, 48, 0, BY_ACCOUNT,
 			AT_ANY },
@@ -132,6 +133,9 @@ problem_at(const struct grant *g, enum at at, struct str text)
 
 	if (at == AT_ACCOUNT && !str_is(text, g->account_url))
 		return "verb is for the account's own URL";
+	if (at == AT_ORDER && g->phase == JP_START &&
+	    (*g->order_url == '\0' || !str_is(text, g->order_url)))
+		return "verb is not legal in this phase of the job";
 	if (at == AT_APART &&
 	    (!url_parse(text, &url) ||
 	    !url_parse(str_of(g->account_url), &account) ||
@@ -177,10 +181,12 @@ policy_achieved(enum job_kind kind, const struct budget *b)
 
 /* Who closes an order has given it up. */
 enum phase
-policy_phase_after(enum phase phase, uint32_t verb)
+policy_phase_after(enum job_kind kind, enum phase phase, uint32_t verb)
 {
 	if (verb == VERB_NEW_ORDER) /* the one before has failed */
 		return JP_ORDER;
+	if (verb == VERB_GET && phase == JP_START && kind == KIND_issue)
+		return JP_ORDER; /* an order of an earlier run is taken up */
 	if (verb == VERB_FINALIZE)
 		return JP_FINAL;
 	if (verb == VERB_CLOSE)

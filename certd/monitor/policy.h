@@ -20,6 +20,7 @@ struct grant {
 	const struct url *directory; /* its origin */
 	struct strs names;
 	const char *account_url;     /* "" while there is none */
+	const char *order_url;	     /* likewise */
 	bool has_next_key;	     /* the account's key is being changed */
 	bool has_own_key;	     /* that of the certificate to be revoked */
 };
@@ -28,8 +29,9 @@ struct grant {
  * counted; otherwise the reason, for the audit line. */
 const char	*policy_sign(const struct grant *g, struct budget *b,
 		    uint32_t verb, struct str url);
-/* The phase of the job after that signature. */
-enum phase	 policy_phase_after(enum phase phase, uint32_t verb);
+/* The phase of the job after that signature, which policy_sign() granted. */
+enum phase	 policy_phase_after(enum job_kind kind, enum phase phase,
+		    uint32_t verb);
 /* Whether a worker can have achieved what a job of this kind is for: the
  * signature for that was given. Never for an issue job: its end is the chain. */
 bool		 policy_achieved(enum job_kind kind, const struct budget *b);

@@ -302,6 +302,14 @@ registration_made(struct job *j, struct str url)
 }
 
 void
+registration_pause(struct job *j)
+{
+	j->asks_account = 0;
+	if (j->account != NULL && j->account->registrar == j)
+		next_turn(j->account);
+}
+
+void
 registration_drop(struct job *j)
 {
 	struct registration *r = j->account;

@@ -238,6 +238,6 @@ signing_wish(struct job *j, uint32_t id, const struct msg_sign *s)
 	if (!questions[s->verb].is_quiet)
 		audit_job(j, "sign", "done", "%s on %.*s", verb_word(s->verb),
 		    (int)s->url.n, s->url.p);
-	j->phase = policy_phase_after(j->phase, s->verb);
+	j->phase = policy_phase_after(j->kind, j->phase, s->verb);
 	return NULL;
 }

@@ -15,6 +15,7 @@
 #include "monitor.h"
 
 #define WORKERS_MAX	16
+#define WORKERS_LOST_MAX 3 /* by one job */
 #define QUEUE_MAX_BYTES (32u * 1024 * 1024)
 #define PAST_JOBS	1024 /* as many as a worker can have */
 
@@ -146,6 +147,12 @@ give(struct worker *w, struct job *j)
 	m.id = channel_next_id(w->channel);
 	j->worker = w;
 	w->jobs++;
+	worker_send(j, &m);
+	if (j->kind != KIND_issue || j->order_url == NULL)
+		return;
+	m = (struct msg) { .type = MSG_job_order };
+	m.job_order.job = j->id;
+	m.job_order.url = str_of(j->order_url);
 	worker_send(j, &m);
 }
 
@@ -449,6 +456,22 @@ job_phase(void *arg, uint32_t id)
 	return 0;
 }
 
+/* A worker that has died is no reason for a job to fail. What it has asked for
+ * counts: it wins no signatures by dying. */
+static void
+wait_for_another(struct job *j)
+{
+	if (j->kind != KIND_issue || j->ending ||
+	    j->workers++ >= WORKERS_LOST_MAX) {
+		job_fail(j, err_new("the worker has left"));
+		return;
+	}
+	registration_pause(j);
+	j->phase = JP_START;
+	if (j->install == NULL)
+		job_progress(j, STAGE_queued, "the worker has left");
+}
+
 static void
 on_closed(void *arg, const struct err *reason)
 {
@@ -467,11 +490,14 @@ on_closed(void *arg, const struct err *reason)
 		j->worker = NULL;
 		if (j->closing)
 			job_closed(j);
-		job_fail(j, reason == NULL ?
-		    err_new("the worker has left") :
-		    err_new("the worker was cut off: %s", err_text(reason)));
+		if (reason != NULL)
+			job_fail(j, err_new("the worker was cut off: %s",
+			    err_text(reason)));
+		else
+			wait_for_another(j);
 	}
 	free(w);
+	worker_dispatch(m);
 }
 
 static const struct channel_ops ops = { on_message, job_phase, on_closed };

@@ -37,18 +37,20 @@ MESSAGES = _message_names()
 
 
 class Struck(Certd):
-    """A certd under strike. The store may lie elsewhere (store)."""
+    """A certd under strike. Store and ledger may lie on a disk of their own
+    (the folder where it is mounted)."""
 
-    def __init__(self, *arguments, store=None, **more):
-        self.other_store = store
+    def __init__(self, *arguments, disk=None, **more):
+        self.disk = disk
         super().__init__(*arguments, **more)
         self.control_file = os.path.join(self.folder, 'control')
         self.points_file = os.path.join(self.folder, 'points')
         self._tell(PASS)
 
     def write_config(self, server=None, settings=()):
-        if self.other_store:
-            self.store = self.other_store
+        if self.disk:
+            self.store = os.path.join(self.disk, 'le')
+            self.state = os.path.join(self.disk, 'state')
         super().write_config(server, settings)
 
     def argv(self):

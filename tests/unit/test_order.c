@@ -34,6 +34,7 @@ ACTION(want_directory)
 ACTION(ask_account)
 ACTION(make_account)
 ACTION(place_order)
+ACTION(find_order)
 ACTION(read_authorizations)
 ACTION(look_for_aliases)
 ACTION(publish_records)
@@ -317,6 +318,37 @@ walk_invalid_order_asks_why(void **state)
 }
 
 static void
+walk_resumed_order_goes_on_where_it_stands(void **state)
+{
+	static const struct {
+		enum job_event says;
+		enum job_state next;
+		const char *ran;
+	} rows[] = {
+		{ JE_PENDING, JS_AUTHORIZE, "read_authorizations" },
+		{ JE_READY, JS_FINALIZE, "finalize_order" },
+		{ JE_PROCESSING, JS_ISSUE, "poll_later" },
+		{ JE_VALID, JS_DOWNLOAD, "download_chain" },
+		{ JE_INVALID, JS_ORDER, "place_order" },
+		{ JE_GONE, JS_ACCOUNT, "tell_gone" },
+	};
+	char expected[128];
+	struct job job;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(&job);
+		WALK(&job, JE_START, JE_DIRECTORY, JE_KNOWN, rows[i].says);
+		assert_int_equal(job.state, rows[i].next);
+		(void)snprintf(expected, sizeof(expected),
+		    " want_directory ask_account find_order %s", rows[i].ran);
+		assert_string_equal(ran, expected);
+		job_step(&job, JE_DROPPED);
+		assert_true(freed);
+	}
+}
+
+static void
 walk_unknown_account_is_made_anew(void **state)
 {
 	struct job job;
@@ -486,6 +518,7 @@ main(void)
 		cmocka_unit_test(walk_ready_order_skips_dns),
 		cmocka_unit_test(walk_lost_finalize_looks_first),
 		cmocka_unit_test(walk_invalid_order_asks_why),
+		cmocka_unit_test(walk_resumed_order_goes_on_where_it_stands),
 		cmocka_unit_test(walk_unknown_account_is_made_anew),
 		cmocka_unit_test(walk_each_other_kind),
 		cmocka_unit_test(walk_events_of_another_kind_fail),

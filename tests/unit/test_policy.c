@@ -28,7 +28,7 @@ grant(enum phase phase, const char *account)
 	assert_true(url_parse(str_of(DIRECTORY), &origin));
 	return (struct grant) { .kind = KIND_issue, .phase = phase,
 		.directory = &origin, .names = { names, 2 },
-		.account_url = account };
+		.account_url = account, .order_url = "" };
 }
 
 #define TWO_KEYS 1 /* legal only while the account's key is being changed */
@@ -111,6 +111,40 @@ sign_each_kind_verb_and_phase(void **state)
 	n += why == NULL;
 				}
 	assert_true(n > MAY_N);
+}
+
+/* Before an order was signed, a worker may ask for the one that an earlier run
+ * has placed, and for nothing else. */
+static void
+sign_get_at_first_only_for_the_known_order(void **state)
+{
+	static const char order[] = "https://ca.example:14000/order/7";
+	static const char *const others[] = {
+		"https://ca.example:14000/order/8",
+		"https://ca.example:14000/order/7/",
+		"https://ca.example:14000/order/7?",
+		"https://other.example:14000/order/7", ACCOUNT };
+	struct grant g = grant(JP_START, ACCOUNT);
+	struct budget b = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_non_null(policy_sign(&g, &b, VERB_GET, str_of(order)));
+	g.order_url = order;
+	for (i = 0; i < 5; i++)
+		assert_non_null(policy_sign(&g, &b, VERB_GET,
+		    str_of(others[i])));
+	assert_null(policy_sign(&g, &b, VERB_GET, str_of(order)));
+	g.account_url = "";
+	assert_non_null(policy_sign(&g, &b, VERB_GET, str_of(order)));
+	g = grant(JP_START, ACCOUNT);
+	g.kind = KIND_revoke;
+	g.order_url = order;
+	assert_non_null(policy_sign(&g, &b, VERB_GET, str_of(order)));
+	assert_int_equal(policy_phase_after(KIND_issue, JP_START, VERB_GET),
+	    JP_ORDER);
+	assert_int_equal(policy_phase_after(KIND_show, JP_START, VERB_GET),
+	    JP_START);
 }
 
 /* A certificate is revoked with its own key only where there is no account. */
@@ -299,21 +333,22 @@ static void
 phase_follows_order_and_finalize_only(void **state)
 {
 	(void)state;
-	assert_int_equal(policy_phase_after(JP_START, VERB_NEW_ORDER),
+	assert_int_equal(policy_phase_after(KIND_issue, JP_START, VERB_NEW_ORDER),
 	    JP_ORDER);
-	assert_int_equal(policy_phase_after(JP_START, VERB_NEW_ACCOUNT),
+	assert_int_equal(policy_phase_after(KIND_issue, JP_START, VERB_NEW_ACCOUNT),
 	    JP_START);
-	assert_int_equal(policy_phase_after(JP_ORDER, VERB_GET), JP_ORDER);
-	assert_int_equal(policy_phase_after(JP_ORDER, VERB_NEW_ORDER),
+	assert_int_equal(policy_phase_after(KIND_issue, JP_ORDER, VERB_GET), JP_ORDER);
+	assert_int_equal(policy_phase_after(KIND_issue, JP_ORDER, VERB_NEW_ORDER),
 	    JP_ORDER);
-	assert_int_equal(policy_phase_after(JP_ORDER, VERB_FINALIZE),
+	assert_int_equal(policy_phase_after(KIND_issue, JP_ORDER, VERB_FINALIZE),
 	    JP_FINAL);
-	assert_int_equal(policy_phase_after(JP_FINAL, VERB_GET), JP_FINAL);
-	assert_int_equal(policy_phase_after(JP_FINAL, VERB_NEW_ORDER),
-	    JP_ORDER);
+	assert_int_equal(policy_phase_after(KIND_issue, JP_FINAL, VERB_GET),
+	    JP_FINAL);
+	assert_int_equal(policy_phase_after(KIND_issue, JP_FINAL,
+	    VERB_NEW_ORDER), JP_ORDER);
 	/* Who closes an order can finish it no more. */
-	assert_int_equal(policy_phase_after(JP_ORDER, VERB_CLOSE), JP_CLOSE);
-	assert_int_equal(policy_phase_after(JP_START, VERB_REVOKE), JP_START);
+	assert_int_equal(policy_phase_after(KIND_issue, JP_ORDER, VERB_CLOSE), JP_CLOSE);
+	assert_int_equal(policy_phase_after(KIND_issue, JP_START, VERB_REVOKE), JP_START);
 }
 
 static void
@@ -391,6 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sign_each_kind_verb_and_phase),
+		cmocka_unit_test(sign_get_at_first_only_for_the_known_order),
 		cmocka_unit_test(sign_revocation_with_either_key),
 		cmocka_unit_test(sign_account_verbs_only_at_the_account),
 		cmocka_unit_test(sign_close_never_where_accounts_are),
