@@ -175,6 +175,27 @@ fill(struct job *j, const struct ledger_job *row)
 	return NULL;
 }
 
+/* The key is on disk before the order is placed, and until the job has ended:
+ * without it, the job had, and a power cut has undone that its row went. What is
+ * left are hooks, if any. */
+static bool
+has_ended(const struct job *j)
+{
+	struct err *e;
+	bool is_gone;
+	int fd;
+
+	if (j->order_url == NULL)
+		return false;
+	if ((e = store_stage_reopen(j->m->store, j->id, &fd)) == NULL) {
+		close(fd);
+		return false;
+	}
+	is_gone = err_errno(e) == ENOENT;
+	err_free(e);
+	return is_gone;
+}
+
 /* What cannot go on is closed, and status tells. */
 static struct err *
 close_job(struct monitor *m, const struct ledger_job *row, struct err *why)
@@ -209,7 +230,8 @@ take_up(void *arg, const struct ledger_job *row)
 		job_discard(j);
 		return e == NULL ? NULL : close_job(r->m, row, e);
 	}
-	j->deploying = row->state == ROW_DEPLOYING;
+	j->deploying = row->state == ROW_DEPLOYING ||
+	    (e == NULL && has_ended(j));
 	j->stored = j->deploying || is_stored(r, row->id);
 	if (e == NULL)
 		e = batch_resume(j);
