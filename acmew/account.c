@@ -51,6 +51,7 @@ on_account_none(struct job *job, const struct msg *m)
 {
 	if (m->id != job->asked || job->state != JS_ACCOUNT)
 		return err_new("an account that was not asked for");
+	job->is_bound = m->account_none.is_bound;
 	job_step(job, JE_NO_ACCOUNT);
 	return NULL;
 }
@@ -101,13 +102,13 @@ make_account(struct job *job)
 {
 	const struct directory *d = &job->ca->directory;
 
-	if (d->needs_binding)
+	if (d->needs_binding && !job->is_bound)
 		return err_advise(
 		    err_new("%s: this CA takes only accounts that are bound "
 			    "to one of its customers",
 			job->ca->url),
-		    "external account binding is not supported; use another "
-		    "server, or an account that certbot made there");
+		    "make one with what the CA gives to its customers: certctl "
+		    "account register --eab-kid ID --eab-hmac-key-file FILE");
 	return request_start(job, VERB_NEW_ACCOUNT, d->new_account,
 	    CA_JSON_MAX_BYTES, on_registered, job);
 }

@@ -230,6 +230,7 @@ struct job {
 
 	char *account;                        /* URL, once it is known */
 	bool is_gone;                         /* certd was told so */
+	bool is_bound;                        /* a new one has a binding */
 	unsigned rolls;                       /* attempts to change its key */
 	bool is_closing;
 	enum job_state ended_in; /* when that began */

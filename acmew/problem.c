@@ -51,8 +51,8 @@ static const struct problem_row rows[] = {
 	    "the CA could not look the name up; see that every name server "
 	    "of the zone answers from outside, also with DNSSEC" },
 	{ "externalAccountRequired", PROBLEM_OTHER,
-	    "this CA takes only accounts that are bound to one of its "
-	    "customers (external account binding)" },
+	    "make an account with what the CA gives to its customers: certctl "
+	    "account register --eab-kid ID --eab-hmac-key-file FILE" },
 	{ "incorrectResponse", PROBLEM_PROOF,
 	    "the CA saw other TXT values than ours; see that every name "
 	    "server of the zone serves the same" },

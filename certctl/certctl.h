@@ -43,6 +43,7 @@ enum client_option {
 	OPT_non_interactive,
 	OPT_cert_path,
 	OPT_key_path,
+	OPT_eab_file,
 	OPT_delete_after,
 	OPT_no_delete_after,
 	OPT_socket,

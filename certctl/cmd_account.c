@@ -218,6 +218,10 @@ cmd_account_register(struct session *s)
 		else if (is_interactive(s))
 			return err_new("no account was made");
 	}
+	if (invocation_has(given, OPT_eab_file) &&
+	    (e = session_file(
+		 s, FILE_BINDING, given->values[OPT_eab_file])) != NULL)
+		return e;
 	s->inv = &asked;
 	e = operate(s, KIND_register, "Account registered.");
 	s->inv = given;

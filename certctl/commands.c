@@ -45,7 +45,8 @@ static const unsigned revoke_options[] = { OPTION_cert_name, OPT_cert_path,
 	OPT_key_path, OPTION_reason, OPTION_server, OPTION_staging,
 	OPTION_account, OPT_delete_after, OPT_no_delete_after, 0 };
 static const unsigned account_options[] = { OPTION_server, OPTION_staging,
-	OPTION_account, OPTION_email, OPTION_no_email, OPTION_agree_tos, 0 };
+	OPTION_account, OPTION_email, OPTION_no_email, OPTION_agree_tos,
+	OPTION_eab_kid, OPT_eab_file, OPTION_eab_hmac_alg, 0 };
 static const unsigned no_options[] = { 0 };
 
 const struct command commands[] = {

@@ -53,6 +53,12 @@
 	0, NULL, "REASON",                                                     \
 	    "unspecified (default), keycompromise, "                           \
 	    "affiliationchanged, superseded or cessationofoperation"
+#define ABOUT_eab_kid                                                          \
+	0, NULL, "ID",                                                         \
+	    "the CA's name of its customer, for a new "                        \
+	    "account"
+#define ABOUT_eab_hmac_alg                                                     \
+	0, NULL, "HS256|HS384|HS512", "how that is signed (default: HS256)"
 #define ABOUT_no_email                                                         \
 	0, "register-unsafely-without-email", NULL,                            \
 	    "no contact: the account has "                                     \
@@ -170,6 +176,9 @@ const struct cli_option cli_options[] = {
 	{ OPT_key_path, "key-path", 0, NULL, "PATH",
 	    "sign with the certificate's own key from this file (root only)",
 	    false },
+	{ OPT_eab_file, "eab-hmac-key-file", 0, NULL, "FILE",
+	    "the CA's HMAC key for that, as the CA shows it (root only)",
+	    false },
 	{ OPT_delete_after, "delete-after-revoke", 0, NULL, NULL,
 	    "delete the certificate and its history once it is revoked "
 	    "(default, where nobody is asked)",
@@ -193,6 +202,9 @@ const struct cli_option cli_options[] = {
 	ACCEPTED("verbose", 'v', "text"),
 	ACCEPTED("no-self-upgrade", 0, "no-bootstrap"),
 	ACCEPTED_VALUE("max-log-backups", 0, NULL, "*"),
+	REFUSED("eab-hmac-key", 0,
+	    "a secret on the command line is everybody's; write it into a file "
+	    "and give --eab-hmac-key-file FILE"),
 	REFUSED("csr", 0,
 	    "certd makes the keys and the signing requests "
 	    "itself; leave it out"),

@@ -16,6 +16,7 @@
 
 #define CONTACT_MAX_BYTES 320 /* 64 + @ + 255: RFC 5321 section 4.5.3.1 */
 #define SCHEME		  "mailto:"
+#define BINDING_MAX_BYTES 256 /* the bound of the message */
 
 /* "a@x" or "mailto:a@x" of n bytes as a contact. */
 static struct err *
@@ -93,10 +94,41 @@ account_in_change(const struct job *j)
 	return NULL;
 }
 
+/* What binds a new account to a customer of the CA. */
 static struct err *
-fill_in(const struct request *r, struct job *j, struct client *c)
+fill_binding(struct request *r, struct job *j)
+{
+	const char *kid = request_option(r, OPTION_eab_kid),
+	    *alg = request_option(r, OPTION_eab_hmac_alg);
+	int *fd = &r->files[FILE_BINDING];
+
+	if ((kid == NULL) != (*fd == -1))
+		return err_new("--eab-kid and --eab-hmac-key-file go together");
+	if (kid == NULL)
+		return alg == NULL ? NULL :
+		    err_new("--eab-hmac-alg without --eab-kid");
+	if (alg == NULL || strcmp(alg, "HS256") == 0)
+		j->binding_bits = 256;
+	else if (strcmp(alg, "HS384") == 0)
+		j->binding_bits = 384;
+	else if (strcmp(alg, "HS512") == 0)
+		j->binding_bits = 512;
+	else
+		return err_new("--eab-hmac-alg is HS256, HS384 or HS512");
+	j->binding_fd = *fd;
+	*fd = -1;
+	if (*kid == '\0' || strlen(kid) > BINDING_MAX_BYTES)
+		return err_new("--eab-kid: 1 to %d bytes", BINDING_MAX_BYTES);
+	return (j->binding = strdup(kid)) == NULL ? err_sys("binding") : NULL;
+}
+
+static struct err *
+fill_in(struct request *r, struct job *j, struct client *c)
 {
 	struct err *e;
+
+	if (j->kind == KIND_register && (e = fill_binding(r, j)) != NULL)
+		return e;
 
 	if (j->kind == KIND_update &&
 	    request_option(r, OPTION_email) == NULL &&

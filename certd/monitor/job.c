@@ -19,8 +19,8 @@
 /* A job that has not ended by then never will: every wait inside has a shorter
  * deadline. */
 #define JOB_LIMIT_SECS 7200
-/* Three times what acmew takes for that (JS_CLOSE). */
-#define CLOSE_LIMIT_SECS 60
+/* Longer than acmew takes for that (JS_CLOSE). */
+#define CLOSE_LIMIT_SECS 30
 /* A job that certd did not survive so often is perhaps why. */
 #define STARTS_MAX 5
 
@@ -149,7 +149,7 @@ wind_up(struct job *j)
 bool
 job_wants_closing(const struct job *j)
 {
-	return j->kind == KIND_issue && !j->stored &&
+	return j->kind == KIND_issue && !j->stored && !j->is_suspect &&
 	    (j->phase == JP_ORDER || j->phase == JP_CLOSE);
 }
 
@@ -347,6 +347,9 @@ free_job(struct job *j)
 		close(j->cert_fd);
 	if (j->key_fd != -1)
 		close(j->key_fd);
+	if (j->binding_fd != -1)
+		close(j->binding_fd);
+	free(j->binding);
 	if (j->deadline != NULL)
 		event_free(j->deadline);
 	if (j->wake != NULL)
@@ -454,7 +457,7 @@ job_new(struct monitor *m, enum job_kind kind, const char *lineage,
 	j->m = m;
 	j->kind = kind;
 	j->phase = JP_START;
-	j->cert_fd = j->key_fd = -1;
+	j->cert_fd = j->key_fd = j->binding_fd = -1;
 	LIST_INIT(&j->followers);
 	j->created = time(NULL);
 	j->lineage = strdup(lineage);

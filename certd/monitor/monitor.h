@@ -439,6 +439,10 @@ struct job {
 				* a dry run */
 	struct url origin;     /* parts of server */
 	char *preferred_chain;
+	char *binding;	       /* of an account: the CA's id of a customer; its
+				* HMAC key is in binding_fd, or -1 */
+	uint32_t binding_bits;
+	int binding_fd;
 	char *contacts[CONTACTS_MAX]; /* of an account: "mailto:..." */
 	size_t n_contacts;
 	bool agree_tos;
@@ -481,6 +485,7 @@ struct job {
 	size_t pending;	       /* questions to peers without an answer */
 	bool ending, dry_run;
 	bool closing;	       /* it ends, and its order is being closed */
+	bool is_suspect;       /* the worker wanted what it must not have */
 	bool stored;	       /* what it is for has been achieved */
 	char *note;	       /* the worker's word about that, or NULL */
 	bool no_folder_hooks;
@@ -830,8 +835,11 @@ void		 worker_drop(struct job *j);
 /* What it says of the job from now on is passed over. */
 void		 worker_let_go(struct job *j);
 void		 worker_send(struct job *j, struct msg *m);
-/* "refused" for a request, and the job ends: reason goes to the audit. */
+/* "refused" for a request, and the job ends: reason goes to the audit. A worker
+ * that was refused gets no more signatures for the job, not even to close its
+ * order; one whose request could not be done does. */
 void		 worker_refuse(struct job *j, uint32_t id, struct err *e);
+void		 worker_disappoint(struct job *j, uint32_t id, struct err *e);
 void		 worker_close_all(struct monitor *m);
 /* How many orders the connected workers can drive at once. */
 uint32_t	 workers_ready(const struct monitor *m);

@@ -57,7 +57,8 @@ finish(struct publication *p, struct err *e)
 	struct job *j = p->job;
 
 	if (e != NULL)
-		worker_refuse(j, p->id, err_wrap(e, "publish %s", p->record));
+		worker_disappoint(j, p->id, err_wrap(e, "publish %s",
+		    p->record));
 	free(p);
 	job_release(j);
 }

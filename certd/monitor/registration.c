@@ -147,6 +147,7 @@ registration_answer(struct job *j, uint32_t id)
 		r->registrar = j;
 		m.type = MSG_account_none;
 		m.account_none.job = j->id;
+		m.account_none.is_bound = j->binding_fd != -1;
 	} else {
 		m.type = MSG_account_is;
 		m.account_is.job = j->id;

@@ -136,19 +136,20 @@ why_keep(const struct pick *w, const struct entry *x,
     const struct entry *current, char **out)
 {
 	const struct catalog *c = w->catalog;
+	const char *archive = x == NULL || x->files == NULL ? "" :
+	    x->files->archive;
 	char text[600] = "";
 	size_t i;
 
 	if (x == NULL)
 		(void)snprintf(text, sizeof(text), "it is none that this "
 		    "store shows");
-	else if (x != current)
+	else if (x != current || *archive == '\0')
 		(void)snprintf(text, sizeof(text), "it is not the one that %s "
 		    "shows now", x->lineage);
 	for (i = 0; *text == '\0' && i < c->n; i++)
 		if (&c->entries[i] != x && c->entries[i].files != NULL &&
-		    strcmp(c->entries[i].files->archive, x->files->archive) ==
-		    0)
+		    strcmp(c->entries[i].files->archive, archive) == 0)
 			(void)snprintf(text, sizeof(text), "overlapping "
 			    "archive dirs: %s uses that of %s too",
 			    c->entries[i].lineage, x->lineage);

@@ -32,6 +32,16 @@ struct place {
 static void
 new_account(const struct job *j, const struct place *p, struct msg *m)
 {
+	if (j->binding_fd != -1) {
+		m->type = MSG_jws_new_account_bound;
+		m->jws_new_account_bound = (struct msg_jws_new_account_bound) {
+			.account = p->account, .url = p->url,
+			.nonce = p->nonce, .contacts = p->contacts,
+			.agree_tos = j->agree_tos,
+			.binding = str_of(j->binding),
+			.bits = j->binding_bits };
+		return;
+	}
 	m->type = MSG_jws_new_account;
 	m->jws_new_account = (struct msg_jws_new_account) {
 		.account = p->account, .url = p->url, .nonce = p->nonce,
@@ -205,7 +215,9 @@ ask(struct job *j, const struct msg_sign *s, struct wish *w)
 		contacts[i] = str_of(j->contacts[i]);
 	questions[s->verb].ask(j, &p, &m);
 	if (msg_row(m.type)->has_fd) {
-		fd = j->cert_fd; /* read from its beginning each time */
+		fd = m.type == MSG_jws_new_account_bound ? j->binding_fd :
+		    j->cert_fd;
+		/* read from its beginning each time */
 		if (lseek(fd, 0, SEEK_SET) == -1)
 			return err_sys("certificate");
 	}

@@ -52,6 +52,13 @@ worker_send(struct job *j, struct msg *m)
 void
 worker_refuse(struct job *j, uint32_t id, struct err *e)
 {
+	j->is_suspect = true;
+	worker_disappoint(j, id, e);
+}
+
+void
+worker_disappoint(struct job *j, uint32_t id, struct err *e)
+{
 	struct msg m = { .type = MSG_refused, .id = id };
 
 	audit_job(j, "worker", "refused", "%s", err_text(e));

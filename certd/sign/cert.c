@@ -101,7 +101,8 @@ cert_issuer_name(const X509 *cert, char out[CERT_ISSUER_SIZE])
 	*out = '\0';
 	if (at < 0)
 		return NULL;
-	if ((e = common_name(X509_NAME_get_entry(issuer, at), &text)) != NULL)
+	e = common_name(X509_NAME_get_entry(issuer, at), &text);
+	if (text == NULL)
 		return e;
 	(void)text_escape(out, CERT_ISSUER_SIZE, text, strlen(text));
 	free(text);

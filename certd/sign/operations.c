@@ -83,6 +83,28 @@ on_jws_revoke_own(struct signer *s, const struct msg *q, int fd)
 /* ---- accounts ---- */
 
 struct err *
+on_jws_new_account_bound(struct signer *s, const struct msg *q, int fd)
+{
+	const struct msg_jws_new_account_bound *m = &q->jws_new_account_bound;
+	struct jws_place at = { { "", 0 }, m->url, m->nonce };
+	struct binding b = { m->binding, m->url, m->bits };
+	json_t *payload, *bound;
+	const struct key *k;
+	struct err *e;
+
+	if ((e = keys_get(s->keys, m->account, true, &k)) != NULL ||
+	    (e = binding_make(k, &b, fd, &bound)) != NULL)
+		return e;
+	payload = payload_new_account(m->contacts, m->agree_tos);
+	if (json_object_set_new(payload, "externalAccountBinding", bound) !=
+	    0) {
+		json_decref(payload);
+		payload = NULL;
+	}
+	return signer_send_jws_of(s, q, m->account, &at, payload);
+}
+
+struct err *
 on_jws_contact(struct signer *s, const struct msg *q, int fd)
 {
 	const struct msg_jws_contact *m = &q->jws_contact;

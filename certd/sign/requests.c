@@ -442,6 +442,7 @@ static const struct {
 	{ MSG_jws_deactivate, on_jws_deactivate },
 	{ MSG_jws_roll_over, on_jws_roll_over },
 	{ MSG_jws_find_account, on_jws_find_account },
+	{ MSG_jws_new_account_bound, on_jws_new_account_bound },
 	{ MSG_key_auth, on_key_auth },
 	{ MSG_chain_check, on_chain_check },
 	{ MSG_cert_inspect, on_cert_inspect },

@@ -153,6 +153,15 @@ json_t *payload_deactivated(void);
 json_t *payload_revoke(const struct buf *der, unsigned reason);
 json_t *payload_key_change(struct str account, json_t *old_key);
 
+/* ---- binding.c: RFC 8555 section 7.3.4 ---- */
+struct binding {
+	struct str kid, url; /* the CA's name for the HMAC key; newAccount */
+	uint32_t bits;       /* of the HMAC: 256, 384, 512 */
+};
+/* The JWS that binds the account k, with the HMAC key in fd. */
+struct err *binding_make(
+    const struct key *k, const struct binding *b, int fd, json_t **out);
+
 /* ---- csr.c ---- */
 /* Appends a CSR (DER) for names to out. */
 struct err *csr_make(const struct key *k, struct strs names,
@@ -271,6 +280,8 @@ struct err *on_jws_revoke_own(struct signer *s, const struct msg *q, int fd);
 struct err *on_jws_contact(struct signer *s, const struct msg *q, int fd);
 struct err *on_jws_deactivate(struct signer *s, const struct msg *q, int fd);
 struct err *on_jws_roll_over(struct signer *s, const struct msg *q, int fd);
+struct err *on_jws_new_account_bound(
+    struct signer *s, const struct msg *q, int fd);
 struct err *on_jws_find_account(struct signer *s, const struct msg *q, int fd);
 
 /* ---- jail.c ---- */

@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from stage import pem
+from stage import pem, people
 from stage.certbot import Certbot
 
 
@@ -231,3 +231,42 @@ def test_account_gone_at_the_ca(stage, certd, zone):
     forget_at_the_ca(certd)
     assert certd.ctl('account', 'deactivate').code == 0
     assert ids(certd) == []
+
+
+HMAC_KEY = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W'
+
+
+def test_account_that_is_bound_to_a_customer(stage, new_certd, zone, tmp_path):
+    ca = stage.new_ca(externalAccountBindingRequired=True,
+                      externalAccountMACKeys={'kid-1': HMAC_KEY})
+    try:
+        certd = new_certd(server=ca.url)
+        good, bad = tmp_path / 'good', tmp_path / 'bad'
+        good.write_text(HMAC_KEY + '\n', encoding='ascii')
+        bad.write_text(HMAC_KEY[::-1], encoding='ascii')
+        binding = ['--eab-kid', 'kid-1', '--eab-hmac-key-file']
+        done = certd.issue(zone.name)
+        assert done.code == 1 and '--eab-hmac-key-file' in done.err, done
+        done = certd.ctl('account', 'register', '--eab-kid', 'kid-1')
+        assert done.code == 2 and 'go together' in done.err, done
+        done = certd.ctl('register', '--eab-hmac-key', HMAC_KEY)
+        assert done.code == 2 and HMAC_KEY not in done.text, done
+        done = certd.ctl('register', *binding, '/etc/hostname')
+        assert done.code == 1 and 'HMAC key is not' in done.err, done
+        done = certd.ctl('register', *binding, str(good),
+                         **people.as_user('nobody', 'certadmin'))
+        assert done.code != 0 and ids(certd, ca.url) == [], done
+        done = certd.ctl('register', *binding, str(bad))
+        assert done.code == 1, done
+        done = certd.ctl('register', '--eab-kid', 'kid-2',
+                         '--eab-hmac-key-file', str(good))
+        assert done.code == 1, done
+        done = certd.ctl('register', *binding, str(good))
+        assert done.code == 0 and 'Account registered.' in done.out, done
+        assert certd.issue(zone.name).code == 0
+        for name in os.listdir(certd.folder):
+            path = os.path.join(certd.folder, name)
+            if os.path.isfile(path):
+                assert HMAC_KEY.encode() not in pem.read(path), path
+    finally:
+        ca.stop()

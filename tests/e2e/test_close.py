@@ -18,7 +18,7 @@ def account_of(certd):
 
 
 def closed(certd):
-    return re.findall(r'signed close on (\S+)', certd.log())
+    return re.findall(r'act=sign what="close on ([^"]+)"', certd.log())
 
 
 def end_by_deadline(certd, zone):

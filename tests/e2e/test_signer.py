@@ -4,6 +4,7 @@ import array
 import base64
 import datetime
 import hashlib
+import hmac
 import json
 import os
 import signal
@@ -32,7 +33,7 @@ REGR_LOAD, REGR_SAVE, META_SAVE = 95, 96, 97
 NEW_ACCOUNT, NEW_ORDER, GET, ANSWER, FINALIZE = 100, 101, 102, 103, 104
 KEY_SAVE, KEY_AUTH, CHAIN_CHECK, INSPECT = 98, 105, 106, 107
 (CLOSE, REVOKE, REVOKE_OWN, CONTACT, DEACTIVATE, ROLL_OVER,
- FIND) = range(108, 115)
+ FIND, NEW_ACCOUNT_BOUND) = range(108, 116)
 KEY_READY, REGR, SAVED, JWS, DIGEST, CHAIN_GOOD, CERT_INFO, FAILED = range(
     120, 128)
 P256, P384, RSA2048, RSA3072, RSA4096 = range(1, 6)
@@ -261,6 +262,30 @@ def test_operations_have_these_payloads(signer):
     header, text = opened(signer.good(FIND, 1, URL, NONCE)[0], public)
     assert 'kid' not in header and header['jwk']['kty'] == 'EC'
     assert json.loads(text) == {'onlyReturnExisting': True}
+
+
+def test_account_is_bound_with_the_cas_key(signer):
+    _, jwk = signer.into(ACCOUNT_MAKE, 1)
+    jwk = {k: v for k, v in json.loads(jwk).items() if k != 'd'}
+    secret = os.urandom(64)
+    text = base64.urlsafe_b64encode(secret) + b'\n'    # with its padding
+    for bits in 256, 384, 512:
+        got, (body,) = signer.of(NEW_ACCOUNT_BOUND, 1, URL, NONCE, [], True,
+                                 'customer "1"', bits, data=text)
+        assert got == JWS
+        _, payload = opened(body, key_of_jwk(jwk))
+        bound = json.loads(payload)['externalAccountBinding']
+        assert json.loads(b64u(bound['protected'])) == {
+            'alg': f'HS{bits}', 'kid': 'customer "1"', 'url': URL}
+        assert json.loads(b64u(bound['payload'])) == jwk
+        signed = f'{bound["protected"]}.{bound["payload"]}'.encode()
+        assert b64u(bound['signature']) == hmac.digest(
+            secret, signed, f'sha{bits}')
+    for bits, data in ((128, text), (256, b'short'), (256, b''),
+                       (256, b'a b' * 30), (256, b'A' * 4000)):
+        got, (why,) = signer.of(NEW_ACCOUNT_BOUND, 1, URL, NONCE, [], True,
+                                'x', bits, data=data)
+        assert got == FAILED and 'HMAC' in why, why
 
 
 def test_authorization_is_closed_nowhere_near_an_account(signer):
