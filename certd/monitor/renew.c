@@ -244,6 +244,17 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	client_release(c);
 }
 
+/* It ends before the store was read. */
+static void
+give_up(struct renew *r, struct err *e)
+{
+	struct client *c = r->client;
+
+	free(r);
+	client_refuse(c, 1, e);
+	client_release(c);
+}
+
 /* Only what has changed, or may be due, or has hooks to run, is read. */
 static void
 look(struct renew *r)
@@ -255,7 +266,7 @@ look(struct renew *r)
 	owed_sweep(m);
 	e = glance_take(m, time(NULL), keep_until, r, &names);
 	if (e != NULL)
-		on_catalog(r, NULL, e);
+		give_up(r, e);
 	else
 		catalog_read_names(m, &names, on_catalog, r);
 	store_names_clear(&names);
@@ -265,19 +276,14 @@ static void
 on_hooks(void *arg, struct err *e)
 {
 	struct renew *r = arg;
-	struct client *c = r->client;
 
-	if (e == NULL && (r->force || r->cert_name != NULL)) {
-		catalog_read(client_monitor(c), r->cert_name, on_catalog, r);
-		return;
-	}
-	if (e == NULL) {
+	if (e != NULL)
+		give_up(r, e);
+	else if (r->force || r->cert_name != NULL)
+		catalog_read(client_monitor(r->client), r->cert_name,
+		    on_catalog, r);
+	else
 		look(r);
-		return;
-	}
-	free(r);
-	client_refuse(c, 1, e);
-	client_release(c);
 }
 
 void

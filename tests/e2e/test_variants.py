@@ -4,25 +4,15 @@ what is asked of a person, and what a script must say."""
 import os
 import signal
 
-import configobj
 import pytest
 
 from stage import pem, terminal
+from stage.lineage import parameters, version
 
 
 def lineages(certd):
     return sorted(n[:-len('.conf')] for n in
                   os.listdir(certd.path('renewal')))
-
-
-def version(certd, lineage):
-    target = os.readlink(certd.live(lineage))
-    return int(''.join(c for c in os.path.basename(target) if c.isdigit()))
-
-
-def parameters(certd, lineage):
-    return configobj.ConfigObj(certd.path('renewal', lineage + '.conf'),
-                               encoding='utf-8')['renewalparams']
 
 
 def domains(*names):
