@@ -10,6 +10,7 @@ import pytest
 
 from stage import pem, people
 from stage.certbot import Certbot
+from stage.proxy import Proxy
 
 
 def folder_of(certd, server=None):
@@ -129,6 +130,22 @@ def test_rollover(stage, certd, zone):
     os.chmod(path, 0o400)
     done = certd.ctl('account', 'show')
     assert done.code == 1, done
+
+
+@pytest.mark.parametrize('lost', ['before', 'after'])
+def test_rollover_whose_answer_is_lost(stage, new_certd, lost):
+    """The CA is asked which key it knows; where that is the old one, again."""
+    with Proxy(stage, {'path': 'rollover', 'reset': lost, 'times': 1}) as proxy:
+        certd = new_certd(zone_=None, server=proxy.url)
+        assert certd.ctl('account', 'register').code == 0
+        before = shown(certd)
+        done = certd.ctl('account', 'rollover')
+        assert done.code == 0 and 'has a new key' in done.out, done
+        asked = [path for _, path in proxy.requests if 'rollover' in path]
+        assert len(asked) == (2 if lost == 'before' else 1)
+        now = shown(certd)
+        assert now['account_url'] == before['account_url']
+        assert now['account_id'] != before['account_id']
 
 
 @pytest.mark.parametrize('reached', [False, True])

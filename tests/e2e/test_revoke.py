@@ -5,6 +5,7 @@ import os
 import shutil
 
 from stage import people, pem
+from stage.proxy import Proxy
 
 REASONS = {'unspecified': 0, 'keycompromise': 1, 'affiliationchanged': 3,
            'superseded': 4, 'cessationofoperation': 5}
@@ -168,3 +169,15 @@ def test_revoke_bad_requests(certd):
     for words, status, text in BAD:
         done = certd.ctl('revoke', *words)
         assert done.code == status and text in done.err, (words, done)
+
+
+def test_revoke_whose_answer_is_lost(stage, new_certd, zone):
+    """Asked again, the CA says that it is revoked already."""
+    with Proxy(stage, {'path': 'revoke-cert', 'reset': 'after',
+                       'times': 1}) as proxy:
+        certd = new_certd(server=proxy.url)
+        assert certd.issue(zone.name).code == 0
+        done = certd.ctl('revoke', '--cert-name', zone.name,
+                         '--no-delete-after-revoke')
+        assert done.code == 0, done
+        assert stage.ca.status(serial_of(certd, zone.name)) == 'Revoked'
