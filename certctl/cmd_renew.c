@@ -46,8 +46,10 @@ cmd_renew(struct session *s)
 struct err *
 cmd_reconfigure(struct session *s)
 {
-	static const struct aim aim = { .good = "reconfigured",
-		.bad = "not changed" };
+	const struct aim aim = { .bad = "not changed",
+		.good = invocation_has(s->inv, OPTION_dry_run)
+			    ? "tried out"
+			    : "reconfigured" };
 	struct msg m = { .type = MSG_reconfigure };
 	const char *name;
 	struct err *e = certificate_named(s, &name);

@@ -105,7 +105,7 @@
 	    "the account to use, where there are "                             \
 	    "several"
 #define ABOUT_autorenew    0, NULL, NULL, "renew it when it is due (default)"
-#define ABOUT_no_autorenew 0, NULL, NULL, "renew it only when it is named"
+#define ABOUT_no_autorenew 0, NULL, NULL, "renew it only with --force-renewal"
 #define ABOUT_renew_before                                                     \
 	0, NULL, "INTERVAL",                                                   \
 	    "when it is due: \"30 days\" before "                              \

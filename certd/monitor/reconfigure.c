@@ -79,7 +79,7 @@ fill_job(struct reconfigure *r, struct entry *x)
 	    (struct strs) { names, i });
 	if (j == NULL)
 		return err_sys("reconfigure");
-	j->reconfigures = true;
+	j->reconfigures = !request_has(r->request, OPTION_dry_run);
 	request_wish(r->request, &w);
 	if ((e = request_server(r->request, j, *x->files->server != '\0' ?
 	    x->files->server : m->cfg->server)) != NULL)

@@ -80,6 +80,8 @@ def test_reconfigure_that_fails_changes_nothing(stage, certd, zone):
     for options, code, told in cases:
         done = certd.ctl('reconfigure', name, *options)
         assert done.code == code and told in done.text, done
+    done = certd.ctl('reconfigure', name, '--key-type', 'rsa', '--dry-run')
+    assert done.code == 0 and 'tried out' in done.out, done
     stage.cloudflare.control('token', token=zone.token, status='disabled')
     done = certd.ctl('reconfigure', name, '--key-type', 'rsa')
     assert done.code == 1 and '9109' in done.err, done
