@@ -17,7 +17,7 @@
 
 #define TICK_MSECS   500
 #define HELLO_MSECS  30000 /* certd may only just be starting */
-#define SILENCE_SECS 120   /* 100,000 certificates take a while to list */
+#define SILENCE_SECS 600   /* 100,000 new certificates take a while to list */
 
 static const char how_to_start[] = "start it: systemctl start certd.socket, "
 				   "or without systemd: certd --foreground "

@@ -61,7 +61,7 @@ key_facts(const X509 *cert, struct inspection *i)
 		return crypto_err("public key");
 	alg = key_alg_of(pkey);
 	i->key_kind = alg == NULL ? 0 : alg->kind;
-	return key_id(pkey, i->key_id);
+	return cert_key_id(cert, i->key_id);
 }
 
 static bool
@@ -126,8 +126,17 @@ cert_inspect(struct str pem, struct inspection *out)
 	struct err *e;
 
 	memset(out, 0, sizeof(*out));
-	if ((e = read_first(pem, &out->cert)) != NULL ||
-	    (e = name_facts(out->cert, out)) != NULL ||
+	if ((e = read_first(pem, &out->cert)) != NULL)
+		return err_wrap(e, "certificate");
+	return cert_facts(out);
+}
+
+struct err *
+cert_facts(struct inspection *out)
+{
+	struct err *e;
+
+	if ((e = name_facts(out->cert, out)) != NULL ||
 	    (e = cert_times(out->cert, &out->times)) != NULL ||
 	    (e = cert_serial(out->cert, out->serial)) != NULL ||
 	    (e = issuer_text(out->cert, out->issuer, sizeof(out->issuer))) !=

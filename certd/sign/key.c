@@ -12,6 +12,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "sign.h"
 
@@ -91,24 +92,51 @@ check_numbers(EVP_PKEY *pkey)
 	return e;
 }
 
-struct err *
-key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE])
+/* hex of the MD5 of the PEM text of a SubjectPublicKeyInfo, which certbot made
+ * the id of an account. */
+static struct err *
+spki_id(const unsigned char *der, int n, char id[KEY_ID_SIZE])
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	unsigned char md[EVP_MAX_MD_SIZE];
 	struct err *e = NULL;
+	size_t n_md;
 	char *pem;
-	size_t n;
 	long len;
 
-	if (bio == NULL || PEM_write_bio_PUBKEY(bio, pkey) != 1 ||
+	if (bio == NULL ||
+	    PEM_write_bio(bio, PEM_STRING_PUBLIC, "", der, n) <= 0 ||
 	    (len = BIO_get_mem_data(bio, &pem)) <= 0 ||
-	    EVP_Q_digest(NULL, "MD5", NULL, pem, (size_t)len, md, &n) != 1)
+	    EVP_Q_digest(NULL, "MD5", NULL, pem, (size_t)len, md, &n_md) != 1)
 		e = crypto_err("id of the key");
 	else
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n_md; i++)
 			snprintf(id + 2 * i, 3, "%02x", md[i]);
 	BIO_free(bio);
+	return e;
+}
+
+struct err *
+key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE])
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(pkey, &der);
+	struct err *e =
+	    n <= 0 ? crypto_err("id of the key") : spki_id(der, n, id);
+
+	OPENSSL_free(der);
+	return e;
+}
+
+struct err *
+cert_key_id(const X509 *cert, char id[KEY_ID_SIZE])
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	struct err *e =
+	    n <= 0 ? crypto_err("id of the key") : spki_id(der, n, id);
+
+	OPENSSL_free(der);
 	return e;
 }
 

@@ -78,25 +78,34 @@ try_block(const struct block *b, bool *done, EVP_PKEY **out)
 }
 
 struct err *
-pem_read_key(BIO *in, struct key **out)
+pem_read_pkey(BIO *in, EVP_PKEY **out)
 {
 	struct block b = { 0 };
 	struct err *e = NULL;
-	EVP_PKEY *pkey = NULL;
 	bool done = false;
 
+	*out = NULL;
 	while (e == NULL && !done) {
 		if (PEM_read_bio_ex(in, &b.label, &b.header, &b.der, &b.n,
 			PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE) != 1)
 			return crypto_err("no private key in the file");
-		e = try_block(&b, &done, &pkey);
+		e = try_block(&b, &done, out);
 		block_clear(&b);
 	}
 	if (e != NULL) {
-		EVP_PKEY_free(pkey);
-		return e;
+		EVP_PKEY_free(*out);
+		*out = NULL;
 	}
-	return key_new(pkey, false, out);
+	return e;
+}
+
+struct err *
+pem_read_key(BIO *in, struct key **out)
+{
+	EVP_PKEY *pkey;
+	struct err *e = pem_read_pkey(in, &pkey);
+
+	return e != NULL ? e : key_new(pkey, false, out);
 }
 
 struct err *

@@ -397,21 +397,21 @@ static struct err *
 on_set_inspect(struct signer *s, const struct msg *q, int fd)
 {
 	struct inspection i = { 0 };
-	struct key *k = NULL;
+	EVP_PKEY *pkey = NULL;
 	BIO *text = NULL;
 	struct err *e;
 
 	if ((e = file_read_secret(fd, &text)) == NULL)
-		e = pem_read_key(text, &k);
+		e = pem_read_pkey(text, &pkey);
 	BIO_free(text);
 	if (e != NULL)
 		return err_wrap(e, "privkey.pem");
-	if ((e = set_inspect(k, q->set_inspect.pem, &i)) == NULL)
+	if ((e = set_inspect(pkey, q->set_inspect.pem, &i)) == NULL)
 		e = send_inspection(s, q, &i);
 	else
 		e = err_wrap(e, "fullchain.pem");
 	inspection_clear(&i);
-	key_free(k);
+	EVP_PKEY_free(pkey);
 	return e;
 }
 

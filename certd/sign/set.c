@@ -52,14 +52,14 @@ read_all(struct str pem, STACK_OF(X509) * certs)
 }
 
 static struct err *
-check(const struct key *k, STACK_OF(X509) * certs)
+check(const EVP_PKEY *pkey, STACK_OF(X509) * certs)
 {
 	X509 *leaf = sk_X509_value(certs, 0);
 	EVP_PKEY *ours = X509_get0_pubkey(leaf), *issuers;
 
 	if (ours == NULL)
 		return crypto_err("the certificate's public key");
-	if (EVP_PKEY_eq(ours, k->pkey) != 1) {
+	if (EVP_PKEY_eq(ours, pkey) != 1) {
 		ERR_clear_error();
 		return err_new("the private key is not the certificate's");
 	}
@@ -75,7 +75,7 @@ check(const struct key *k, STACK_OF(X509) * certs)
 }
 
 struct err *
-set_inspect(const struct key *k, struct str pem, struct inspection *out)
+set_inspect(const EVP_PKEY *pkey, struct str pem, struct inspection *out)
 {
 	STACK_OF(X509) *certs = sk_X509_new_null();
 	struct err *e;
@@ -85,8 +85,10 @@ set_inspect(const struct key *k, struct str pem, struct inspection *out)
 		return crypto_err("list of certificates");
 	if ((e = read_all(pem, certs)) == NULL && sk_X509_num(certs) == 0)
 		e = err_new("no certificate");
-	if (e == NULL && (e = check(k, certs)) == NULL)
-		e = cert_inspect(pem, out);
+	if (e == NULL && (e = check(pkey, certs)) == NULL) {
+		out->cert = sk_X509_shift(certs);
+		e = cert_facts(out);
+	}
 	sk_X509_pop_free(certs, X509_free);
 	return e;
 }

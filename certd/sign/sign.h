@@ -83,6 +83,7 @@ const struct key_alg *key_alg_of(const EVP_PKEY *pkey);
 const struct key_alg *key_alg_crv(const char *crv);
 /* certbot's account id: hex MD5 of the public key as PEM. */
 struct err *key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE]);
+struct err *cert_key_id(const X509 *cert, char id[KEY_ID_SIZE]);
 /* A key from pkey (taken, on failure too), checked: kind and consistency. */
 struct err *key_new(EVP_PKEY *pkey, bool is_account, struct key **out);
 /* A new key from random numbers. */
@@ -93,6 +94,9 @@ void key_free(struct key *k);
 /* ---- pem.c: certificate keys on disk ---- */
 /* PKCS#8, PKCS#1 or SEC1, not encrypted; the first key counts. */
 struct err *pem_read_key(BIO *in, struct key **out);
+/* The same without a look at its numbers, which costs milliseconds: not to sign
+ * with. */
+struct err *pem_read_pkey(BIO *in, EVP_PKEY **out);
 /* PKCS#8, as certbot writes it. */
 struct err *pem_write_key(const struct key *k, BIO *out);
 
@@ -240,13 +244,15 @@ struct inspection {
 /* What is in the first certificate of a PEM text. *out is cleared with
  * inspection_clear(), on failure too. */
 struct err *cert_inspect(struct str pem, struct inspection *out);
+/* The same of out->cert. */
+struct err *cert_facts(struct inspection *out);
 void inspection_clear(struct inspection *i);
 
 /* ---- set.c ---- */
-/* The same for a chain whose first certificate is for the key k and signed by
- * the second one. */
+/* The same for a chain whose first certificate is for this key and signed by the
+ * second one. */
 struct err *set_inspect(
-    const struct key *k, struct str pem, struct inspection *out);
+    const EVP_PKEY *pkey, struct str pem, struct inspection *out);
 
 /* ---- account.c: certbot's account files ---- */
 /* The account's URL, a heap copy, from regr.json. */

@@ -34,7 +34,7 @@ check_set(struct str pem)
 
 	if (key == NULL && key_make(KEY_EC_P256, false, &key) != NULL)
 		abort();
-	if ((e = set_inspect(key, pem, &i)) == NULL) {
+	if ((e = set_inspect(key->pkey, pem, &i)) == NULL) {
 		check(&i);
 		if (strcmp(i.key_id, key->id) != 0)
 			abort();

@@ -23,7 +23,7 @@ static struct err *
 check(const struct key *k, struct str pem)
 {
 	struct inspection i;
-	struct err *e = set_inspect(k, pem, &i);
+	struct err *e = set_inspect(k->pkey, pem, &i);
 
 	if (e == NULL)
 		assert_string_equal(i.key_id, key->id);
