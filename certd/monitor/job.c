@@ -421,6 +421,7 @@ end(struct job *j)
 		batch_job_ended(j, kept);
 	TAILQ_REMOVE(&m->jobs, j, link);
 	free_job(j);
+	worker_dispatch(m); /* its place is free */
 	monitor_rest(m);
 	return NULL;
 }

@@ -1,6 +1,7 @@
 """Name servers with moods, resolvers that lie, aliases, and no port 53 at all."""
 
 import itertools
+import re
 import subprocess
 import threading
 
@@ -203,8 +204,8 @@ def test_alias_that_is_configured_is_served(
     assert done.code == 0, done
     assert other.records() == []
     assert [r['type'] for r in zone.records()] == ['CNAME']
-    made = [line for line in certd.log().splitlines() if 'published' in line]
-    assert len(made) == 2 and all(target in line for line in made), made
+    made = re.findall(r'act=publish what="?([^ "]+)', certd.log())
+    assert made == [target] * 2
     bodies = [r['body'] for r in zone.requests('POST') if '"TXT"' in r['body']]
     assert bodies and all(target in body for body in bodies)
 
@@ -278,3 +279,16 @@ def test_alias_that_cannot_be_is_refused(stage, new_certd, value):
         capture_output=True, text=True)
     assert done.returncode != 0
     assert '[dns] alias' in done.stderr + done.stdout
+
+
+def test_more_orders_than_the_worker_takes_at_once(stage, zone, new_certd):
+    """Those that wait are begun when others have ended."""
+    certd = new_certd(settings={'acme': {'max-orders': '2'}})
+    done = []
+    threads = [threading.Thread(target=lambda i=i: done.append(
+        certd.issue(f'{i}.{zone.name}'))) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [d.code for d in done] == [0] * 5, done
