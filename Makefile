@@ -5,6 +5,8 @@
 #	make check	everything that is tested; parts of it:
 #			unit check-layers lint fuzz e2e hostile
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
+#	make bench-faults  first tries that succeed in bad weather, beside other
+#			clients that are installed (SCENES="story kill", CLIENTS=...)
 #	make install	DESTDIR=... PREFIX=/usr
 #	make deb	the Debian package, into build/deb
 #	make clean
@@ -84,7 +86,7 @@ INC_tests/hostile := proto common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
-.PHONY: all dependencies demo install deb clean check unit check-layers lint fuzz \
+.PHONY: all dependencies demo bench-faults install deb clean check unit check-layers lint fuzz \
 	e2e hostile check-crash print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -182,6 +184,10 @@ $(B)/man/certd-protocol.7: packaging/protocol-manual proto/messages.def
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)packaging/protocol-manual proto/messages.def >$@
+
+bench-faults: $(PROGRAMS)
+	@tests/with-stage --build $(B) tests/bench/faults.py \
+	  $(if $(CLIENTS),--clients $(CLIENTS)) $(SCENES)
 
 install: $(PROGRAMS) $(MANUALS)
 	install -d $(addprefix $(D)/,bin sbin libexec/certd \

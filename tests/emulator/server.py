@@ -43,6 +43,9 @@ class Emulator:
     def control_zone_remove(self, name):
         self.model.remove_zone(name)
 
+    def control_zones(self):
+        return {z.name: z.id for z in self.model.zones.values()}
+
     def control_records(self, zone):
         return sorted(self.model.zone_named(zone).records.values(),
                       key=lambda r: (r['name'], r['content']))

@@ -1,0 +1,207 @@
+"""certd, and the clients that it is measured against, behind one face: each is
+asked for apex and wildcard of one zone, and may be killed while it is at it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'hook.py')
+USUAL_SLEEP = '10'      # certbot's default
+ROOTS = '/etc/ssl/certs/ca-certificates.crt'
+
+
+class Scene:
+    """What a client is up against: URLs of the CA and of the API, by name and
+    by address (most clients resolve names as the machine does)."""
+
+    def __init__(self, stage, ca, api=None):
+        self.stage = stage
+        world = stage.world
+        host = world['acme_address'] if ca.url.startswith(
+            f'https://{world["acme_host"]}') else world['fake_address']
+        self.ca_url = ca.url
+        self.ca_by_address = f'https://{host}:{ca.port}/dir'
+        self.api_url = api.api_url if api else world['api_url']
+        self.api_by_address = \
+            f'https://{world["fake_address"]}:{api.port}/client/v4' if api \
+            else world['api_control'] + '/client/v4'
+
+
+class Client:
+    """One installation of a client. issue() is one try, true where it gave a
+    certificate; kill() ends what is under way as a power loss would."""
+
+    name = program = None
+
+    def __init__(self, scene, zone, label):
+        self.scene, self.zone = scene, zone
+        self.folder = scene.stage.folder_for(f'{self.name}{label}')
+        self.process, self.said = None, ''
+        self.prepare()
+
+    @classmethod
+    def is_there(cls):
+        return cls.program is None or shutil.which(cls.program) is not None
+
+    def prepare(self):
+        pass
+
+    def environment(self):
+        world = self.scene.stage.world
+        zones = self.scene.stage.cloudflare.control('zones')
+        return {
+            'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': self.folder,
+            'LC_ALL': 'C.UTF-8', 'BENCH_API': self.scene.api_by_address,
+            'BENCH_ZONE': zones[self.zone.name],
+            'BENCH_TOKEN': self.zone.token,
+            'BENCH_ROOTS': world['ca_file'], 'BENCH_SLEEP': USUAL_SLEEP,
+            'REQUESTS_CA_BUNDLE': world['ca_file'],
+            'LEGO_CA_CERTIFICATES': world['ca_file'],
+            'CLOUDFLARE_API_URL': self.scene.api_by_address}
+
+    def run(self, argv, seconds=180):
+        """In a system of its own, with the stage's hosts and roots."""
+        world = self.scene.stage.world
+        hosts = os.path.join(self.folder, 'hosts')
+        with open(hosts, 'w', encoding='ascii') as f:
+            f.writelines(f'{address} {name}\n' for name, address in
+                         {'localhost': '127.0.0.1', **world['hosts']}.items())
+        resolver = os.path.join(self.folder, 'resolv.conf')
+        with open(resolver, 'w', encoding='ascii') as f:
+            f.write(f'nameserver {world["name_servers"][0]}\n')
+        argv = ['unshare', '-m', 'sh', '-c',
+                'mount --bind "$1" /etc/hosts && '
+                'mount --bind "$2" /etc/resolv.conf && '
+                f'mount --bind "$3" {ROOTS} && shift 3 && exec "$@"',
+                'sh', hosts, resolver, world['ca_file'], *argv]
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors='replace',
+            cwd=self.folder, env=self.environment(), start_new_session=True)
+        try:
+            self.said, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.said, _ = self.process.communicate()
+        return self.process.returncode == 0
+
+    def kill(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def issue(self):
+        return self.run(self.argv())
+
+    def begin(self):
+        """A try in the background."""
+        self.thread = threading.Thread(target=self.issue)
+        self.thread.start()
+
+    def end(self):
+        self.thread.join()
+
+    def close(self):
+        pass
+
+
+class Certbot(Client):
+    name = program = 'certbot'
+
+    def prepare(self):
+        self.zone.credentials(os.path.join(self.folder, 'cloudflare.ini'))
+
+    def argv(self):
+        return ['certbot', 'certonly', '-n', '--config-dir', 'le', '--work-dir',
+                'work', '--logs-dir', 'logs', '--server',
+                self.scene.ca_by_address, '--agree-tos',
+                '--register-unsafely-without-email', '--dns-cloudflare',
+                '--dns-cloudflare-credentials', 'cloudflare.ini',
+                '--force-renewal', '-d', self.zone.name,
+                '-d', '*.' + self.zone.name]
+
+
+class Lego(Client):
+    """It waits for the name servers by itself."""
+
+    name = program = 'lego'
+
+    def environment(self):
+        return {**super().environment(), 'EXEC_PATH': HOOK, 'BENCH_SLEEP': '0'}
+
+    def argv(self):
+        return ['lego', '--server', self.scene.ca_by_address, '--accept-tos',
+                '--email', 'a@stage.test', '--path', 'lego', '--dns', 'exec',
+                '--dns.resolvers',
+                self.scene.stage.world['name_servers'][0] + ':53',
+                '-d', self.zone.name, '-d', '*.' + self.zone.name, 'run']
+
+
+class Uacme(Client):
+    name = program = 'uacme'
+
+    def argv(self):
+        call = f'uacme -a {self.scene.ca_by_address} -c uacme -y'
+        return ['sh', '-c',
+                f'{{ [ -f uacme/private/key.pem ] || {call} new; }} && '
+                f'exec {call} -f -h {HOOK} issue {self.zone.name} '
+                f'"*.{self.zone.name}"']
+
+
+class Dehydrated(Client):
+    name = program = 'dehydrated'
+
+    def prepare(self):
+        with open(os.path.join(self.folder, 'config'), 'w',
+                  encoding='ascii') as f:
+            f.write(f'''BASEDIR={self.folder}
+CA={self.scene.ca_by_address}
+CHALLENGETYPE=dns-01
+HOOK={HOOK}
+CURL_OPTS="--cacert {self.scene.stage.world['ca_file']}"
+''')
+
+    def argv(self):
+        return ['sh', '-c', 'dehydrated -f config --register --accept-terms && '
+                f'exec dehydrated -f config -c -x -d {self.zone.name} '
+                f'-d "*.{self.zone.name}"']
+
+
+class Certd(Client):
+    """The installation is a running certd."""
+
+    name = 'certd'
+
+    def prepare(self):
+        scene = self.scene
+        defaults = {'propagation-timeout': None, 'propagation-settle': None}
+        self.certd = scene.stage.certd(
+            self.zone, folder=self.folder, server=scene.ca_url,
+            settings={'acme': {'order-pause': None},
+                      'dns': {**defaults, 'api-url': scene.api_url}})
+        self.certd.start()
+
+    def issue(self, name=None):
+        name = name or self.zone.name
+        done = self.certd.issue(name, '*.' + name,
+                                options=['--force-renewal'], timeout=600)
+        self.said = repr(done)
+        return done.code == 0
+
+    def kill(self):
+        """All of it at once; then the machine is up again."""
+        for pid in self.certd.pids().values():
+            os.kill(pid, signal.SIGKILL)
+        self.certd.process.wait()
+        time.sleep(0.5)
+        self.certd.start()
+
+    def close(self):
+        self.certd.stop()
+
+
+ALL = [Certd, Certbot, Lego, Uacme, Dehydrated]
