@@ -128,6 +128,10 @@
 	0, NULL, NULL,                                                         \
 	    "take hooks unseen; otherwise the first word must be a program "   \
 	    "(root only)"
+#define ABOUT_allow_repeat                                                     \
+	0, NULL, NULL,                                                         \
+	    "once more, although these names were issued too often today "     \
+	    "(max-per-day)"
 #define ABOUT_brief                                                            \
 	0, NULL, NULL,                                                         \
 	    "say nothing of certificates that need nothing (--quiet does "     \

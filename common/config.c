@@ -72,6 +72,7 @@ static const struct config_key keys[] = {
 	KEY("acme", "email", T_EMAIL, "", c.email),
 	KEY("acme", "agree-tos", T_BOOL, "no", c.agree_tos),
 	KEY("acme", "ca-certificates", T_PATH, "", c.acme_ca),
+	RANGE("acme", "max-per-day", T_NUMBER, "5", 0, 1000, c.max_per_day),
 	RANGE("acme", "max-orders", T_NUMBER, "64", 1, 1000, c.max_orders),
 	RANGE("acme", "order-tries", T_NUMBER, "3", 1, 3, c.order_tries),
 	RANGE("acme", "order-pause", T_SECONDS, "60s", 0, 3600,

@@ -36,6 +36,7 @@ struct config {
 	/* [acme] */
 	char *server, *email, *acme_ca;
 	bool agree_tos;
+	uint32_t max_per_day; /* of one set of names; 0: any number */
 	uint32_t max_orders;
 	uint32_t order_tries, order_pause_secs;
 	char *preferred_chain;

@@ -107,7 +107,8 @@ batch_add(struct batch *b, struct job *j)
 	struct err *e;
 
 	j->batch_id = b->id;
-	if ((e = add_hooks(b, j)) != NULL || (e = job_start(j)) != NULL)
+	if ((e = repeat_forbids(j)) != NULL || (e = add_hooks(b, j)) != NULL ||
+	    (e = job_start(j)) != NULL)
 		return e;
 	if (b->id == 0)
 		b->id = j->id;

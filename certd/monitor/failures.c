@@ -24,8 +24,8 @@ bytewise(const void *a, const void *b)
 }
 
 /* The set of names as the ledger's key: sorted, separated by spaces. Heap. */
-static char *
-key_of(char *const *names, size_t n)
+char *
+names_key(char *const *names, size_t n)
 {
 	char **sorted = calloc(n + 1, sizeof(*sorted)), *key = NULL, *p;
 	size_t i, bytes = 1;
@@ -73,7 +73,7 @@ struct err *
 failure_look(struct monitor *m, const char *server, char *const *names,
     size_t n, struct failure *out)
 {
-	char *key = key_of(names, n);
+	char *key = names_key(names, n);
 	struct err *e;
 
 	*out = (struct failure) { 0 };
@@ -115,7 +115,7 @@ put(const struct job *j, const char *key, uint32_t count)
 struct err *
 failure_forget(const struct job *j, const char *server)
 {
-	char *key = key_of(j->names, j->n_names);
+	char *key = names_key(j->names, j->n_names);
 	struct err *e;
 
 	if (key == NULL)
@@ -134,7 +134,7 @@ failure_remember(const struct job *j)
 
 	if (j->dry_run || j->is_cancelled)
 		return NULL;
-	if ((key = key_of(j->names, j->n_names)) == NULL)
+	if ((key = names_key(j->names, j->n_names)) == NULL)
 		return err_sys("failure");
 	if (j->failure == NULL) {
 		e = ledger_failure_clear(j->m->ledger, j->server, key);

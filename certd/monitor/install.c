@@ -242,6 +242,8 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 	}
 	if (e == NULL && !is_preferred(j, answer))
 		warn_of_chain(j, answer->chain_good.top_issuer);
+	if (e == NULL)
+		e = repeat_note(j); /* stored or not, the CA has counted it */
 	if (e == NULL) {
 		in->cert = str_dup(answer->chain_good.cert);
 		in->chain = str_dup(answer->chain_good.chain);

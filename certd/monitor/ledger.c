@@ -63,6 +63,9 @@ static const char *const schema[] = {
 	"CREATE INDEX name_lineage ON name (lineage);"
 	"CREATE TABLE seen (lineage TEXT PRIMARY KEY, files BLOB NOT NULL,"
 	" renew_after INTEGER NOT NULL) WITHOUT ROWID;",
+	"CREATE TABLE issued (account TEXT NOT NULL, names TEXT NOT NULL,"
+	" time INTEGER NOT NULL);"
+	"CREATE INDEX issued_names ON issued (account, names);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 

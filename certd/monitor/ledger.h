@@ -176,6 +176,14 @@ struct err	*ledger_seen_each(struct ledger *l,
 		    struct err *(*fn)(void *arg, const struct ledger_seen *s),
 		    void *arg);
 
+/* ---- issued: what a CA has issued lately, per set of names ---- */
+/* names: as for failures. What is older than oldest is forgotten. */
+struct err	*ledger_issued_add(struct ledger *l, const char *account,
+		    const char *names, time_t when, time_t oldest);
+/* How many since then, and when the last one was. */
+struct err	*ledger_issued_count(struct ledger *l, const char *account,
+		    const char *names, time_t since, uint32_t *n, time_t *last);
+
 /* ---- failures: per account and set of names ---- */
 struct ledger_failure {
 	const char *account; /* id, or the server's URL before there is one */

@@ -52,6 +52,7 @@ static const struct field {
 	FIELD("reconfigures", FLAG, reconfigures),
 	FIELD("renews", FLAG, renews),
 	FIELD("no-folder-hooks", FLAG, no_folder_hooks),
+	FIELD("allow-repeat", FLAG, allow_repeat),
 	FIELD("dry-run", FLAG, dry_run),
 	FIELD("prepared", FLAG, is_prepared),
 };

@@ -489,6 +489,7 @@ struct job {
 	bool stored;	       /* what it is for has been achieved */
 	char *note;	       /* the worker's word about that, or NULL */
 	bool no_folder_hooks;
+	bool allow_repeat; /* past the loop breaker */
 	bool renews;	/* with the names that the certificate has */
 	bool deploying; /* the ledger says which deploy hooks are owed */
 	struct batch *batch;   /* NULL: of no request that is still open */
@@ -599,7 +600,15 @@ struct err	*batch_recall(const struct job *j, const char *names,
 void		 batches_go_on(struct monitor *m);
 void		 batches_free(struct monitor *m);
 
+/* ---- repeats.c: the loop breaker ---- */
+/* The CA has made a certificate for the job. */
+struct err	*repeat_note(const struct job *j);
+/* An error where it has made too many with these names within a day. */
+struct err	*repeat_forbids(const struct job *j);
+
 /* ---- failures.c: what went wrong before ---- */
+/* A set of names as the ledger's key: sorted, separated by spaces. Heap. */
+char		*names_key(char *const *names, size_t n);
 /* A job has ended: its failure is counted, or earlier ones forgotten. */
 struct err	*failure_remember(const struct job *j);
 /* Whatever stood in the way at this server is over. */

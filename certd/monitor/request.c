@@ -279,6 +279,7 @@ request_fill(const struct request *r, struct job *j, struct client *c)
 	    request_has(r, OPTION_no_directory_hooks);
 	j->account_wanted = copy_option(r, OPTION_account);
 	j->new_key = request_has(r, OPTION_new_key);
+	j->allow_repeat = request_has(r, OPTION_allow_repeat);
 	j->credentials = copy_option(r, OPTION_credentials);
 	j->renew_before = copy_option(r, OPTION_renew_before);
 	if (request_has(r, OPTION_autorenew))
