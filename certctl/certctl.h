@@ -40,6 +40,12 @@ enum client_option {
 	OPT_verify,
 	OPT_no_sleep,
 	OPT_detailed,
+	OPT_settings,
+	OPT_token_file,
+	OPT_store_group,
+	OPT_renew_by,
+	OPT_disable_certbot,
+	OPT_no_check,
 	OPT_non_interactive,
 	OPT_cert_path,
 	OPT_key_path,
@@ -356,6 +362,7 @@ struct err	*cmd_deploy(struct session *s);
 struct err	*cmd_doctor(struct session *s);
 struct err	*cmd_restore(struct session *s);
 struct err	*cmd_repair(struct session *s);
+struct err	*cmd_setup(struct session *s);
 struct err	*cmd_help(struct session *s);
 struct err	*cmd_version(struct session *s);
 

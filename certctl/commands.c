@@ -49,6 +49,9 @@ static const unsigned revoke_options[] = { OPTION_cert_name, OPT_cert_path,
 static const unsigned account_options[] = { OPTION_server, OPTION_staging,
 	OPTION_account, OPTION_email, OPTION_no_email, OPTION_agree_tos,
 	OPTION_eab_kid, OPT_eab_file, OPTION_eab_hmac_alg, 0 };
+static const unsigned setup_options[] = { OPTION_server, OPTION_staging,
+	OPTION_agree_tos, OPTION_email, OPT_token_file, OPT_store_group,
+	OPT_renew_by, OPT_disable_certbot, OPT_no_check, OPT_settings, 0 };
 static const unsigned no_options[] = { 0 };
 
 const struct command commands[] = {
@@ -91,6 +94,8 @@ const struct command commands[] = {
 	    deploy_options, cmd_deploy },
 	{ "audit", NULL, "[FOLDER]", "what was done and refused (root only)",
 	    audit_options, cmd_audit },
+	{ "setup", NULL, NULL, "the first settings, by questions or by options",
+	    setup_options, cmd_setup },
 	{ "doctor", NULL, NULL, "look at everything, change nothing",
 	    no_options, cmd_doctor },
 	{ "help", NULL, "[COMMAND]", "explain a command", no_options,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "certctl.h"
+#include "config.h"
 
 /* letter, alias, argument, help */
 #define ABOUT_cert_name                                                        \
@@ -189,6 +190,20 @@ const struct cli_option cli_options[] = {
 	    false },
 	{ OPT_no_delete_after, "no-delete-after-revoke", 0, NULL, NULL,
 	    "keep its files", false },
+	{ OPT_settings, "settings", 0, NULL, "FILE",
+	    "the settings to write (default: " CONFIG_FILE ")", false },
+	{ OPT_token_file, "token-file", 0, NULL, "FILE",
+	    "take Cloudflare's token from there (-: standard input)", false },
+	{ OPT_store_group, "store-group", 0, NULL, "GROUP",
+	    "who may read private keys (default: ssl-cert; empty: root only)",
+	    false },
+	{ OPT_renew_by, "renew-by", 0, NULL, "timer|cron",
+	    "what renews (default: systemd's timer where there is systemd)",
+	    false },
+	{ OPT_disable_certbot, "disable-certbot", 0, NULL, NULL,
+	    "end certbot's own renewals", false },
+	{ OPT_no_check, "no-check", 0, NULL, NULL,
+	    "do not try the token at Cloudflare", false },
 	{ OPT_non_interactive, "non-interactive", 'n', "noninteractive", NULL,
 	    "never ask", true },
 	{ OPT_socket, "socket", 0, NULL, "PATH",

@@ -72,6 +72,7 @@ enum file_use {
 	FILE_CERTIFICATE, /* to be revoked */
 	FILE_KEY,	  /* the private key that goes with it */
 	FILE_BINDING,	  /* the CA's HMAC key for an account */
+	FILE_TOKEN,	  /* of the DNS provider, to be tried */
 	FILE_N
 };
 

@@ -87,6 +87,30 @@ struct err	*cloudflare_find_remove(struct cloudflare *cf,
 		    struct str record, struct str value, cf_done *done,
 		    void *arg);
 
+/* ---- cf_token.c ---- */
+#define CF_SIGHT_ZONES_MAX 100 /* the bounds of message dns_zone_list */
+#define CF_EXTRA_MAX	   32
+#define CF_WORD_SIZE	   64
+
+/* What a token sees and may do. */
+struct cf_sight {
+	char zones[CF_SIGHT_ZONES_MAX][CF_NAME_SIZE];
+	size_t n_zones;
+	uint32_t count; /* of zones in all */
+	const char *lacking[4];
+	size_t n_lacking;
+	char extra[CF_EXTRA_MAX][CF_WORD_SIZE];
+	size_t n_extra;
+	bool global; /* a key and no token */
+};
+/* s lives during the callback; where it is NULL, e (the callee's) says why. */
+typedef void cf_sight_done(void *arg, const struct cf_sight *s,
+    struct err *e);
+/* Asks with these credentials (taken) at the API of as, which keeps its own. The
+ * callback may come before this returns. */
+struct err	*cloudflare_look(const struct cloudflare *as,
+		    struct credentials *c, cf_sight_done *done, void *arg);
+
 /* ---- requests.c ---- */
 
 struct publisher {

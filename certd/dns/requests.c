@@ -141,14 +141,62 @@ on_credentials(struct publisher *p, uint32_t id, bool same, int fd)
 	send_answer(p, &m, id);
 }
 
+static void
+on_sight(void *arg, const struct cf_sight *sight, struct err *e)
+{
+	struct str zones[CF_SIGHT_ZONES_MAX], lacking[4], extra[CF_EXTRA_MAX];
+	struct request *r = arg;
+	struct msg m = { .type = MSG_dns_zone_list };
+	size_t i;
+
+	if (e != NULL) {
+		answer_failure(r->p, r->id, e);
+		free(r);
+		return;
+	}
+	for (i = 0; i < sight->n_zones; i++)
+		zones[i] = str_of(sight->zones[i]);
+	for (i = 0; i < sight->n_lacking; i++)
+		lacking[i] = str_of(sight->lacking[i]);
+	for (i = 0; i < sight->n_extra; i++)
+		extra[i] = str_of(sight->extra[i]);
+	m.dns_zone_list.zones = (struct strs){ zones, sight->n_zones };
+	m.dns_zone_list.count = sight->count;
+	m.dns_zone_list.lacking = (struct strs){ lacking, sight->n_lacking };
+	m.dns_zone_list.extra = (struct strs){ extra, sight->n_extra };
+	m.dns_zone_list.global = sight->global;
+	send_answer(r->p, &m, r->id);
+	free(r);
+}
+
+static void
+on_dns_zones(struct publisher *p, const struct msg *m, int fd)
+{
+	struct request *r = request_new(p, m, MSG_dns_zone_list);
+	struct credentials c;
+	struct err *e;
+
+	e = r == NULL ? err_sys("request") : credentials_read(fd, &c);
+	if (e == NULL && (e = cloudflare_look(p->cloudflare, &c, on_sight,
+	    r)) != NULL)
+		credentials_clear(&c);
+	if (e == NULL)
+		return;
+	answer_failure(p, m->id, e);
+	free(r);
+}
+
 struct err *
 publisher_request(struct publisher *p, const struct msg *m, int fd)
 {
 	struct request *r;
 	struct err *e;
 
-	if (m->type == MSG_credentials) {
-		on_credentials(p, m->id, m->credentials.same, fd);
+	if (m->type == MSG_credentials || m->type == MSG_dns_zones) {
+		if (m->type == MSG_credentials)
+			on_credentials(p, m->id, m->credentials.same, fd);
+		else
+			on_dns_zones(p, m, fd);
 		if (fd != -1)
 			(void)close(fd);
 		return NULL;

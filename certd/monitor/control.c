@@ -417,6 +417,14 @@ on_audit(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static struct err *
+on_token_check(struct client *c, const struct msg *m)
+{
+	(void)m;
+	request_token_check(c, c->request.files[FILE_TOKEN]);
+	return NULL;
+}
+
 static const struct handler {
 	enum msg_type type;
 	bool request; /* one at a time; ended by "end" */
@@ -441,6 +449,7 @@ static const struct handler {
 	{ MSG_revoke_file, true, on_revoke_file },
 	{ MSG_restore, true, on_restore },
 	{ MSG_repair, true, on_repair },
+	{ MSG_token_check, true, on_token_check },
 };
 
 static struct err *

@@ -81,6 +81,13 @@ has_questions(const struct monitor *m)
 	    (m->hook != NULL && peer_pending(m->hook) > 0);
 }
 
+bool
+monitor_is_idle(const struct monitor *m)
+{
+	return TAILQ_EMPTY(&m->jobs) && TAILQ_EMPTY(&m->clients) &&
+	    TAILQ_EMPTY(&m->batches) && !has_questions(m);
+}
+
 static void
 on_idle(evutil_socket_t fd, short what, void *arg)
 {
@@ -88,8 +95,7 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!TAILQ_EMPTY(&m->jobs) || !TAILQ_EMPTY(&m->clients) ||
-	    !TAILQ_EMPTY(&m->batches) || has_questions(m)) {
+	if (!monitor_is_idle(m)) {
 		monitor_rest(m);
 		return;
 	}

@@ -5,6 +5,7 @@
  * Promise:  everything that needs a program, a user name or a new socket
  *           happens before the jail, and nothing foreign is read before it.
  */
+#define _GNU_SOURCE /* accept4 */
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "credentials.h"
@@ -184,14 +186,25 @@ on_lost(void *arg, const char *name)
 	monitor_leave(m, 1);
 }
 
+/* Somebody waits. Where the settings are others by now, he waits for a certd
+ * that has read them. */
 static void
-on_admin(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
-    int n, void *arg)
+on_admin(evutil_socket_t listener, short what, void *arg)
 {
-	(void)l;
-	(void)sa;
-	(void)n;
-	control_accept(arg, fd);
+	struct monitor *m = arg;
+	int fd;
+
+	(void)what;
+	if (m->idle != NULL && monitor_is_idle(m) && settings_changed(m)) {
+		log_info("the settings have changed: leaving");
+		monitor_leave(m, 0);
+		return;
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd != -1)
+		control_accept(m, fd);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		log_err(LOG_LEVEL_ERROR, err_sys("control socket"));
 }
 
 static void
@@ -207,13 +220,18 @@ on_worker(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	throttle_count(m->worker_throttle);
 }
 
+/* From now on the two sockets are heard. */
 static struct err *
-listen_on(struct monitor *m, int fd, evconnlistener_cb on,
-    struct evconnlistener **out)
+listen_on_both(struct monitor *m)
 {
-	*out = evconnlistener_new(m->base, on, m, LEV_OPT_CLOSE_ON_FREE |
-	    LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	return *out == NULL ? err_new("listen: out of memory") : NULL;
+	m->control = event_new(m->base, m->control_fd, EV_READ | EV_PERSIST,
+	    on_admin, m);
+	m->workers_in = evconnlistener_new(m->base, on_worker, m,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, m->worker_fd);
+	if (m->control == NULL || event_add(m->control, NULL) == -1 ||
+	    m->workers_in == NULL)
+		return err_new("listen: out of memory");
+	return NULL;
 }
 
 /* The events, made before the jail because that takes system calls. */
@@ -265,8 +283,7 @@ serve(struct monitor *m)
 
 	if ((e = monitor_lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
 	    (e = jobs_recover(m)) != NULL ||
-	    (e = listen_on(m, m->control_fd, on_admin, &m->control)) != NULL ||
-	    (e = listen_on(m, m->worker_fd, on_worker, &m->workers_in)) != NULL ||
+	    (e = listen_on_both(m)) != NULL ||
 	    (e = throttle_new(m->base, m->workers_in, "worker socket",
 	    &m->worker_throttle)) != NULL)
 		return e;
@@ -290,8 +307,9 @@ static void
 leave(struct monitor *m)
 {
 	m->leaving = true;
-	if (m->control != NULL)
-		evconnlistener_free(m->control);
+	free_event(m->control);
+	if (m->control_fd != -1)
+		close(m->control_fd);
 	throttle_free(m->worker_throttle);
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
@@ -357,11 +375,13 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 		return e;
 	m->control_fd = service_fd(m->service, "control");
 	m->worker_fd = service_fd(m->service, "worker");
+	settings_remember(m, args->config_file);
 	if ((e = config_load(args->config_file, true, cfg)) != NULL ||
 	    args->check_config ||
 	    (e = credentials_of_service(*cfg)) != NULL)
 		return e;
 	m->cfg = *cfg;
+	settings_remember_cli(m);
 	if (geteuid() != 0)
 		return err_new("certd must be started as root");
 	if ((e = find_people(m, &store_gid)) != NULL ||

@@ -68,7 +68,8 @@ struct monitor {
 
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
-	struct evconnlistener *control, *workers_in;
+	struct event *control; /* somebody waits at the control socket */
+	struct evconnlistener *workers_in;
 	struct throttle *worker_throttle;
 	struct event *sigterm, *sigint, *sigchld, *idle, *watchdog;
 	time_t shown; /* when the service manager was last told */
@@ -98,6 +99,8 @@ struct monitor {
 	bool has_credentials;	 /* and has said so */
 	bool credentials_dropped; /* it had it, and has wiped it */
 	size_t credentials_users; /* jobs */
+	const char *config_file;
+	struct stat certd_conf, cli_ini; /* as they were when read */
 	uint32_t last_job, last_key;
 	int lock;	/* on the state directory, until the end */
 	bool leaving;
@@ -114,6 +117,16 @@ void		 monitor_show(struct monitor *m);
 /* The timers, before the jail; and their end. */
 struct err	*life_begin(struct monitor *m);
 void		 life_end(struct monitor *m);
+
+/* Whether nothing is under way and nobody connected. */
+bool		 monitor_is_idle(const struct monitor *m);
+
+/* ---- settings.c ---- */
+/* Before the files are read (file NULL: the usual one), and after. */
+void		 settings_remember(struct monitor *m, const char *file);
+void		 settings_remember_cli(struct monitor *m);
+/* Whether certd.conf or cli.ini is another by now. */
+bool		 settings_changed(const struct monitor *m);
 
 /* ---- jail.c ---- */
 extern const struct sandbox monitor_jail;
@@ -314,6 +327,11 @@ void		 lineage_look(struct monitor *m, const struct lineage *lineage,
 		    unsigned version, looked *done, void *arg);
 /* Forgets those that wait: certd leaves. */
 void		 looks_free(struct monitor *m);
+
+/* ---- token.c ---- */
+/* What the token in this open file (the caller's) sees; answers the client in
+ * every case. */
+void		 request_token_check(struct client *c, int fd);
 
 /* ---- catalog.c: what is in the store ---- */
 /* One certificate of the store, inspected. Texts are heap copies. */

@@ -140,3 +140,21 @@ def test_who_cannot_start_tells_why(manager, why):
     else:
         assert 'systemctl start certd-dns.socket' in done.err, done
     assert monitor.wait(60) == 78, manager.certd.log()
+
+
+def test_settings_that_change(manager):
+    """A certd that has nothing to do and older settings than the files leaves,
+    and the request that came waits for the next one."""
+    manager.certd.write_config(settings={'certd': {'idle-timeout': '1h'}})
+    manager.others()
+    first = manager.monitor()
+    assert manager.certd.ctl('list').code == 0
+    manager.certd.write_config(settings={
+        'certd': {'idle-timeout': '1h'}, 'acme': {'email': 'a@example.com'}})
+    client = subprocess.Popen(
+        [manager.certd.program('certctl'), '--socket',
+         manager.path('control.sock'), 'list'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert first.wait(60) == 0, manager.certd.log()
+    assert 'the settings have changed' in manager.certd.log()
+    client.communicate(timeout=60)

@@ -56,7 +56,8 @@ def list_zones(call):
              and query.get('account.id', ACCOUNT['id']) == ACCOUNT['id']]
     found.sort(key=lambda z: z.name)
     shown, info = call.page(found, 20, 50)
-    return [z.as_json() for z in shown], info
+    return [{**z.as_json(), 'permissions': call.who.words()}
+            for z in shown], info
 
 
 def get_zone(call, number):

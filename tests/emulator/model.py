@@ -25,6 +25,15 @@ def bare(content):
     return re.sub(r'\\(.)', r'\1', ''.join(parts))
 
 
+# Permissions of a zone, by the rights that we know.
+WORDS = {
+    'zone:read': ['#zone:read'],
+    'dns:edit': ['#dns_records:edit', '#dns_records:read'],
+    'dns:read': ['#dns_records:read'],
+    'settings:edit': ['#zone_settings:edit', '#zone_settings:read'],
+}
+
+
 class Principal:
     """A token, or an e-mail address with its global key."""
 
@@ -37,6 +46,10 @@ class Principal:
 
     def sees(self, zone):
         return self.zones == '*' or zone.name in self.zones
+
+    def words(self):
+        """What it may do, as zones tell it."""
+        return sorted(w for right in self.rights for w in WORDS[right])
 
     def count(self):
         """Cloudflare's limit: whoever exceeds it is shut out for long."""

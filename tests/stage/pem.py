@@ -31,6 +31,11 @@ def serial(path):
     return f'{certificates(path)[0].serial_number:x}'
 
 
+def serial_of(text):
+    """Of a certificate that is here as PEM text."""
+    return f'{x509.load_pem_x509_certificate(text.encode()).serial_number:x}'
+
+
 def key(path):
     return serialization.load_pem_private_key(read(path), None)
 

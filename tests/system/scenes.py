@@ -1,0 +1,448 @@
+"""What happens on the server, in order."""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+from stage import pem
+
+NAMES = {'www': ('example.com', 'www.example.com'),     # Apache
+         'imap': ('imap.example.com',),                 # Dovecot
+         'mail': ('mail.example.com',)}                 # Exim
+LIVE = '/etc/letsencrypt/live'
+# Where a TLS server is, and how TLS begins there.
+SERVERS = {'www': (443, None), 'imap': (993, None), 'mail': (25, 'smtp')}
+
+
+class World:
+    """The stage, the machine in it, and what the scenes know of each other."""
+
+    def __init__(self, stage, machine, deb):
+        self.stage, self.machine, self.deb = stage, machine, deb
+        self.zone = stage.zone('example.com')
+        self._prepare()
+
+    def _prepare(self):
+        m, world = self.machine, self.stage.world
+        m.write('/etc/resolv.conf', ''.join(
+            f'nameserver {a}\n' for a in world['name_servers']))
+        m.write('/etc/hosts', '127.0.0.1 localhost\n')
+        m.write('/etc/hostname', 'server\n')
+        shutil.copy(world['ca_file'], m.path(
+            '/usr/local/share/ca-certificates/stage.crt'))
+        shutil.copy(self.deb, m.path('/root/certd.deb'))
+
+    # ---- things that several scenes do ----
+
+    def last_words(self):
+        return '\n'.join(['--- journal', *self.machine.journal(
+            '-b', '-n', '60').splitlines()])
+
+    def certd_conf(self, more=''):
+        world = self.stage.world
+        self.machine.write('/etc/certd/certd.conf', (
+            f'[certd]\nidle-timeout = 3s\n'
+            f'[acme]\nserver = {self.stage.ca.url}\n'
+            f'[dns]\napi-url = {world["api_url"]}\n'
+            f'propagation-settle = 0s\n' + more))
+
+    def token(self, token):
+        self.machine.write('/etc/certd/cloudflare.ini',
+                           f'dns_cloudflare_api_token = {token}\n', 0o400)
+
+    def serial(self, lineage):
+        return pem.serial(self.machine.path(
+            f'{LIVE}/{lineage}/fullchain.pem'))
+
+    def served(self, server):
+        """The serial of what a server shows, verified by openssl."""
+        port, starttls = SERVERS[server]
+        name = NAMES[server][0]
+        command = ['openssl', 's_client', '-connect', f'127.0.0.1:{port}',
+                   '-servername', name, '-verify_hostname', name,
+                   '-verify_return_error', '-CAfile',
+                   self.stage.world['ca_root'], '-no-CApath', '-no-CAstore']
+        if starttls:
+            command += ['-starttls', starttls]
+        done = subprocess.run(command, input='', capture_output=True,
+                              text=True, timeout=30, check=False)
+        found = re.search(r'-----BEGIN.*?-----END CERTIFICATE-----',
+                          done.stdout, re.S)
+        assert found and 'Verify return code: 0 (ok)' in done.stdout, \
+            f'{server}: {done.stdout}{done.stderr}'
+        return pem.serial_of(found.group(0))
+
+    def make_due(self, lineage):
+        path = self.machine.path(f'/etc/letsencrypt/renewal/{lineage}.conf')
+        with open(path, encoding='utf-8') as f:
+            text = f.read()
+        if 'renew_before_expiry = 20 years' not in text:
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write('renew_before_expiry = 20 years\n' + text)
+
+    def cron_line(self):
+        """The command of /etc/cron.d/certd, with a sleep that does not."""
+        line, = [l for l in self.machine.read('/etc/cron.d/certd').splitlines()
+                 if ' root ' in l and not l.startswith('#')]
+        self.machine.write('/opt/test/sleep',
+                           '#!/bin/sh\necho "$1" >>/opt/test/slept\n', 0o755)
+        return 'PATH=/opt/test:$PATH; ' + line.split(' root ', 1)[1]
+
+    def gone(self):
+        """Nothing of ours runs."""
+        self.machine.until(lambda: not self.machine.ours(),
+                           'no process of ours')
+
+    def tree(self):
+        """A digest of everything below /etc/letsencrypt."""
+        top, digest = self.machine.path('/etc/letsencrypt'), hashlib.sha256()
+        for folder, folders, files in sorted(os.walk(top)):
+            folders.sort()
+            for name in sorted(files + folders):
+                path = os.path.join(folder, name)
+                s = os.lstat(path)
+                digest.update(f'{path} {s.st_mode} {s.st_uid} {s.st_gid}'
+                              .encode())
+                if os.path.islink(path):
+                    digest.update(os.readlink(path).encode())
+                elif os.path.isfile(path):
+                    with open(path, 'rb') as f:
+                        digest.update(f.read())
+        return digest.hexdigest()
+
+    def certbot(self, *arguments):
+        world = self.stage.world
+        return self.machine.run(
+            'certbot', '-n', *arguments,
+            REQUESTS_CA_BUNDLE='/etc/ssl/certs/ca-certificates.crt',
+            CLOUDFLARE_API_URL=world['api_control'] + '/client/v4')
+
+    def busy(self, *command):
+        """Starts a command, and waits until certd asks the name servers, which
+        show nothing for a while."""
+        self.zone.lag(20, 20)
+        client = self.machine.start(*command)
+        self.machine.until(
+            lambda: 'waiting for the name servers' in
+            self.machine.run('certctl', 'status').out, 'a renewal on its way')
+        self.zone.lag(0, 0)
+        return client
+
+
+class Handshakes(threading.Thread):
+    """Connects to all servers all the time. A connection that is accepted must
+    become a good TLS connection."""
+
+    def __init__(self, world):
+        super().__init__(daemon=True)
+        self.world, self.over = world, threading.Event()
+        self.good, self.bad = 0, []
+        self.context = ssl.create_default_context(
+            cafile=world.stage.world['ca_root'])
+
+    def _one(self, server):
+        port, starttls = SERVERS[server]
+        try:
+            raw = socket.create_connection(('127.0.0.1', port), 20)
+        except OSError:
+            return              # being restarted: not accepted
+        with raw:
+            if starttls:
+                reader = raw.makefile('rb')
+                reader.readline()
+                raw.sendall(b'EHLO client\r\n')
+                while reader.readline()[3:4] == b'-':
+                    pass
+                raw.sendall(b'STARTTLS\r\n')
+                reader.readline()
+            with self.context.wrap_socket(
+                    raw, server_hostname=NAMES[server][0]):
+                self.good += 1
+
+    def run(self):
+        while not self.over.is_set():
+            for server in SERVERS:
+                try:
+                    self._one(server)
+                except (OSError, ssl.SSLError) as e:
+                    self.bad.append(f'{server}: {e!r}')
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+# ---- the scenes ----
+
+def certbot_was_here(w):
+    """certbot makes a certificate, as on a server that we come to."""
+    m = w.machine
+    m.run('update-ca-certificates')
+    m.write('/root/cloudflare.ini',
+            f'dns_cloudflare_api_token = {w.zone.token}\n', 0o600)
+    done = w.certbot(
+        'certonly', '--server', w.stage.ca.url_by_address, '--agree-tos',
+        '--register-unsafely-without-email', '--dns-cloudflare',
+        '--dns-cloudflare-credentials', '/root/cloudflare.ini',
+        '--dns-cloudflare-propagation-seconds', '0', '-d', 'old.example.com')
+    assert done.code == 0, done
+
+
+def package_is_installed(w):
+    """apt installs the package, which says that certbot is here too."""
+    m = w.machine
+    before = w.tree()
+    done = m.run('apt-get', 'install', '-y', '/root/certd.deb')
+    assert done.code == 0, done
+    assert 'systemctl disable --now certbot.timer' in done.text, done
+    assert w.tree() == before, 'the store was changed'
+    for user in ('_acmew', '_certd-sign', '_certd-dns'):
+        assert m.run('id', user).code == 0, user
+    for group in ('certadmin', 'ssl-cert'):
+        assert m.run('getent', 'group', group).code == 0, group
+    for unit in ('certd.socket', 'certd-worker.socket', 'certd-dns.socket',
+                 'certd-hook.socket', 'certd-renew.timer', 'certbot.timer'):
+        assert m.run('systemctl', 'is-active', unit).code == 0, unit
+    found = m.run('stat', '-c', '%n %a %U %G', '/run/certd/control.sock',
+                  '/run/certd/worker.sock', '/run/certd/dns.sock',
+                  '/run/certd/hook.sock').out.split('\n')[:4]
+    assert found == ['/run/certd/control.sock 660 root certadmin',
+                     '/run/certd/worker.sock 600 _acmew root',
+                     '/run/certd/dns.sock 600 root root',
+                     '/run/certd/hook.sock 600 root root'], found
+    assert not m.ours(), m.ours()
+
+
+def first_certificates(w):
+    """From nothing: the first connection starts all, and each domain gets its
+    certificate."""
+    m = w.machine
+    w.certd_conf()
+    m.run('adduser', 'Debian-exim', 'ssl-cert')
+    done = m.run('certctl', 'setup', '--agree-tos', '--token-file', '-',
+                 stdin=w.zone.token + '\n')
+    assert done.code == 0, done
+    for text in ('The token sees 1 zone: example.com', '1 certificate in',
+                 'certbot renews by itself too', 'certctl renew --dry-run'):
+        assert text in done.out, done
+    assert m.run('systemctl', 'is-active', 'certbot.timer').code == 0
+    for names in NAMES.values():
+        done = m.run('certctl', 'issue', *(a for n in names
+                                           for a in ('-d', n)))
+        assert done.code == 0, done
+    ours = '\n'.join(m.ours())
+    for program, user in (('/usr/sbin/certd', 'root'),
+                          ('certd-sign', '_certd-sign'),
+                          ('certd-dns', '_certd-dns'), ('certd-hook', 'root'),
+                          ('/usr/sbin/acmew', '_acmew')):
+        assert re.search(rf'{re.escape(user)}\s+\S*{program}', ours), \
+            (program, ours)
+    assert m.run('systemctl', 'show', '-P', 'StatusText',
+                 'certd').out.strip() == 'nothing to do'
+    w.gone()
+    assert m.run('systemctl', 'is-failed', 'certd.service', 'acmew.service')\
+        .code != 0
+    assert not w.zone.records()
+
+
+def servers_answer(w):
+    """Apache, Dovecot and Exim answer TLS with them."""
+    m = w.machine
+    m.write('/etc/apache2/sites-available/www.conf', (
+        '<VirtualHost *:443>\nServerName example.com\nSSLEngine on\n'
+        f'SSLCertificateFile {LIVE}/example.com/fullchain.pem\n'
+        f'SSLCertificateKeyFile {LIVE}/example.com/privkey.pem\n'
+        '</VirtualHost>\n'))
+    m.write('/etc/dovecot/conf.d/99-test.conf', (
+        'ssl = yes\n'
+        f'ssl_cert = <{LIVE}/imap.example.com/fullchain.pem\n'
+        f'ssl_key = <{LIVE}/imap.example.com/privkey.pem\n'))
+    m.write('/etc/exim4/exim4.conf.localmacros', (
+        'MAIN_TLS_ENABLE = yes\n'
+        f'MAIN_TLS_CERTIFICATE = {LIVE}/mail.example.com/fullchain.pem\n'
+        f'MAIN_TLS_PRIVATEKEY = {LIVE}/mail.example.com/privkey.pem\n'))
+    m.write('/etc/letsencrypt/renewal-hooks/deploy/services', (
+        '#!/bin/sh\nset -e\necho "$RENEWED_LINEAGE" >>/var/tmp/deployed\n'
+        'systemctl reload-or-restart apache2 dovecot\n'), 0o755)
+    done = m.sh('set -e; a2enmod -q ssl; a2ensite -q www; '
+                'systemctl restart apache2 dovecot exim4')
+    assert done.code == 0, done
+    for server in SERVERS:
+        m.until(lambda server=server: listens(SERVERS[server][0]), server)
+        assert w.served(server) == w.serial(NAMES[server][0]), server
+    user = m.run('ps', '-C', 'exim4', '-o', 'user:20=').out
+    assert 'Debian-exim' in user and 'root' not in user, user
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(('127.0.0.1', port)) == 0
+
+
+def cron_renews(w):
+    """Cron's line does nothing beside the timer; without it what is due is
+    renewed, hooks restart the servers, and no handshake fails meanwhile."""
+    m = w.machine
+    before = {s: w.serial(NAMES[s][0]) for s in SERVERS}
+    for names in NAMES.values():
+        w.make_due(names[0])
+    line = w.cron_line()
+    done = m.sh(line)
+    assert done.code == 0 and not done.text, done
+    assert not os.path.exists(m.path('/opt/test/slept')), 'beside the timer'
+    assert m.run('systemctl', 'disable', '--now', 'certd-renew.timer').code == 0
+    with Handshakes(w) as handshakes:
+        done = m.sh(line)
+        assert done.code == 0 and not done.text, done
+        time.sleep(1)
+    assert handshakes.good > 10 and not handshakes.bad, \
+        (handshakes.good, handshakes.bad[:5])
+    assert 0 <= int(m.read('/opt/test/slept')) < 3600
+    deployed = m.read('/var/tmp/deployed').split()
+    for server in SERVERS:
+        lineage = NAMES[server][0]
+        assert w.serial(lineage) != before[server], server
+        assert w.served(server) == w.serial(lineage), server
+        assert f'{LIVE}/{lineage}' in deployed, deployed
+    w.gone()
+
+
+def hooks_are_free(w):
+    """A hook may do what certd may not: it is no child of certd's unit."""
+    m = w.machine
+    m.write('/etc/letsencrypt/renewal-hooks/deploy/free', (
+        '#!/bin/sh\nset -e\ntouch /usr/local/by-a-hook\n'
+        'cat /proc/self/cgroup >/var/tmp/cgroup\n'
+        'for p in self 1; do\n'
+        'grep -E "^(Seccomp_filters|NoNewPrivs|CapBnd):" /proc/$p/status '
+        '>>/var/tmp/limits.$p\ndone\n'), 0o755)
+    done = m.run('certctl', 'renew', '--cert-name', 'imap.example.com',
+                 '--force-renewal')
+    assert done.code == 0 and 'hook' not in done.err, done
+    text = m.read('/var/tmp/cgroup')
+    assert 'certd-hook@' in text and os.path.exists(
+        m.path('/usr/local/by-a-hook')), text
+    ours, init = m.read('/var/tmp/limits.self'), m.read('/var/tmp/limits.1')
+    assert ours == init, (ours, init)
+    os.unlink(m.path('/etc/letsencrypt/renewal-hooks/deploy/free'))
+
+
+def log_has_fields(w):
+    """The journal finds lines by certificate, job and stage."""
+    m = w.machine
+    text = m.journal('-u', 'certd', 'CERTD_CERTIFICATE=mail.example.com',
+                     '-o', 'cat')
+    assert 'placing the order' in text and 'example.com): stored' in text, text
+    assert 'imap.example.com' not in text
+    text = m.journal('CERTD_STAGE=order', '-o', 'verbose')
+    assert 'CERTD_JOB=' in text and '_SYSTEMD_UNIT=certd.service' in text, text
+
+
+def token_is_rotated(w):
+    """A new token is taken up without a restart; the old one is dead."""
+    m = w.machine
+    new = w.stage.token(['example.com'])
+    assert m.run('certctl', 'list').code == 0
+    w.stage.cloudflare.control('token', token=w.zone.token, zones=[])
+    w.token(new)
+    before = w.serial('mail.example.com')
+    done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
+                 '--force-renewal')
+    assert done.code == 0 and w.serial('mail.example.com') != before, done
+    w.stage.cloudflare.control('token', token=w.zone.token,
+                               zones=['example.com'])
+
+
+def machine_is_reset(w):
+    """The plug is pulled in the middle of a renewal: after the next boot the
+    timer's run makes good what was left."""
+    m = w.machine
+    before = w.serial('example.com')
+    client = w.busy('certctl', 'renew', '--cert-name', 'example.com',
+                    '--force-renewal')
+    assert w.zone.records(), 'no record was published'
+    m.off(hard=True)
+    client.communicate()
+    m.boot()
+    assert w.serial('example.com') == before
+    done = m.run('systemctl', 'start', 'certd-renew.service')
+    assert done.code == 0, done
+    assert w.serial('example.com') != before
+    m.until(lambda: not w.zone.records(), 'records of before are removed')
+    assert w.served('www') == w.serial('example.com')
+    w.gone()
+
+
+def package_is_upgraded(w):
+    """An upgrade in the middle of a renewal lets it end; then the new version
+    is there."""
+    m = w.machine
+    done = m.sh('set -e; cd /root; rm -rf new; dpkg-deb -R certd.deb new; '
+                'sed -i "s/^Version: .*/Version: 0.1.0+next/" '
+                'new/DEBIAN/control; dpkg-deb -b new next.deb')
+    assert done.code == 0, done
+    before = w.serial('example.com')
+    client = w.busy('certctl', 'renew', '--cert-name', 'example.com',
+                    '--force-renewal')
+    done = m.run('apt-get', 'install', '-y', '/root/next.deb')
+    assert done.code == 0, done
+    assert client.poll() is None, 'it was not in the middle'
+    out, _ = client.communicate(timeout=120)
+    assert client.returncode == 0, out
+    assert w.serial('example.com') != before
+    w.gone()
+    assert m.run('certctl', 'list').code == 0
+    assert '0.1.0+next' in m.run('dpkg-query', '-W', 'certd').out
+
+
+def certbot_is_left(w):
+    """What certbot made is ours now: renewed by us with its account, and by
+    certbot again."""
+    m = w.machine
+    listed = m.run('certctl', 'list', '--cert-name', 'old.example.com')
+    assert 'old.example.com' in listed.out, listed
+    accounts = glob.glob(m.path('/etc/letsencrypt/accounts/*/*/*'))
+    before = w.serial('old.example.com')
+    done = m.run('certctl', 'renew', '--cert-name', 'old.example.com',
+                 '--force-renewal')
+    assert done.code == 0 and w.serial('old.example.com') != before, done
+    assert glob.glob(m.path('/etc/letsencrypt/accounts/*/*/*')) == accounts
+    before = w.serial('old.example.com')
+    done = w.certbot('renew', '--cert-name', 'old.example.com',
+                     '--force-renewal')
+    assert done.code == 0 and w.serial('old.example.com') != before, done
+
+
+def package_is_purged(w):
+    """Purge removes what is ours, and no certificate or account."""
+    m = w.machine
+    w.gone()
+    before = w.tree()
+    done = m.run('apt-get', 'purge', '-y', 'certd')
+    assert done.code == 0, done
+    assert w.tree() == before, 'the store was changed'
+    for path in ('/etc/certd', '/var/lib/certd', '/etc/cron.d/certd',
+                 '/usr/sbin/certd', '/run/certd/control.sock'):
+        assert not os.path.exists(m.path(path)) and \
+            m.run('test', '-e', path).code != 0, path
+    assert not m.run('systemctl', 'list-units', '--all', '--plain', '--legend'
+                     '=no', 'certd*', 'acmew*').out.strip()
+    for server in SERVERS:
+        assert w.served(server) == w.serial(NAMES[server][0]), server
+
+
+SCENES = [certbot_was_here, package_is_installed, first_certificates,
+          servers_answer, cron_renews, hooks_are_free, log_has_fields,
+          token_is_rotated, machine_is_reset, package_is_upgraded,
+          certbot_is_left, package_is_purged]
