@@ -50,9 +50,67 @@ set_owner(int fd, const char *name, struct fs_owner owner)
 	return NULL;
 }
 
+/* ---- to disk ---- */
+
 struct err *
-fs_make_dir(
-    int at, const char *name, struct fs_owner owner, int *fd, bool *made)
+fs_sync(int fd, const char *name)
+{
+	return fsync(fd) == -1 ? err_sys("force %s to disk", name) : NULL;
+}
+
+void
+fs_later_clear(struct fs_later *l)
+{
+	while (l->n > 0)
+		close(l->fds[--l->n]);
+}
+
+struct err *
+fs_flush(struct fs_later *l)
+{
+	const unsigned whole = SYNC_FILE_RANGE_WAIT_BEFORE |
+	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	struct err *e = NULL;
+	size_t i;
+
+	/* The data of all first, on its way together: then the file system's
+	 * journal is written once, and not once for each. A directory has none,
+	 * and what fails here fails again below. */
+	for (i = 0; i < l->n; i++)
+		(void)sync_file_range(l->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (i = 0; i < l->n; i++)
+		(void)sync_file_range(l->fds[i], 0, 0, whole);
+	for (i = 0; e == NULL && i < l->n; i++)
+		e = fs_sync(l->fds[i], "files");
+	fs_later_clear(l);
+	return e;
+}
+
+struct err *
+fs_later_add(struct fs_later *l, int fd, const char *name)
+{
+	struct err *e = l->n < FS_LATER_MAX ? NULL : fs_flush(l);
+
+	if (e != NULL)
+		return e;
+	if ((l->fds[l->n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return err_sys("keep %s open", name);
+	l->n++;
+	return NULL;
+}
+
+/* Now, or (l not NULL) later. */
+static struct err *
+sync_or_add(int fd, const char *name, struct fs_later *l)
+{
+	return l == NULL ? fs_sync(fd, name) : fs_later_add(l, fd, name);
+}
+
+/* ---- directories ---- */
+
+static struct err *
+make_dir(int at, const char *name, struct fs_owner owner, int *fd, bool *made,
+    struct fs_later *l)
 {
 	struct err *e;
 	bool is_new = mkdirat(at, name, 0700) == 0;
@@ -65,14 +123,30 @@ fs_make_dir(
 	if ((e = fs_open_dir(at, name, fd)) != NULL || !is_new)
 		return e;
 	if ((e = set_owner(*fd, name, owner)) == NULL &&
-	    (e = fs_sync(*fd, name)) == NULL)
-		e = fs_sync(at, ".");
+	    (e = sync_or_add(*fd, name, l)) == NULL)
+		e = sync_or_add(at, ".", l);
 	if (e != NULL) {
 		close(*fd);
 		*fd = -1;
 	}
 	return e;
 }
+
+struct err *
+fs_make_dir(
+    int at, const char *name, struct fs_owner owner, int *fd, bool *made)
+{
+	return make_dir(at, name, owner, fd, made, NULL);
+}
+
+struct err *
+fs_make_dir_later(int at, const char *name, struct fs_owner owner, int *fd,
+    struct fs_later *l)
+{
+	return make_dir(at, name, owner, fd, NULL, l);
+}
+
+/* ---- files ---- */
 
 struct err *
 fs_open_file(int at, const char *name, int *fd)
@@ -136,10 +210,10 @@ copy_all(int to, int from)
 
 /* Ends the writing of a new file: to disk, or away with it. */
 static struct err *
-finish(int at, const char *name, int fd, struct err *e)
+finish(int at, const char *name, int fd, struct fs_later *l, struct err *e)
 {
 	if (e == NULL)
-		e = fs_sync(fd, name);
+		e = sync_or_add(fd, name, l);
 	close(fd);
 	if (e != NULL)
 		(void)unlinkat(at, name, 0);
@@ -147,8 +221,8 @@ finish(int at, const char *name, int fd, struct err *e)
 }
 
 struct err *
-fs_write(
-    int at, const char *name, struct fs_owner owner, const void *p, size_t n)
+fs_write_later(int at, const char *name, struct fs_owner owner, const void *p,
+    size_t n, struct fs_later *l)
 {
 	struct err *e;
 	int fd;
@@ -156,12 +230,19 @@ fs_write(
 	if ((e = fs_unlink(at, name)) != NULL ||
 	    (e = fs_create(at, name, owner, &fd)) != NULL)
 		return e;
-	return finish(at, name, fd, write_all(fd, p, n));
+	return finish(at, name, fd, l, write_all(fd, p, n));
 }
 
 struct err *
-fs_copy(
-    int at, const char *name, struct fs_owner owner, const int *from, size_t n)
+fs_write(
+    int at, const char *name, struct fs_owner owner, const void *p, size_t n)
+{
+	return fs_write_later(at, name, owner, p, n, NULL);
+}
+
+struct err *
+fs_copy_later(int at, const char *name, struct fs_owner owner, const int *from,
+    size_t n, struct fs_later *l)
 {
 	struct err *e;
 	size_t i;
@@ -172,13 +253,14 @@ fs_copy(
 		return e;
 	for (i = 0; e == NULL && i < n; i++)
 		e = copy_all(fd, from[i]);
-	return finish(at, name, fd, e);
+	return finish(at, name, fd, l, e);
 }
 
 struct err *
-fs_sync(int fd, const char *name)
+fs_copy(
+    int at, const char *name, struct fs_owner owner, const int *from, size_t n)
 {
-	return fsync(fd) == -1 ? err_sys("force %s to disk", name) : NULL;
+	return fs_copy_later(at, name, owner, from, n, NULL);
 }
 
 struct err *

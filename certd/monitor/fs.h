@@ -22,12 +22,29 @@ struct fs_owner {
 /* One component: not empty, not "." or "..", no "/", at most 255 bytes. */
 bool		 fs_is_component(const char *name);
 
+/* What must be on disk before the next step and can go there together, with one
+ * wait for the disk instead of one each. Empty where zeroed. */
+#define FS_LATER_MAX 24
+struct fs_later {
+	int fds[FS_LATER_MAX];
+	size_t n;
+};
+/* Adds a file or directory (its descriptor is copied). A full list is flushed. */
+struct err	*fs_later_add(struct fs_later *l, int fd, const char *name);
+/* Forces all to disk. The list is empty afterwards, on error too. */
+struct err	*fs_flush(struct fs_later *l);
+/* Forgets them: the step is not taken. */
+void		 fs_later_clear(struct fs_later *l);
+
 /* Opens a directory. On error *fd is -1. */
 struct err	*fs_open_dir(int at, const char *name, int *fd);
 /* The same; where it is missing it is made (and the parent forced to disk). One
  * that exists keeps its mode and owner. made may be NULL. */
 struct err	*fs_make_dir(int at, const char *name, struct fs_owner owner,
 		    int *fd, bool *made);
+/* The same, but that it is on disk only after fs_flush(); so below. */
+struct err	*fs_make_dir_later(int at, const char *name,
+		    struct fs_owner owner, int *fd, struct fs_later *l);
 /* Opens a regular file for reading. On error *fd is -1. */
 struct err	*fs_open_file(int at, const char *name, int *fd);
 /* Creates a file that must not exist, with this mode and owner whatever the
@@ -37,10 +54,14 @@ struct err	*fs_create(int at, const char *name, struct fs_owner owner,
 /* Creates a file (removing one that is there) with these bytes, on disk. */
 struct err	*fs_write(int at, const char *name, struct fs_owner owner,
 		    const void *p, size_t n);
+struct err	*fs_write_later(int at, const char *name, struct fs_owner owner,
+		    const void *p, size_t n, struct fs_later *l);
 /* Likewise with what the n descriptors hold, from their beginnings, one after
  * the other. The bytes never enter this process. */
 struct err	*fs_copy(int at, const char *name, struct fs_owner owner,
 		    const int *from, size_t n);
+struct err	*fs_copy_later(int at, const char *name, struct fs_owner owner,
+		    const int *from, size_t n, struct fs_later *l);
 /* Forces a file or directory to disk. */
 struct err	*fs_sync(int fd, const char *name);
 /* Removes a file; none there is fine. */

@@ -43,6 +43,7 @@ static const struct sandbox_rule rules[] = {
 	SB_ANY("pwrite64", "ledger"),
 	SB_ANY("ftruncate", "ledger journal; files that a crash left"),
 	SB_ANY("fsync", "a step is on disk before the next"),
+	SB_ANY("sync_file_range", "several files to disk at once"),
 	SB_ANY("fdatasync", "ledger"),
 	SB_ANY("mkdir", "store"),
 	SB_ANY("mkdirat", "store: archive/NAME, live/.NAME.new, staging"),

@@ -43,7 +43,8 @@ part_names(
 
 /* Writes one file beside its place. */
 static struct err *
-copy_part(const struct part *p, const struct journal *j, int archive)
+copy_part(const struct part *p, const struct journal *j, int archive,
+    struct fs_later *later)
 {
 	const struct fs_owner all = { 0644, (gid_t)-1 };
 	char final[32], new[40];
@@ -57,8 +58,8 @@ copy_part(const struct part *p, const struct journal *j, int archive)
 	for (; e == NULL && n < 2 && p->from[n] != NULL; n++)
 		e = fs_open_file(j->stage, p->from[n], &from[n]);
 	if (e == NULL)
-		e = fs_copy(archive, new, p->kind == PEM_PRIVKEY ? j->key : all,
-		    from, n);
+		e = fs_copy_later(archive, new,
+		    p->kind == PEM_PRIVKEY ? j->key : all, from, n, later);
 	for (i = 0; i < 2; i++)
 		if (from[i] != -1)
 			close(from[i]);
@@ -157,14 +158,17 @@ struct err *
 archive_place(struct store *s, const struct journal *j)
 {
 	const struct fs_owner owner = { 0755, (gid_t)-1 };
+	struct fs_later later = { .n = 0 };
 	char final[32], new[40];
 	struct err *e;
 	size_t i;
 	int dir;
 
-	e = fs_make_dir(s->archive, j->archive, owner, &dir, NULL);
+	e = fs_make_dir_later(s->archive, j->archive, owner, &dir, &later);
 	for (i = 0; e == NULL && i < PARTS_N; i++)
-		e = copy_part(&parts[i], j, dir);
+		e = copy_part(&parts[i], j, dir, &later);
+	if (e == NULL)
+		e = fs_flush(&later);
 	for (i = 0; e == NULL && i < PARTS_N; i++) {
 		part_names(&parts[i], j, final, new);
 		if (!fs_exists(dir, final) &&
@@ -173,6 +177,7 @@ archive_place(struct store *s, const struct journal *j)
 	}
 	if (e == NULL)
 		e = fs_sync(dir, ".");
+	fs_later_clear(&later);
 	if (dir != -1)
 		close(dir);
 	return err_wrap(e, "archive/%s", j->archive);

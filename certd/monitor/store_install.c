@@ -92,7 +92,7 @@ decide_first(struct store *s, const char *name, struct journal *j)
 /* renewal/NAME.conf as it shall be. conf is what there is, or NULL. */
 static struct err *
 stage_conf(struct store *s, const struct store_install *in,
-    const struct journal *j, struct ini *conf)
+    const struct journal *j, struct ini *conf, struct fs_later *later)
 {
 	struct buf *text = buf_new(CONF_MAX_BYTES);
 	struct err *e;
@@ -101,8 +101,8 @@ stage_conf(struct store *s, const struct store_install *in,
 		return err_sys("renewal file");
 	if ((e = conf_render(
 		 s, j->lineage, j->archive, conf, in->renewal, text)) == NULL)
-		e = fs_write(j->stage, JOURNAL_CONF, secret, buf_data(text),
-		    buf_len(text));
+		e = fs_write_later(j->stage, JOURNAL_CONF, secret,
+		    buf_data(text), buf_len(text), later);
 	buf_free(text);
 	return err_wrap(e, "renewal/%s.conf", j->lineage);
 }
@@ -111,6 +111,7 @@ stage_conf(struct store *s, const struct store_install *in,
 static struct err *
 decide(struct store *s, const struct store_install *in, struct journal *j)
 {
+	struct fs_later later = { .n = 0 };
 	struct lineage *l = NULL;
 	struct err *e;
 
@@ -119,12 +120,14 @@ decide(struct store *s, const struct store_install *in, struct journal *j)
 	else if ((e = lineage_load(s, in->lineage, &l)) == NULL)
 		e = decide_next(s, l, j);
 	if (e == NULL &&
-	    (e = fs_write(j->stage, "cert.pem", secret, in->cert,
-		 in->cert_bytes)) == NULL &&
-	    (e = fs_write(j->stage, "chain.pem", secret, in->chain,
-		 in->chain_bytes)) == NULL &&
-	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf)) == NULL)
-		e = journal_write(j);
+	    (e = fs_write_later(j->stage, "cert.pem", secret, in->cert,
+		 in->cert_bytes, &later)) == NULL &&
+	    (e = fs_write_later(j->stage, "chain.pem", secret, in->chain,
+		 in->chain_bytes, &later)) == NULL &&
+	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf, &later)) ==
+		NULL)
+		e = journal_write(j, &later);
+	fs_later_clear(&later);
 	lineage_free(l);
 	return e;
 }

@@ -54,7 +54,7 @@ render(const struct journal *j, struct ini *ini, struct buf *text)
 }
 
 struct err *
-journal_write(const struct journal *j)
+journal_write(const struct journal *j, struct fs_later *later)
 {
 	const struct fs_owner owner = { 0600, (gid_t)-1 };
 	struct buf *text = buf_new(JOURNAL_MAX_BYTES);
@@ -64,8 +64,10 @@ journal_write(const struct journal *j)
 	if (text == NULL || ini == NULL)
 		e = err_sys("journal");
 	if (e == NULL && (e = render(j, ini, text)) == NULL)
-		e = fs_write(j->stage, JOURNAL_NEW, owner, buf_data(text),
-		    buf_len(text));
+		e = fs_write_later(j->stage, JOURNAL_NEW, owner,
+		    buf_data(text), buf_len(text), later);
+	if (e == NULL)
+		e = fs_flush(later);
 	if (e == NULL &&
 	    renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
 		e = err_sys("name the journal");

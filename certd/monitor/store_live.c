@@ -89,7 +89,7 @@ live_is_link_name(const char *name)
 
 /* All four are made before the first one gets its name. */
 static struct err *
-set_links(int dir, const char *archive, unsigned version)
+make_links(int dir, const char *archive, unsigned version)
 {
 	char target[PATH_MAX], new[LINK_SIZE], link[LINK_SIZE];
 	struct err *e = NULL;
@@ -111,7 +111,15 @@ set_links(int dir, const char *archive, unsigned version)
 		if (renameat(dir, new, dir, link) == -1)
 			return err_sys("make link %s", link);
 	}
-	return fs_sync(dir, ".");
+	return NULL;
+}
+
+static struct err *
+set_links(int dir, const char *archive, unsigned version)
+{
+	struct err *e = make_links(dir, archive, version);
+
+	return e == NULL ? fs_sync(dir, ".") : e;
 }
 
 /* Access control lists are part of the mode that a directory has. */
@@ -137,7 +145,7 @@ copy_acls(int from, int to)
 /* A foreign file of live/NAME, into the new directory too: the same file where
  * the kernel lets us (Landlock may not), otherwise a copy. */
 static struct err *
-carry_over(int from, const char *name, int to)
+carry_over(int from, const char *name, int to, struct fs_later *later)
 {
 	char target[PATH_MAX];
 	struct stat st;
@@ -158,7 +166,7 @@ carry_over(int from, const char *name, int to)
 
 	if ((e = fs_open_file(from, name, &fd)) != NULL)
 		return e;
-	e = fs_copy(to, name, owner, &fd, 1);
+	e = fs_copy_later(to, name, owner, &fd, 1, later);
 	close(fd);
 	return e;
 }
@@ -166,7 +174,7 @@ carry_over(int from, const char *name, int to)
 /* A file where a link should be is perhaps the only one: it stays, under another
  * name. */
 static struct err *
-keep_replaced(int from, const char *name, int to)
+keep_replaced(int from, const char *name, int to, struct fs_later *later)
 {
 	const struct fs_owner owner = { 0600, (gid_t)-1 };
 	char kept[COMPONENT_SIZE];
@@ -180,7 +188,7 @@ keep_replaced(int from, const char *name, int to)
 	if ((e = component(kept, "%s.replaced", name)) != NULL ||
 	    (e = fs_open_file(from, name, &fd)) != NULL)
 		return e;
-	e = fs_copy(to, kept, owner, &fd, 1);
+	e = fs_copy_later(to, kept, owner, &fd, 1, later);
 	close(fd);
 	return e;
 }
@@ -202,7 +210,7 @@ has_dirs(int dir, const struct store_names *names)
 
 /* Makes the new directory like the old one, but for the links. */
 static struct err *
-like_old(int old, int new)
+like_old(int old, int new, struct fs_later *later)
 {
 	struct store_names names = { 0 };
 	struct stat st;
@@ -216,8 +224,8 @@ like_old(int old, int new)
 		e = fs_list(old, &names);
 	for (i = 0; e == NULL && i < names.n; i++)
 		e = live_is_link_name(names.v[i])
-			? keep_replaced(old, names.v[i], new)
-			: carry_over(old, names.v[i], new);
+			? keep_replaced(old, names.v[i], new, later)
+			: carry_over(old, names.v[i], new, later);
 	store_names_clear(&names);
 	return e;
 }
@@ -258,17 +266,23 @@ build(struct store *s, const char *new, int old, const char *archive,
 {
 	const struct fs_owner dir = { 0755, (gid_t)-1 },
 			      all = { 0644, (gid_t)-1 };
+	struct fs_later later = { .n = 0 };
 	struct err *e;
 	int fd;
 
-	if ((e = fs_make_dir(s->live, new, dir, &fd, NULL)) != NULL)
-		return e;
-	e = old == -1 ? fs_write(fd, LIVE_README, all, readme_of_one,
-			    sizeof(readme_of_one) - 1)
-		      : like_old(old, fd);
+	e = fs_make_dir_later(s->live, new, dir, &fd, &later);
+	if (e == NULL && old == -1)
+		e = fs_write_later(fd, LIVE_README, all, readme_of_one,
+		    sizeof(readme_of_one) - 1, &later);
+	else if (e == NULL)
+		e = like_old(old, fd, &later);
 	if (e == NULL)
-		e = set_links(fd, archive, version);
-	close(fd);
+		e = make_links(fd, archive, version);
+	if (e == NULL)
+		e = fs_flush(&later); /* the directory is in it */
+	fs_later_clear(&later);
+	if (fd != -1)
+		close(fd);
 	return e;
 }
 
@@ -354,7 +368,7 @@ clean_entry(int old, const char *entry, int dir)
 
 	if (dir != -1 && !live_is_link_name(entry) &&
 	    strcmp(entry, LIVE_README) != 0 &&
-	    (e = carry_over(old, entry, dir)) != NULL)
+	    (e = carry_over(old, entry, dir, NULL)) != NULL)
 		return e;
 	return fs_unlink(old, entry);
 }

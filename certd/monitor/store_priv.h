@@ -120,8 +120,10 @@ struct journal {
 #define JOURNAL_FILE "install"
 #define JOURNAL_DONE "installed"
 #define JOURNAL_CONF "renewal.conf"
-/* Writes it into j->stage. From then on the installation happens. */
-struct err	*journal_write(const struct journal *j);
+/* Writes it into j->stage, after later is on disk. From then on the installation
+ * happens. */
+struct err	*journal_write(const struct journal *j,
+		    struct fs_later *later);
 /* Opens the stage of job and reads file from it. err_errno() is ENOENT where
  * there is none. On success j->stage is open. */
 struct err	*journal_read(struct store *s, uint32_t job, const char *file,

@@ -86,14 +86,17 @@ struct err *
 store_stage_key(struct store *s, uint32_t job, int *fd)
 {
 	const struct fs_owner dir_owner = { 0700, (gid_t)-1 };
+	struct fs_later later = { .n = 0 };
 	char name[16];
 	struct err *e;
 	int dir = -1;
 
 	*fd = -1;
 	(void)snprintf(name, sizeof(name), "%u", job);
-	if ((e = fs_make_dir(s->stage, name, dir_owner, &dir, NULL)) == NULL)
+	if ((e = fs_make_dir_later(s->stage, name, dir_owner, &dir, &later)) ==
+	    NULL)
 		e = fs_create(dir, KEY_FILE, secret, fd);
+	fs_later_clear(&later); /* store_stage_sync() comes */
 	if (dir != -1)
 		close(dir);
 	return err_wrap(e, "%s/.certd", s->path);
@@ -129,8 +132,9 @@ store_stage_sync(struct store *s, uint32_t job)
 	if ((e = stage_open(s, job, &dir)) != NULL)
 		return e;
 	if ((e = fs_open_file(dir, KEY_FILE, &fd)) == NULL &&
-	    (e = fs_sync(fd, KEY_FILE)) == NULL)
-		e = fs_sync(dir, ".");
+	    (e = fs_sync(fd, KEY_FILE)) == NULL &&
+	    (e = fs_sync(dir, ".")) == NULL)
+		e = fs_sync(s->stage, ".certd");
 	if (fd != -1)
 		close(fd);
 	close(dir);
