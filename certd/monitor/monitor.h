@@ -853,6 +853,14 @@ void		 owed_sweep(struct monitor *m);
 /* `certctl deploy`; answers the client in every case. */
 void		 request_deploy(struct client *c, struct str lineage);
 
+/* ---- wishes.c: what acmew wants ---- */
+struct wish {
+	enum msg_type type;
+	struct err *(*on)(struct job *j, const struct msg *m);
+};
+/* NULL where it is no wish. */
+const struct wish *wish_find(enum msg_type type);
+
 /* ---- worker.c: acmew ---- */
 void		 worker_accept(struct monitor *m, int fd);
 /* Gives waiting jobs to workers with room. */

@@ -14,7 +14,7 @@
 #include "monitor.h"
 
 /* A wish that waits for the signer. */
-struct wish {
+struct asked {
 	struct job *job;
 	uint32_t id;
 	uint32_t verb;
@@ -184,7 +184,7 @@ static const struct question {
 static void
 on_jws(void *arg, const struct msg *reply, struct err *e)
 {
-	struct wish *w = arg;
+	struct asked *w = arg;
 	struct job *j = w->job;
 	struct msg m = { .type = MSG_signature, .id = w->id };
 
@@ -201,7 +201,7 @@ on_jws(void *arg, const struct msg *reply, struct err *e)
 }
 
 static struct err *
-ask(struct job *j, const struct msg_sign *s, struct wish *w)
+ask(struct job *j, const struct msg_sign *s, struct asked *w)
 {
 	struct str contacts[CONTACTS_MAX];
 	struct place p = { registration_key(j->account),
@@ -229,7 +229,7 @@ signing_wish(struct job *j, uint32_t id, const struct msg_sign *s)
 {
 	struct grant grant = job_grant(j);
 	const char *why = policy_sign(&grant, &j->budget, s->verb, s->url);
-	struct wish *w;
+	struct asked *w;
 	struct err *e;
 
 	if (why != NULL) {
@@ -239,7 +239,7 @@ signing_wish(struct job *j, uint32_t id, const struct msg_sign *s)
 	}
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return err_sys("signature");
-	*w = (struct wish) { j, id, s->verb };
+	*w = (struct asked) { j, id, s->verb };
 	job_hold(j);
 	if ((e = ask(j, s, w)) != NULL) {
 		free(w);

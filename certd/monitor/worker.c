@@ -182,138 +182,7 @@ worker_dispatch(struct monitor *m)
 	}
 }
 
-/* ---- wishes ---- */
-
-static struct err *
-on_sign(struct job *j, const struct msg *m)
-{
-	return signing_wish(j, m->id, &m->sign);
-}
-
-static struct err *
-on_account_ask(struct job *j, const struct msg *m)
-{
-	registration_ask(j, m->id);
-	return NULL;
-}
-
-static struct err *
-on_account_made(struct job *j, const struct msg *m)
-{
-	struct grant grant = job_grant(j);
-	const char *why = policy_url(&grant, m->account_made.url);
-	struct err *e = why == NULL ?
-	    registration_made(j, m->account_made.url) :
-	    err_new("account URL: %s", why);
-
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_account_gone(struct job *j, const struct msg *m)
-{
-	struct err *e = registration_gone(j, m->id);
-
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_account_found(struct job *j, const struct msg *m)
-{
-	struct err *e = registration_found(j, m->id, m->account_found.url,
-	    m->account_found.is_new);
-
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_account_seen(struct job *j, const struct msg *m)
-{
-	const struct msg_account_seen *seen = &m->account_seen;
-
-	if (j->kind == KIND_show)
-		account_tell(j, seen->status, seen->contacts);
-	return NULL;
-}
-
-static struct err *
-on_achieved(struct job *j, const struct msg *m)
-{
-	if (!policy_achieved(j->kind, &j->budget)) {
-		worker_refuse(j, m->id, err_new("the worker claims to have "
-		    "achieved what was never signed"));
-		return NULL;
-	}
-	free(j->note);
-	j->note = str_dup(m->achieved.text);
-	j->phase = JP_STORED;
-	audit_job(j, "worker", "done", "achieved%s%s",
-	    m->achieved.text.n == 0 ? "" : ": ",
-	    j->note == NULL ? "" : j->note);
-	job_stored(j);
-	return NULL;
-}
-
-static struct err *
-on_ordered(struct job *j, const struct msg *m)
-{
-	struct grant grant = job_grant(j);
-	const char *why = policy_url(&grant, m->ordered.url);
-	struct err *e;
-
-	if (why != NULL)
-		e = err_new("order URL: %s", why);
-	else
-		e = job_ordered(j, m->ordered.url);
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_publish(struct job *j, const struct msg *m)
-{
-	const struct msg_publish *p = &m->publish;
-	struct grant grant = job_grant(j);
-	const char *why = policy_publish(&grant, &j->budget, p->name,
-	    p->token);
-	struct err *e;
-
-	if (why != NULL)
-		e = err_new("publish for %.*s: %s", (int)p->name.n, p->name.p,
-		    why);
-	else
-		e = records_publish(j, m->id, p->name, p->token);
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_chain_offer(struct job *j, const struct msg *m)
-{
-	struct err *e = install_chain(j, m->id, m->chain_offer.pem, true);
-
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
-
-static struct err *
-on_chain(struct job *j, const struct msg *m)
-{
-	struct err *e = install_chain(j, m->id, m->chain.pem, false);
-
-	if (e != NULL)
-		worker_refuse(j, m->id, e);
-	return NULL;
-}
+/* ---- the end of a job, and the way there ---- */
 
 static struct err *
 on_progress(struct job *j, const struct msg *m)
@@ -368,25 +237,23 @@ on_done(struct job *j, const struct msg *m)
 	return NULL;
 }
 
-static const struct handler {
-	enum msg_type type;
-	struct err *(*on)(struct job *j, const struct msg *m);
-} handlers[] = {
-	{ MSG_sign, on_sign },
-	{ MSG_publish, on_publish },
+static const struct wish handlers[] = {
 	{ MSG_progress, on_progress },
-	{ MSG_account_ask, on_account_ask },
-	{ MSG_account_made, on_account_made },
-	{ MSG_account_gone, on_account_gone },
-	{ MSG_account_found, on_account_found },
-	{ MSG_account_seen, on_account_seen },
-	{ MSG_achieved, on_achieved },
-	{ MSG_ordered, on_ordered },
-	{ MSG_chain_offer, on_chain_offer },
-	{ MSG_chain, on_chain },
 	{ MSG_failed, on_failed },
 	{ MSG_done, on_done },
 };
+
+/* NULL where it is not served. */
+static const struct wish *
+find_handler(enum msg_type type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == type)
+			return &handlers[i];
+	return wish_find(type);
+}
 
 /* Whether the job has messages left; else it ends. Progress has a limit of its
  * own. */
@@ -418,7 +285,7 @@ on_message(void *arg, const struct msg *m, int fd)
 	struct worker *w = arg;
 	struct job *j;
 	struct err *e;
-	size_t i;
+	const struct wish *handler;
 
 	(void)fd; /* no message of a worker carries one */
 	if (m->type == MSG_ready) {
@@ -429,10 +296,7 @@ on_message(void *arg, const struct msg *m, int fd)
 		worker_dispatch(w->m);
 		return NULL;
 	}
-	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == m->type)
-			break;
-	if (i == sizeof(handlers) / sizeof(handlers[0]))
+	if ((handler = find_handler(m->type)) == NULL)
 		return err_new("%s is not served", msg_row(m->type)->name);
 	/* Every other message of a worker begins with its job, which
 	 * job_phase() has found. */
@@ -445,7 +309,7 @@ on_message(void *arg, const struct msg *m, int fd)
 		worker_refuse(j, m->id, e);
 		return NULL;
 	}
-	return handlers[i].on(j, m);
+	return handler->on(j, m);
 }
 
 static uint32_t
