@@ -64,6 +64,9 @@ on_locked(void *arg, struct err *e)
 	}
 	store_names_clear(&left);
 	log_err(LOG_LEVEL_WARN, ledger_index_remove(m->ledger, d->lineage));
+	if (e == NULL)
+		log_err(
+		    LOG_LEVEL_WARN, ledger_owed_clear(m->ledger, d->lineage));
 	finish(d, e);
 }
 

@@ -91,7 +91,7 @@ tell(struct restoration *r)
 {
 	const struct entry *x = entry_of(r);
 	struct client *c = r->client;
-	char text[128], when[TEXT_TIME_SIZE];
+	char text[400], when[TEXT_TIME_SIZE];
 
 	(void)snprintf(text, sizeof(text), "version %u of %s", r->version,
 	    x->lineage);
@@ -99,9 +99,12 @@ tell(struct restoration *r)
 	client_fact(c, "expires", text_time(when, r->not_after));
 	if (r->until != 0)
 		client_fact(c, "renewal_after", text_time(when, r->until));
-	client_fact(c, "note", r->until != 0 && r->until <= time(NULL) ?
+	(void)snprintf(text, sizeof(text), r->until != 0 &&
+	    r->until <= time(NULL) ?
 	    "it is due already: the next renewal replaces it" :
-	    "servers show what they have read until they are reloaded");
+	    "servers show what they have read until they are reloaded: "
+	    "certctl deploy %s", x->lineage);
+	client_fact(c, "note", text);
 }
 
 static void

@@ -206,15 +206,36 @@ has_deletion(struct store *s)
 	return found;
 }
 
+/* Whether something was decided for the job, or done and not followed up. */
+static bool
+has_journal(struct store *s, uint32_t job)
+{
+	static const char *const files[] = { JOURNAL_FILE, JOURNAL_DONE };
+	bool found = false;
+	struct journal j;
+	struct err *e;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		e = journal_read(s, job, files[i], &j);
+		found = found || err_errno(e) != ENOENT;
+		err_free(e);
+		journal_close(&j);
+	}
+	return found;
+}
+
 bool
 store_must_recover(struct store *s)
 {
 	uint32_t *jobs;
-	size_t n;
+	size_t i, n;
 	struct err *e = stage_jobs(s, &jobs, &n);
-	bool is_idle = e == NULL && n == 0;
+	bool found = e != NULL;
 
+	for (i = 0; e == NULL && !found && i < n; i++)
+		found = has_journal(s, jobs[i]);
 	err_free(e);
 	free(jobs);
-	return !is_idle || has_deletion(s);
+	return found || has_deletion(s);
 }

@@ -126,6 +126,15 @@ def mixture(x):
     os.symlink(f'../../archive/{x.name}/cert1.pem', x.live('cert'))
 
 
+def certbot_interrupted(x):
+    """certbot changes links one after the other, and keeps the old ones for the
+    way back."""
+    for kind in KINDS:
+        os.symlink(f'../../archive/{x.name}/{kind}1.pem',
+                   os.path.join(x.folder, f'previous_{kind}.pem'))
+    os.unlink(x.live('fullchain'))
+
+
 def conf_missing(x):
     os.unlink(x.conf)
 
@@ -166,6 +175,7 @@ SCENES = {
     cut_chain: ('its end is missing', 1),
     parts_differ: ('fullchain.pem is not cert.pem and chain.pem', 1),
     mixture: ('shows a mixture', 2),
+    certbot_interrupted: ('fullchain.pem is missing', 2),
     conf_missing: (None, 2),
     conf_empty: ('.conf is empty', 2),
     conf_unreadable: ('.conf', 2),
@@ -341,6 +351,10 @@ def test_restore_goes_back_and_stays(stage, new_certd, zone):
     assert shown['version_3'].startswith('shown; '), shown
     assert pem.serial(x.archive('cert', 1)) in shown['version_1'], shown
     assert 'Pebble' in shown['chain'] and 'issued by' in shown['chain'], shown
+    assert shown['sha256_fingerprint'] == pem.certificates(
+        x.live('cert'))[0].fingerprint(hashes.SHA256()).hex(), shown
+    assert shown['last_renewal'].startswith(
+        datetime.datetime.utcnow().strftime('%Y-')), shown
     due = shown['renew_after']
     done = certd.ctl('restore', zone.name, '1')
     assert done.code == 0 and 'version 1' in done.out, done
@@ -426,6 +440,7 @@ def test_restore_refuses_what_servers_cannot_use(certd, zone):
     for _ in range(2):
         assert certd.issue(zone.name, options=['--force-renewal']).code == 0
     x = Lineage(certd, zone.name)
+    assert certd.ctl('restore', zone.name).code == 2
     for version, said in (('9', 'has no version 9'), ('x', 'needs a name'),
                           ('0', 'needs a name')):
         done = certd.ctl('restore', zone.name, version)

@@ -272,11 +272,18 @@ recover_spares_a_new_lineage_of_the_name(void **state)
 
 	(void)state;
 	set_up(&t);
+	assert_false(store_must_recover(t.s));
+	stage_key(&t, 7); /* of a job that goes on */
+	assert_false(store_must_recover(t.s));
 	sh(&t, "cp " CONF " " CONF ".deleted");
+	assert_true(store_must_recover(t.s));
 	assert_ok(store_lock(t.s));
 	assert_ok(store_recover(t.s, NULL, NULL));
 	store_unlock(t.s);
 	assert_false(exists(&t, CONF ".deleted"));
+	assert_false(store_must_recover(t.s));
+	sh(&t, "touch .certd/7/install");
+	assert_true(store_must_recover(t.s));
 	assert_int_equal(live_job(&t), 2);
 	tree_close(&t);
 }
