@@ -46,6 +46,7 @@ static const struct {
 	unsigned option; /* that was given, with this value */
 	const char *value;
 } good[] = {
+	{ "restore a.example 3", "restore", "a.example", "", 0, NULL },
 	{ "issue -d a.example -d b.example", "issue", NULL,
 	    "a.example b.example", OPT_domains, NULL },
 	{ "certonly --domains A.example,b.example --domain c.example", "issue",
@@ -214,6 +215,10 @@ static const struct {
 	{ "show a b", "show: unexpected \"b\"", "certctl help show" },
 	{ "show", "show needs NAME", "certctl help show" },
 	{ "cancel", "cancel needs JOB", "certctl help cancel" },
+	{ "restore a.example", "restore needs NAME VERSION",
+	    "certctl help restore" },
+	{ "restore a.example 1 2", "restore: unexpected \"2\"",
+	    "certctl help restore" },
 	{ "issue -d a.example,,b.example", "-d: \"\": the name is empty", "" },
 	{ "issue -d 192.0.2.1",
 	    "-d: \"192.0.2.1\": an IP address: only DNS names can be proved "
