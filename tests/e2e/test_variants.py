@@ -44,6 +44,9 @@ def test_the_same_names_are_kept(certd, zone):
     assert done.code == 0 and version(certd, a) == 2, done
     assert pem.names(certd.live(a)) == {a, b}
     assert lineages(certd) == [a]
+    assert sorted(os.listdir(certd.path('archive', a))) == sorted(
+        f'{kind}{n}.pem' for kind in ('cert', 'chain', 'fullchain', 'privkey')
+        for n in (1, 2))
 
 
 def test_more_names_need_expand(certd, zone):
@@ -214,12 +217,15 @@ def test_reuse_key_and_new_key(certd, zone):
     assert key() == first
     assert os.stat(certd.path('archive', a, 'privkey2.pem')).st_mode & \
         0o777 == 0o640
-    done = certd.issue(a, options=['--elliptic-curve', 'secp384r1'])
+    done = certd.issue(a, 'www.' + a, options=['--expand'])
+    assert done.code == 0 and key() == first, done
+    done = certd.ctl('issue', '--cert-name', a, '--elliptic-curve',
+                     'secp384r1')
     assert done.code == 1 and '--new-key' in done.err, done
     done = certd.ctl('renew', '--force-renewal', '--elliptic-curve',
                      'secp384r1')
     assert done.code == 1 and '--new-key' in done.err, done
-    done = certd.issue(a, options=['--force-renewal', '--new-key'])
+    done = certd.ctl('issue', '--cert-name', a, '--force-renewal', '--new-key')
     assert done.code == 0, done
     second = key()
     assert second != first
