@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "cli_ini.h"
 #include "config.h"
+#include "config_rule.h"
 #include "config_value.h"
 #include "ini.h"
 #include "log.h"
@@ -229,6 +230,9 @@ on_setting(void *arg, const char *section, const char *key, unsigned line)
 {
 	struct loader *l = arg;
 
+	if (strcmp(section, "policy") == 0 ||
+	    strncmp(section, "policy/", strlen("policy/")) == 0)
+		return true; /* rules_read() */
 	for (size_t i = 0; i < N_KEYS; i++) {
 		if (strcmp(keys[i].section, section) != 0 ||
 		    strcmp(keys[i].name, key) != 0)
@@ -257,6 +261,8 @@ read_certd_conf(struct loader *l, const char *file)
 		ini_each(ini, on_setting, l);
 		e = l->e;
 	}
+	if (e == NULL)
+		e = rules_read(l->file, ini, &l->draft->c.rules);
 	l->ini = NULL;
 	ini_free(ini);
 	(void)close(fd);
@@ -401,6 +407,7 @@ config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	rules_free(c->rules);
 	char *const texts[] = { c->config_dir, c->state_dir, c->runtime_dir,
 		c->worker_user, c->dns_user, c->sign_user, c->admin_group,
 		c->store_group, c->server, c->email, c->acme_ca,

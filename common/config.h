@@ -23,6 +23,8 @@ enum key_kind { /* of a certificate; also a message field */
 };
 #define KEY_KIND_MAX 6
 
+struct rules; /* config_rule.h */
+
 /* Texts are heap copies, "" where nothing is set and there is no default. */
 struct config {
 	/* [certd] */
@@ -49,6 +51,8 @@ struct config {
 	char *alias;	   /* "FROM->TO,..." */
 	char *doh_servers; /* "URL@IP@IP,..." */
 	uint32_t doh_wait_secs;
+	/* [policy] */
+	struct rules *rules; /* NULL: none */
 	/* [hooks] */
 	uint32_t hook_timeout_secs;
 	/* cli.ini only */

@@ -251,3 +251,23 @@ ini_each(const struct ini *ini,
 			return;
 	}
 }
+
+bool
+ini_has_section(const struct ini *ini, const char *path)
+{
+	return ini_section_find(ini, path) != INI_NONE;
+}
+
+void
+ini_each_section(const struct ini *ini,
+    bool (*fn)(void *arg, const char *path, unsigned line), void *arg)
+{
+	const struct ini_entry *e;
+
+	for (size_t i = 0; i < ini->n_entries; i++) {
+		e = ini->entries[i];
+		if (e->kind == INI_SECTION &&
+		    !fn(arg, ini->sections[e->section].path, e->line))
+			return;
+	}
+}

@@ -55,6 +55,13 @@ void		 ini_each(const struct ini *ini,
 		    bool (*fn)(void *arg, const char *section, const char *key,
 		    unsigned line), void *arg);
 
+/* Whether there is a section of this path, with keys in it or not. */
+bool		 ini_has_section(const struct ini *ini, const char *path);
+/* Calls fn for every section in order; fn returns false to stop. */
+void		 ini_each_section(const struct ini *ini,
+		    bool (*fn)(void *arg, const char *path, unsigned line),
+		    void *arg);
+
 struct buf;
 /* Appends the document as text. What was not changed comes out byte for byte. */
 struct err	*ini_write(const struct ini *ini, struct buf *out);

@@ -8,6 +8,7 @@
  * Promise:  nobody else is heard; one request at a time; a client that leaves
  *           leaves its jobs running.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct client {
 	struct monitor *m;
 	struct channel *channel; /* NULL: it has left */
 	uid_t uid;
+	struct caller caller;
 	char name[CLIENT_NAME_BYTES];
 	struct request request;
 	LIST_HEAD(follow_list, follow) follows;
@@ -68,6 +70,13 @@ client_release(struct client *c)
 {
 	if (--c->holds == 0 && c->channel == NULL)
 		free_client(c);
+}
+
+struct err *
+client_may(const struct client *c, struct strs names, enum key_kind kind,
+    const char *server)
+{
+	return judge_ask(c->m->judge, &c->caller, names, kind, server);
 }
 
 struct request *
@@ -532,6 +541,7 @@ control_accept(struct monitor *m, int fd)
 	}
 	c->m = m;
 	c->uid = uid;
+	log_err(LOG_LEVEL_WARN, socket_caller(fd, &c->caller));
 	request_init(&c->request);
 	LIST_INIT(&c->follows);
 	(void)snprintf(c->name, sizeof(c->name), "certctl uid=%u pid=%d",

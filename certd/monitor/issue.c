@@ -21,6 +21,7 @@ struct issue {
 	struct client *client;
 	const struct request *request;
 	struct job *job; /* as far as it is known */
+	const struct entry *replaced; /* what is there; NULL: nothing */
 	struct wanted wish;
 };
 
@@ -195,6 +196,7 @@ start(struct issue *i)
 	struct err *e;
 
 	if ((e = request_complete(i->request, j)) != NULL ||
+	    (e = request_permitted(i->client, j, i->replaced)) != NULL ||
 	    (request_option(i->request, OPTION_force_renewal) == NULL &&
 	    !j->dry_run && (e = failure_forbids(j)) != NULL) ||
 	    (e = j->files == NULL ? store_may_create(j->m->store, j->lineage) :
@@ -214,6 +216,7 @@ carry_out(struct issue *i, struct decision *v)
 {
 	struct err *e;
 
+	i->replaced = v->entry;
 	if (v->choice == CHOICE_ASK) {
 		tell_question(i, v->about, v->entry->lineage, v->why);
 		return NULL;
@@ -240,7 +243,7 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	if (e == NULL)
 		e = carry_out(i, &v);
 	if (e != NULL)
-		client_refuse(c, 1, e);
+		client_refuse(c, request_status(e), e);
 	err_free(v.why);
 	catalog_free(catalog);
 	job_discard(i->job);

@@ -341,6 +341,7 @@ leave(struct monitor *m)
 	ledger_close(m->ledger);
 	log_audit_to(NULL, NULL);
 	audit_log_close(m->audit);
+	judge_free(m->judge);
 	store_close(m->store);
 	service_free(m->service);
 }
@@ -389,6 +390,7 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 	    (e = start_others(m, args)) != NULL ||
 	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL ||
 	    (e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL ||
+	    (e = judge_new(m->cfg->rules, &m->judge)) != NULL ||
 	    (e = audit_log_open(m->cfg->state_dir, AUDIT_FILE_BYTES,
 	    &m->audit)) != NULL)
 		return e;

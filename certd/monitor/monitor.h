@@ -22,6 +22,7 @@
 #include "ledger.h"
 #include "peer.h"
 #include "policy.h"
+#include "rules.h"
 #include "sandbox.h"
 #include "service.h"
 #include "store.h"
@@ -74,6 +75,7 @@ struct monitor {
 	struct event *sigterm, *sigint, *sigchld, *idle, *watchdog;
 	time_t shown; /* when the service manager was last told */
 
+	struct judge *judge; /* [policy] */
 	gid_t admin_gid; /* (gid_t)-1: root only */
 	uid_t worker_uid;
 	int control_fd, worker_fd; /* they listen; -1: not yet */
@@ -179,6 +181,9 @@ struct err	*audit_ready(struct monitor *m);
 /* `certctl audit` */
 void		 request_audit(struct client *c);
 
+/* The user at the other end, with all groups. */
+struct err	*socket_caller(int fd, struct caller *out);
+
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);
 void		 control_close_all(struct monitor *m);
@@ -218,6 +223,9 @@ void		 client_release(struct client *c);
 void		 client_owe(struct client *c);
 void		 client_settle(struct client *c);
 uid_t		 client_uid(const struct client *c);
+/* Whether it may have a certificate for these names; see judge_ask(). */
+struct err	*client_may(const struct client *c, struct strs names,
+		    enum key_kind kind, const char *server);
 const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
 /* The options of its request. */
@@ -288,6 +296,13 @@ bool		 request_has(const struct request *r, enum request_option o);
 /* Whether the options make sense, each and together. To be called first. */
 struct err	*request_check(const struct request *r,
 		    const struct config *cfg);
+/* May the client have the certificate that the job is to get? To be asked when
+ * nothing about the job will change any more. x: the certificate that it
+ * replaces, whose names count too; NULL: none. */
+struct err	*request_permitted(const struct client *c,
+		    const struct job *j, const struct entry *x);
+/* certctl's exit status for a request that is refused with e. */
+uint32_t	 request_status(const struct err *e);
 /* Options that several requests have, into the job: the server (usual where none
  * was given), then those that stand for themselves, then, when j->files is known
  * (or NULL, where it is new), those that default to the renewal file. */

@@ -93,6 +93,7 @@ fill_job(struct reconfigure *r, struct entry *x)
 	x->files = NULL;
 	if ((e = request_fill(r->request, j, r->client)) != NULL ||
 	    (e = request_complete(r->request, j)) != NULL ||
+	    (e = request_permitted(r->client, j, x)) != NULL ||
 	    (e = check_account(j)) != NULL)
 		return e;
 	return store_may_renew(m->store, j->files);
@@ -179,7 +180,7 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	if (e == NULL)
 		e = try_out(r);
 	if (e != NULL)
-		client_refuse(c, 1, e);
+		client_refuse(c, request_status(e), e);
 	free_reconfigure(r);
 	client_release(c);
 }

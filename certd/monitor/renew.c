@@ -162,6 +162,9 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 		e = request_fill(r->request, j, r->client);
 	if (e == NULL)
 		e = request_complete(r->request, j);
+	if (e == NULL && (e = request_permitted(r->client, j, x)) != NULL)
+		audit_client(r->client, x->lineage, "request", "refused",
+		    "renew: %s", err_text(e));
 	if (e == NULL)
 		e = store_may_renew(m->store, j->files);
 	if (e == NULL) {

@@ -7,6 +7,7 @@
  * Promise:  an option is obeyed or refused; what was not given is as the renewal
  *           file says, else as the settings say.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -348,4 +349,29 @@ request_wish(const struct request *r, struct wanted *w)
 	w->reuse_key = request_has(r, OPTION_reuse_key);
 	w->no_reuse_key = request_has(r, OPTION_no_reuse_key);
 	w->new_key = request_has(r, OPTION_new_key);
+}
+
+/* ---- may they? ---- */
+
+struct err *
+request_permitted(const struct client *c, const struct job *j,
+    const struct entry *x)
+{
+	struct err *e = client_may(c, (struct strs) { j->name_strs,
+	    j->n_names }, j->key_kind, j->conf_server);
+	size_t i;
+
+	/* Else a certificate of others could be changed into one's own. */
+	for (i = 0; e == NULL && x != NULL && i < x->n_names; i++) {
+		struct str name = str_of(x->names[i]);
+
+		e = client_may(c, (struct strs) { &name, 1 }, 0, NULL);
+	}
+	return e;
+}
+
+uint32_t
+request_status(const struct err *e)
+{
+	return err_errno(e) == EACCES ? 3 : 1;
 }

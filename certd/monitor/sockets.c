@@ -18,8 +18,6 @@
 
 #include "monitor.h"
 
-#define GROUPS_MAX 256 /* of a peer; NGROUPS_MAX is 65,536, nobody has them */
-
 static struct err *
 listen_at(const char *dir, const char *name, mode_t mode, uid_t uid, gid_t gid,
     int *out)
@@ -105,4 +103,26 @@ socket_peer(int fd, gid_t gid, uid_t *uid, pid_t *pid, bool *member)
 	if (*member || gid == (gid_t)-1)
 		return NULL;
 	return peer_in_group(fd, gid, member);
+}
+
+/* More groups than there is room for are none: they give nothing. */
+struct err *
+socket_caller(int fd, struct caller *out)
+{
+	struct ucred peer;
+	gid_t groups[GROUPS_MAX];
+	socklen_t n = sizeof(peer), size = sizeof(groups);
+
+	memset(out, 0, sizeof(*out));
+	out->uid = (uid_t)-1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1)
+		return err_sys("SO_PEERCRED");
+	out->uid = peer.uid;
+	out->groups[out->n_groups++] = peer.gid;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == -1)
+		return errno == ERANGE ? NULL : err_sys("SO_PEERGROUPS");
+	for (n = 0; n < size / sizeof(groups[0]) && out->n_groups < GROUPS_MAX;
+	     n++)
+		out->groups[out->n_groups++] = groups[n];
+	return NULL;
 }
