@@ -1,0 +1,369 @@
+#!/usr/bin/python3
+"""How long, with how much, and how many requests? Writes build/bench/report.md
+and plots beside it. Everything is compared within one run; the figures of two
+machines, or of two runs, are no comparison.
+
+    due       nothing is due, with 1 to 100,000 lineages
+    one       one issuance, beside other clients
+    many      1,000 issuances, beside a load generator that only asks the CA
+    distance  one issuance, 50 ms from CA and API, 2 s until the records show
+
+    tests/with-stage tests/bench/speed.py [--most N] [SCENE ...]
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bench import clients, lineages, plot                       # noqa: E402
+from stage import Stage, process                                # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+FOLDER = os.path.join(TOP, 'build', 'bench')
+AT_ONCE = 64
+
+
+class Report:
+    def __init__(self):
+        os.makedirs(FOLDER, exist_ok=True)
+        self.lines = ['# Measured', '', time.strftime(
+            '%Y-%m-%d %H:%M UTC, ', time.gmtime())
+            + f'{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}']
+
+    def say(self, *lines):
+        for line in lines:
+            print(line, flush=True)
+            self.lines.append(line)
+
+    def table(self, title, rows):
+        """rows: dicts with the same keys; the first one is the measure."""
+        keys = list(rows[0])
+        self.say('', f'## {title}', '', '| ' + ' | '.join(keys) + ' |',
+                 '|' + '---|' * len(keys))
+        for row in rows:
+            self.say('| ' + ' | '.join(str(row[k]) for k in keys) + ' |')
+
+    def write(self):
+        with open(os.path.join(FOLDER, 'report.md'), 'w',
+                  encoding='utf-8') as f:
+            f.write('\n'.join(self.lines) + '\n')
+
+
+# ---- nothing is due ----
+
+def listen(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(16)
+    return s
+
+
+def memory(pids):
+    """Peak of each, in MiB, added up."""
+    total = 0
+    for pid in pids:
+        text = process.status(pid).get('VmHWM', '0 kB')
+        total += int(text.split()[0])
+    return total / 1024
+
+
+class Activated:
+    """certd as a service manager starts it: the sockets are there before."""
+
+    def __init__(self, certd):
+        self.certd = certd
+        shutil.rmtree(certd.runtime, ignore_errors=True)
+        os.mkdir(certd.runtime)
+        self.helpers = []
+        for name, program, user in (('dns', 'certd-dns', '_certd-dns'),
+                                    ('hook', 'certd-hook', 'root')):
+            argv = ['systemd-socket-activate', '--accept', '-l',
+                    self.path(name), 'setpriv', '--reuid', user, '--regid',
+                    user, '--clear-groups', certd.program(program)]
+            if name == 'dns':
+                argv += ['--config', certd.config]
+            self.helpers.append(process.spawn(
+                argv, certd.log_file, env={'PATH': '/usr/sbin:/usr/bin'}))
+        for name in ('dns', 'hook'):
+            while not os.path.exists(self.path(name)):
+                time.sleep(0.01)
+        self.sockets = [listen(self.path(n)) for n in ('control', 'worker')]
+
+    def path(self, name):
+        return os.path.join(self.certd.runtime, name + '.sock')
+
+    def renew(self):
+        """Seconds that certctl renew takes."""
+        start = time.monotonic()
+        done = subprocess.run(
+            [self.certd.program('certctl'), '--socket', self.path('control'),
+             'renew', '--quiet'], capture_output=True, text=True)
+        seconds = time.monotonic() - start
+        if done.returncode:
+            sys.exit(f'renew: {done.stderr[-500:]}\n{self.certd.log()[-2000:]}')
+        return seconds
+
+    def start(self):
+        def hand_over():
+            for i, s in enumerate(self.sockets):
+                os.dup2(s.fileno(), 100 + i)
+            for i in range(len(self.sockets)):
+                os.dup2(100 + i, 3 + i)
+                os.close(100 + i)
+        with open(self.certd.log_file, 'ab') as log:
+            self.process = subprocess.Popen(
+                ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh',
+                 self.certd.program('certd'), '--config', self.certd.config],
+                env={'PATH': os.defpath, 'LISTEN_FDS': '2',
+                     'LISTEN_FDNAMES': 'control:worker'},
+                preexec_fn=hand_over, close_fds=False, stdout=log, stderr=log)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+        for p in self.helpers:
+            process.stop(p)
+
+
+def certbot_renew(stage, store, folder):
+    start = time.monotonic()
+    done = subprocess.run(
+        ['certbot', 'renew', '-q', '-n', '--config-dir', store, '--work-dir',
+         folder + '/w', '--logs-dir', folder + '/l'], capture_output=True)
+    return time.monotonic() - start if done.returncode == 0 else None
+
+
+def due_of(stage, count):
+    certd = stage.certd(stage.zone(), label=f'due{count}', settings={
+        'certd': {'idle-timeout': '1h'}})
+    os.makedirs(certd.store)
+    lineages.fill(certd.store, count)
+    manager = Activated(certd)
+    try:
+        manager.start()
+        first = manager.renew()
+        manager.stop()
+        cold, warm, peak = [], [], 0
+        for _ in range(3):
+            start = time.monotonic()
+            manager.start()
+            manager.renew()
+            cold.append(time.monotonic() - start)
+            warm += [manager.renew() for _ in range(5)]
+            pids = [manager.process.pid, *process.children(
+                manager.process.pid)]
+            peak = max(peak, memory(pids))
+            manager.stop()
+        other = None
+        if count <= 100 and clients.Certbot.is_there():
+            other = certbot_renew(stage, certd.store, certd.folder)
+    finally:
+        manager.close()
+    shutil.rmtree(certd.store)
+    return {'lineages': count, 'first look (s)': f'{first:.2f}',
+            'cold (ms)': f'{min(cold) * 1e3:.0f}',
+            'warm (ms)': f'{min(warm) * 1e3:.1f}',
+            'memory (MiB)': f'{peak:.0f}',
+            'certbot renew (s)': '' if other is None else f'{other:.2f}',
+            'certbot / cold': '' if other is None else
+            f'{other / min(cold):.0f}'}
+
+
+def due(stage, report, most):
+    rows, counts = [], [n for n in (1, 100, 1000, 10000, 100000) if n <= most]
+    for count in counts:
+        rows.append(due_of(stage, count))
+        print(rows[-1], file=sys.stderr, flush=True)
+    report.table('Nothing is due', rows)
+    plot.lines(os.path.join(FOLDER, 'due.svg'), 'Nothing due: certctl renew',
+               'lineages', 'ms', {
+                   kind: [(n, float(r[f'{kind} (ms)']))
+                          for n, r in zip(counts, rows)]
+                   for kind in ('cold', 'warm')})
+
+
+# ---- one issuance, beside the peers ----
+
+def counted(stage, zone, kind, scene):
+    """A second issuance: account and connections of the first are there."""
+    client = kind(scene, zone, 'one')
+    try:
+        if not client.issue():
+            return None, client.said[-800:]
+        before = stage.ca.requests()[0], len(zone.requests())
+        own = getattr(client, 'certd', None)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        usage = own and own.usage()
+        start = time.monotonic()
+        good = client.issue()
+        wall = time.monotonic() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+        peak = after.ru_maxrss / 1024
+        if own:
+            now = own.usage()
+            cpu += sum(now[n][0] - usage[n][0] for n in now)
+            peak = sum(k for _, k in now.values()) / 1024
+        if not good:
+            return None, client.said[-800:]
+        return {'wall': wall, 'cpu': cpu, 'peak': peak,
+                'ca': stage.ca.requests()[0] - before[0],
+                'api': len(zone.requests()) - before[1]}, ''
+    finally:
+        client.close()
+
+
+def compare(stage, report, title, prepare=lambda zone: None):
+    rows, base = [], None
+    for kind in clients.ALL:
+        if not kind.is_there():
+            continue
+        zone = stage.zone()
+        prepare(zone)
+        m, said = counted(stage, zone, kind, clients.Scene(stage, stage.ca))
+        zone.remove()
+        if m is None:
+            rows.append({'client': kind.name, 'wall (s)': 'failed', 'ratio': '',
+                         'CPU (s)': '', 'memory (MiB)': '', 'to the CA': '',
+                         'to Cloudflare': ''})
+            print(said, file=sys.stderr)
+            continue
+        base = base or m['wall']
+        rows.append({
+            'client': kind.name, 'wall (s)': f'{m["wall"]:.2f}',
+            'ratio': f'{m["wall"] / base:.1f}', 'CPU (s)': f'{m["cpu"]:.2f}',
+            'memory (MiB)': f'{m["peak"]:.0f}', 'to the CA': m['ca'],
+            'to Cloudflare': m['api']})
+    report.table(title, rows)
+
+
+def one(stage, report, most):
+    compare(stage, report, 'One issuance (apex and wildcard, account known)')
+    report.say('', 'certd waits 5 s after the name servers agree '
+               '(propagation-settle), the others as long as they do by '
+               'default; memory is that of all processes of certd, and of the '
+               'largest one of the others.')
+
+
+def distance(stage, report, most):
+    def far(zone):
+        zone.lag(2, 2)
+    tc = ['tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '25ms']
+    done = subprocess.run(tc, capture_output=True, text=True)
+    if done.returncode:
+        report.say('', f'Distance: left out, {done.stderr.strip()}')
+        return
+    try:
+        compare(stage, report, 'One issuance, 50 ms from everything, records '
+                'show after 2 s', far)
+    finally:
+        subprocess.run(['tc', 'qdisc', 'del', 'dev', 'lo', 'root'])
+
+
+# ---- many issuances ----
+
+FAST = {'PEBBLE_WFE_NONCEREJECT': '0'}
+
+
+def bare(stage, count):
+    """What the CA can do: issuances a second."""
+    ca = stage.new_ca({**FAST, 'PEBBLE_VA_ALWAYS_VALID': '1'})
+    try:
+        done = subprocess.run(
+            ['build/tests/loadgen', ca.url_by_address, ca.ca_file,
+             'bench.test', str(count), '32'], cwd=TOP, capture_output=True,
+            text=True, timeout=600, check=True)
+    finally:
+        ca.stop()
+    return json.loads(done.stdout)
+
+
+def own(stage, count):
+    """certd, asked for all of it at once."""
+    ca = stage.new_ca(FAST)
+    zone = stage.zone(limit=100000)
+    certd = stage.certd(zone, server=ca.url, settings={
+        'acme': {'max-orders': str(AT_ONCE)},
+        'dns': {'propagation-timeout': '300s'}})
+    certd.start()
+    try:
+        certd.issue('first.' + zone.name)
+        before, calls = ca.requests()[0], len(zone.requests())
+        usage, start = certd.usage(), time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            bad = [d for d in pool.map(
+                lambda i: certd.issue(f'm{i}.{zone.name}',
+                                      f'*.m{i}.{zone.name}', timeout=900),
+                range(count)) if d.code]
+        wall = time.monotonic() - start
+        now = certd.usage()
+        if bad:
+            print(bad[0], file=sys.stderr)
+        return {'wall': wall, 'failed': len(bad),
+                'cpu': {n: now[n][0] - usage[n][0] for n in now},
+                'peak': sum(k for _, k in now.values()) / 1024,
+                'ca': (ca.requests()[0] - before) / count,
+                'api': (len(zone.requests()) - calls) / count}
+    finally:
+        certd.stop()
+        ca.stop()
+        zone.remove()
+
+
+def many(stage, report, most):
+    rows, flat = [], []
+    for count in [n for n in (50, 200, 1000) if n <= most]:
+        load, m = bare(stage, count), own(stage, count)
+        rate = count / m['wall']
+        flat.append((count, sum(m['cpu'].values()) / count * 1e3))
+        rows.append({
+            'issuances': count, 'failed': m['failed'],
+            'certd (1/s)': f'{rate:.1f}',
+            'bare load (1/s)': f'{count / load["seconds"]:.1f}',
+            'share': f'{rate * load["seconds"] / count:.0%}',
+            'CPU of certd (ms each)': f'{flat[-1][1]:.1f}',
+            'memory (MiB)': f'{m["peak"]:.0f}',
+            'to the CA (each)': f'{m["ca"]:.2f}',
+            'to Cloudflare (each)': f'{m["api"]:.3f}',
+            'CPU by process (s)': ', '.join(
+                f'{n} {s:.1f}' for n, s in sorted(m['cpu'].items()))})
+        print(rows[-1], file=sys.stderr, flush=True)
+    report.table(f'Many issuances, {AT_ONCE} at once', rows)
+    plot.lines(os.path.join(FOLDER, 'many.svg'),
+               'CPU time of certd for one issuance', 'issuances', 'ms',
+               {'certd': flat})
+
+
+SCENES = {'due': due, 'one': one, 'many': many, 'distance': distance}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--most', type=int, default=10000,
+                        help='the largest store, and number of issuances')
+    parser.add_argument('scenes', nargs='*', default=list(SCENES))
+    options = parser.parse_args()
+    stage, report = Stage.attach(os.environ['STAGE']), Report()
+    for name in options.scenes or SCENES:
+        SCENES[name](stage, report, options.most)
+        report.write()
+    print(f'written to {FOLDER}/report.md')
+
+
+if __name__ == '__main__':
+    main()
