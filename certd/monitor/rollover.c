@@ -89,22 +89,25 @@ rename_everywhere(struct registration *r, const char *old, const char *new)
 struct err *
 rollover_rename(struct registration *r, struct str id)
 {
-	char *old = r->id;
+	char *new, *old = r->id;
 	struct err *e;
 
 	if (str_is(id, old))
 		return NULL;
-	if ((r->id = str_dup(id)) == NULL) {
-		r->id = old;
+	if ((new = str_dup(id)) == NULL)
 		return err_sys("account");
+	if ((e = account_rename(r->m->store, r->server, old, new)) != NULL) {
+		/* It works for us under any name; certbot passes over it. */
+		log_err(LOG_LEVEL_WARN, e);
+		free(new);
+		return NULL;
 	}
-	if ((e = account_rename(r->m->store, r->server, old, r->id)) == NULL) {
-		audit_certd(r->m, "", "account", "done", "%s at %s is %s now: "
-		    "its key has changed", old, r->server, r->id);
-		rename_everywhere(r, old, r->id);
-	}
+	audit_certd(r->m, "", "account", "done", "%s at %s is %s now: "
+	    "its key has changed", old, r->server, new);
+	r->id = new;
+	rename_everywhere(r, old, new);
 	free(old);
-	return e;
+	return NULL;
 }
 
 /* ---- a change ---- */

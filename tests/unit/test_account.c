@@ -1,7 +1,7 @@
 /*
  * test_account.c - certbot's accounts: found, chosen, made whole or not at all.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new certd/monitor/account_list */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new certd/monitor/account_next certd/monitor/account_list */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 
@@ -122,6 +122,86 @@ find_follows_certbots_links_to_old_servers(void **state)
 	account_free(a);
 	/* The link stays a link. */
 	sh(&t, "test -L accounts/v2.example/directory");
+	tree_close(&t);
+}
+
+/* A change of key: at no point is there no key. */
+static void
+next_key_takes_the_place_of_the_old_one(void **state)
+{
+	struct account *a;
+	struct tree t;
+	bool is_new;
+	int fd;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	assert_ok(account_next(t.s, SERVER, ID_A, &fd, &is_new));
+	assert_true(is_new);
+	close(fd);
+	/* Begun, and not written: as if it had never been. */
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_int_equal(a->next_fd, -1);
+	account_free(a);
+	assert_ok(account_next(t.s, SERVER, ID_A, &fd, &is_new));
+	assert_true(is_new);
+	assert_int_equal(write(fd, "next\n", 5), 5);
+	close(fd);
+	assert_ok(account_next_sync(t.s, SERVER, ID_A));
+	/* A second try meets the same key. */
+	assert_ok(account_next(t.s, SERVER, ID_A, &fd, &is_new));
+	assert_false(is_new);
+	close(fd);
+	assert_ok(account_find(t.s, SERVER, ID_A, &a));
+	assert_string_equal(read_fd(a->next_fd), "next\n");
+	assert_string_equal(read_fd(a->key_fd), "key " ID_A "\n");
+	account_free(a);
+	assert_ok(account_next_commit(t.s, SERVER, ID_A));
+	assert_ok(account_find(t.s, SERVER, ID_A, &a));
+	assert_string_equal(read_fd(a->key_fd), "next\n");
+	assert_int_equal(a->next_fd, -1);
+	account_free(a);
+	sh(&t, "cd " DIR_ "/" ID_A " && grep -q " ID_A
+	       " .private_key.json.before && test $(stat -c %a "
+	       ".private_key.json.before private_key.json | sort -u) = 400");
+	tree_close(&t);
+}
+
+static void
+rename_leaves_a_link_that_is_no_second_account(void **state)
+{
+	struct account *a;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	make(&t, DIR_, ID_A);
+	assert_ok(account_rename(t.s, SERVER, ID_A, ID_B));
+	sh(&t, "test -L " DIR_ "/" ID_A " && test ! -L " DIR_ "/" ID_B);
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_B);
+	account_free(a);
+	assert_ok(account_find(t.s, SERVER, ID_A, &a)); /* a renewal file's */
+	account_free(a);
+	assert_ok(account_rename(t.s, SERVER, ID_A, ID_B)); /* once more */
+	assert_fails(account_remove(t.s, SERVER, ID_A), "link");
+	assert_ok(account_unlink(t.s, SERVER, ID_A));
+	assert_ok(account_unlink(t.s, SERVER, ID_B)); /* no link: it stays */
+	assert_fails(account_find(t.s, SERVER, ID_A, &a), ID_A);
+	/* The link of a try that was interrupted is in nobody's way. */
+	sh(&t, "ln -s " ID_A " " DIR_ "/" ID_A);
+	assert_ok(account_rename(t.s, SERVER, ID_B, ID_A));
+	assert_ok(account_find(t.s, SERVER, "", &a));
+	assert_string_equal(a->id, ID_A);
+	account_free(a);
+	/* A directory that is there is not replaced. */
+	make(&t, DIR_, "other");
+	assert_fails(account_rename(t.s, SERVER, ID_A, "other"), "other");
+	assert_fails(account_rename(t.s, SERVER, ID_A, "../x"), "../x");
+	assert_ok(account_remove(t.s, SERVER, ID_A));
+	assert_false(exists(&t, DIR_ "/" ID_A));
+	assert_true(exists(&t, DIR_ "/other/regr.json"));
 	tree_close(&t);
 }
 
@@ -329,6 +409,8 @@ main(void)
 		cmocka_unit_test(find_only_and_named),
 		cmocka_unit_test(find_passes_over_what_is_no_account),
 		cmocka_unit_test(find_follows_certbots_links_to_old_servers),
+		cmocka_unit_test(next_key_takes_the_place_of_the_old_one),
+		cmocka_unit_test(rename_leaves_a_link_that_is_no_second_account),
 		cmocka_unit_test(make_new_is_found_afterwards),
 		cmocka_unit_test(make_interrupted_uses_the_same_key),
 		cmocka_unit_test(make_twice_does_not_replace),

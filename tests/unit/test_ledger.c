@@ -143,6 +143,41 @@ open_twice_is_refused(void **state)
 	assert_false(exists(&t, "state/ledger.db.1"));
 }
 
+static struct err *
+take_revocation(void *arg, const struct ledger_revocation *r)
+{
+	struct got *got = arg;
+
+	got->n++;
+	(void)snprintf(got->text, sizeof(got->text), "%s %u %lld", r->serial,
+	    r->reason, (long long)r->time);
+	return NULL;
+}
+
+static void
+revocation_is_kept_until_the_certificate_ends(void **state)
+{
+	struct ledger_revocation r = { "0a1b", 4, 1700000000, 1800000000 },
+				 later = { "ff", 0, 1800000001, 1900000000 };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_revocation_get(l, "0a1b", take_revocation, &got));
+	assert_int_equal(got.n, 0);
+	assert_ok(ledger_revocation_put(l, &r));
+	r.reason = 1;
+	assert_ok(ledger_revocation_put(l, &r));
+	reopen();
+	assert_ok(ledger_revocation_get(l, "0a1b", take_revocation, &got));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.text, "0a1b 1 1700000000");
+	assert_ok(ledger_revocation_put(l, &later));
+	assert_ok(ledger_revocation_get(l, "0a1b", take_revocation, &got));
+	assert_int_equal(got.n, 1);
+	assert_ok(ledger_revocation_get(l, "ff", take_revocation, &got));
+	assert_int_equal(got.n, 2);
+}
+
 static void
 job_lives_through_reopening(void **state)
 {
@@ -584,6 +619,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(open_makes_private_files),
 		TEST(open_twice_is_refused),
+		TEST(revocation_is_kept_until_the_certificate_ends),
 		TEST(job_lives_through_reopening),
 		TEST(record_of_job_and_of_all),
 		TEST(each_error_of_callee_stops),

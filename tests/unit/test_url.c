@@ -183,6 +183,45 @@ url_same_origin_compares_host_and_port(void **state)
 	}
 }
 
+static const struct {
+	const char *url, *other;
+	bool apart;
+} neighbours[] = {
+	{ H "/authz/1", H "/acct/1", true },
+	{ H "/acme/authz/1/2", H "/acme/acct/1", true },
+	{ H "/acct-authz/1", H "/acct/1", true },
+	{ H "/acc", H "/acct/1", true },
+	{ H "/acct/1", H "/acct/1", false },
+	{ H "/acct/2", H "/acct/1", false },
+	{ H "/acct/1/authz/2", H "/acct/1", false },
+	{ H "/acct", H "/acct/1", false },
+	{ H "/ACCT/2", H "/acct/1", false },
+	{ H "/acct/", H "/acct/1", false },
+	{ H "/authz/", H "/acct/1", false },
+	{ H "//acct/1", H "/acct/1", false },
+	{ H "/authz/1?", H "/acct/1", false },
+	{ H "/authz/%31", H "/acct/1", false },
+	{ H "/authz/a;b", H "/acct/1", false },
+	{ H "/authz/1", H "/1", false },
+	{ H "/authz/1", H "/", false },
+	{ H, H "/acct/1", false },
+};
+
+static void
+url_is_apart_from_neighbours_and_spellings(void **state)
+{
+	struct url a, b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_N(neighbours); i++) {
+		assert_true(url_parse(str_of(neighbours[i].url), &a));
+		assert_true(url_parse(str_of(neighbours[i].other), &b));
+		if (url_is_apart(&a, &b) != neighbours[i].apart)
+			fail_msg("%s, %s", neighbours[i].url,
+			    neighbours[i].other);
+	}
+}
+
 int
 main(void)
 {
@@ -191,6 +230,7 @@ main(void)
 		cmocka_unit_test(url_parse_bad_url_is_refused),
 		cmocka_unit_test(url_parse_too_long_is_refused),
 		cmocka_unit_test(url_same_origin_compares_host_and_port),
+		cmocka_unit_test(url_is_apart_from_neighbours_and_spellings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
