@@ -100,3 +100,9 @@ entry_renew_after(const struct entry *x)
 		return until;
 	return due;
 }
+
+bool
+is_compromised(const struct entry *x)
+{
+	return x->revoked_at != 0 && x->reason == REASON_COMPROMISE;
+}

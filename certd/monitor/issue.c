@@ -195,6 +195,8 @@ start(struct issue *i)
 	struct batch *b;
 	struct err *e;
 
+	if (i->replaced != NULL && is_compromised(i->replaced))
+		j->new_key = true;
 	if ((e = request_complete(i->request, j)) != NULL ||
 	    (e = request_permitted(i->client, j, i->replaced)) != NULL ||
 	    (request_option(i->request, OPTION_force_renewal) == NULL &&

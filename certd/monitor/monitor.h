@@ -398,6 +398,9 @@ char		*entry_names_text(const struct entry *x);
 time_t		 entry_renew_after(const struct entry *x);
 /* The same, whether or not an administrator went back to this version. */
 time_t		 entry_usually_due(const struct entry *x);
+/* Whether it was revoked because others have its key: that is not used again. */
+#define REASON_COMPROMISE 1 /* RFC 5280 section 5.3.1 */
+bool		 is_compromised(const struct entry *x);
 /* "30 days", "6 months 1 week", "12" (days), as in renew_before_expiry. */
 bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *x, time_t now);

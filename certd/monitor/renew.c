@@ -160,6 +160,8 @@ make_job(struct renew *r, struct entry *x, struct job **out)
 	    j->files->server : m->cfg->server);
 	if (e == NULL)
 		e = request_fill(r->request, j, r->client);
+	if (e == NULL && is_compromised(x))
+		j->new_key = true; /* whatever reuse_key says */
 	if (e == NULL)
 		e = request_complete(r->request, j);
 	if (e == NULL && (e = request_permitted(r->client, j, x)) != NULL)

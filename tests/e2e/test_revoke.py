@@ -181,3 +181,20 @@ def test_revoke_whose_answer_is_lost(stage, new_certd, zone):
                          '--no-delete-after-revoke')
         assert done.code == 0, done
         assert stage.ca.status(serial_of(certd, zone.name)) == 'Revoked'
+
+
+def test_key_in_other_hands_is_not_used_again(certd, zone):
+    def key():
+        return pem.public_bytes(
+            pem.key(certd.live(zone.name, 'privkey')).public_key())
+    assert certd.issue(zone.name, options=['--reuse-key']).code == 0
+    first = key()
+    for reason in 'superseded', 'keycompromise':
+        assert certd.ctl('revoke', '--cert-name', zone.name, '--reason',
+                         reason, '--no-delete-after-revoke').code == 0
+        assert certd.ctl('renew').code == 0
+        assert (key() == first) == (reason == 'superseded')
+    # The new one is kept again.
+    second = key()
+    assert certd.ctl('renew', '--force-renewal').code == 0
+    assert key() == second
