@@ -247,6 +247,30 @@ cf_zone_read(const struct cf_reply *r, const char *name, struct cf_zone *out,
 	return NULL;
 }
 
+bool
+cf_zones_below(const struct cf_reply *r, const char *zone,
+    char (*names)[CF_NAME_SIZE], size_t max, size_t *n)
+{
+	const json_t *one;
+	size_t i, z = strlen(zone), k;
+
+	*n = 0;
+	if (!json_is_array(r->result))
+		return false;
+	json_array_foreach(r->result, i, one)
+	{
+		const char *name = text_of(one, "name");
+
+		k = strlen(name);
+		if (*n == max || k <= z || name[k - z - 1] != '.' ||
+		    strcmp(name + k - z, zone) != 0 ||
+		    !copy(names[*n], CF_NAME_SIZE, name))
+			return false;
+		++*n;
+	}
+	return true;
+}
+
 /* ---- records ---- */
 
 static bool

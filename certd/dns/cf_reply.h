@@ -46,6 +46,10 @@ void		 cf_show(char *out, size_t size, const char *text);
  * is none. Several that are equally good are an error. */
 struct err	*cf_zone_read(const struct cf_reply *r, const char *name,
 		    struct cf_zone *out, bool *found);
+/* The names of the zones listed, all of which must be below zone; false where
+ * the list is none, or has another name or more than max. */
+bool		 cf_zones_below(const struct cf_reply *r, const char *zone,
+		    char (*names)[CF_NAME_SIZE], size_t max, size_t *n);
 /* The number of the record made, or asked for, which must be a TXT record of
  * this name. */
 struct err	*cf_record_read(const struct cf_reply *r, const char *name,

@@ -4,8 +4,9 @@
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
  * Input:    lists of zones (read by cf_reply.c).
  * Promise:  the longest zone that the token sees wins; many who look for the
- *           same name share one request; nothing is looked up in DNS, where
- *           a resolver could lie about zone cuts.
+ *           same name share one request, and many names in one zone need one
+ *           more: for the zones below it. Nothing is looked up in DNS, where a
+ *           resolver could lie about zone cuts.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -19,6 +20,15 @@
 #define ZONE_SECS    (4 * 60 * 60)
 #define NO_ZONE_SECS (5 * 60) /* the user may be adding it right now */
 #define PENDING_SECS (5 * 60)
+#define FAMILY_MAX   50 /* zones below a zone: one page */
+
+/* What is known of the zones below a zone. */
+enum family {
+	FAMILY_UNKNOWN,
+	FAMILY_ASKING,
+	FAMILY_KNOWN, /* each has an entry */
+	FAMILY_NONE,  /* it cannot be known: every name is asked for */
+};
 
 /* What is known of a name: a zone, or none. */
 struct cf_entry {
@@ -27,6 +37,8 @@ struct cf_entry {
 	bool asking; /* nothing is known yet */
 	bool found;
 	time_t until;
+	enum family family; /* where found */
+	time_t family_until;
 	char name[CF_NAME_SIZE];
 	struct cf_zone zone;
 };
@@ -76,7 +88,7 @@ forget(struct cloudflare *cf, const char *id)
 	struct cf_entry *en, *next;
 
 	TAILQ_FOREACH_SAFE(en, &cf->entries, entry, next) {
-		if (!en->asking &&
+		if (!en->asking && en->family != FAMILY_ASKING &&
 		    (id == NULL || !en->found || strcmp(en->zone.id, id) == 0))
 			entry_free(en);
 	}
@@ -105,6 +117,15 @@ entry_of(struct cloudflare *cf, const char *name)
 	return NULL;
 }
 
+static bool
+name_is_below(const char *name, const char *zone)
+{
+	size_t n = strlen(name), z = strlen(zone);
+
+	return n > z && name[n - z - 1] == '.' &&
+	    strcmp(name + n - z, zone) == 0;
+}
+
 /* Frees the oldest one that nobody waits for, but not this. */
 static void
 forget_one(struct cloudflare *cf, const struct cf_entry *but)
@@ -112,7 +133,8 @@ forget_one(struct cloudflare *cf, const struct cf_entry *but)
 	struct cf_entry *en;
 
 	TAILQ_FOREACH(en, &cf->entries, entry) {
-		if (en != but && !en->asking) {
+		if (en != but && !en->asking &&
+		    en->family != FAMILY_ASKING) {
 			entry_free(en);
 			return;
 		}
@@ -156,6 +178,7 @@ no_zone(const struct cf_walk *w)
 }
 
 static void on_zones(void *arg, const struct cf_reply *reply, struct err *e);
+static void on_family(void *arg, const struct cf_reply *reply, struct err *e);
 
 static void
 ask(struct cf_walk *w, struct cf_entry *en)
@@ -173,19 +196,69 @@ ask(struct cf_walk *w, struct cf_entry *en)
 	}
 }
 
+/* The nearest zone that is known to hold name, which is no zone itself as far as
+ * is known. */
+static struct cf_entry *
+zone_above(struct cloudflare *cf, const char *name)
+{
+	struct cf_entry *en;
+	const char *dot;
+
+	for (dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
+		if ((en = entry_of(cf, dot + 1)) != NULL && !en->asking &&
+		    en->found && (en->until > cf_now_secs() ||
+		    en->family == FAMILY_ASKING))
+			return en;
+	return NULL;
+}
+
+/* Whether the zones below up are known, or cannot be: else they are asked for,
+ * and w goes on when the answer is there. */
+static bool
+know_family(struct cf_walk *w, struct cf_entry *up)
+{
+	char path[CF_NAME_SIZE + 64];
+	struct err *e;
+
+	if (up->family != FAMILY_ASKING && up->family != FAMILY_UNKNOWN &&
+	    up->family_until <= cf_now_secs())
+		up->family = FAMILY_UNKNOWN;
+	if (up->family == FAMILY_UNKNOWN) {
+		(void)snprintf(path, sizeof(path),
+		    "/zones?name=ends_with:.%s&per_page=%d", up->name,
+		    FAMILY_MAX);
+		e = cf_call_start(w->cf, "GET", path, NULL, 0, on_family, up);
+		up->family = e == NULL ? FAMILY_ASKING : FAMILY_NONE;
+		up->family_until = cf_now_secs() + NO_ZONE_SECS;
+		err_free(e);
+	}
+	return up->family != FAMILY_ASKING;
+}
+
 /* Goes up as far as is known; then asks, or waits for who asks already. */
 static void
 walk_on(struct cf_walk *w)
 {
-	struct cf_entry *en;
+	struct cf_entry *en, *up;
 	const char *dot;
 
 	for (;;) {
 		if ((en = entry_of(w->cf, w->at)) != NULL && en->asking)
 			return;
-		if (en != NULL && en->until <= cf_now_secs()) {
+		if (en != NULL && en->until <= cf_now_secs() &&
+		    en->family != FAMILY_ASKING) {
 			entry_free(en);
 			en = NULL;
+		}
+		if (en == NULL && (up = zone_above(w->cf, w->at)) != NULL) {
+			if (!know_family(w, up))
+				return;
+			if (up->family == FAMILY_KNOWN) {
+				struct cf_zone zone = up->zone;
+
+				walk_end(w, &zone, NULL);
+				return;
+			}
 		}
 		if (en == NULL) {
 			if ((en = entry_new(w->cf, w->at)) == NULL)
@@ -231,6 +304,55 @@ wake(struct cloudflare *cf, const char *name, const struct err *why)
 		else
 			walk_end(w, NULL, err_copy(why));
 	}
+}
+
+/* Everybody who waits below a zone goes on. */
+static void
+wake_below(struct cloudflare *cf, const char *zone)
+{
+	struct cf_walk_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct cf_walk *w, *next;
+
+	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {
+		if (!name_is_below(w->at, zone))
+			continue;
+		TAILQ_REMOVE(&cf->walks, w, entry);
+		TAILQ_INSERT_TAIL(&waiting, w, entry);
+	}
+	while ((w = TAILQ_FIRST(&waiting)) != NULL) {
+		TAILQ_REMOVE(&waiting, w, entry);
+		TAILQ_INSERT_TAIL(&cf->walks, w, entry);
+		walk_on(w);
+	}
+}
+
+/* The zones below up get entries, so that the longest one wins. Where they are
+ * too many, or the API does not say, every name is asked for as before. */
+static void
+on_family(void *arg, const struct cf_reply *reply, struct err *e)
+{
+	struct cf_entry *up = arg, *en;
+	char names[FAMILY_MAX][CF_NAME_SIZE], zone[CF_NAME_SIZE];
+	struct cloudflare *cf = up->cf;
+	size_t i, n = 0;
+	bool good = e == NULL && reply->ok && reply->n_pages <= 1 &&
+	    cf_zones_below(reply, up->name, names, FAMILY_MAX, &n);
+
+	err_free(e);
+	up->family = good ? FAMILY_KNOWN : FAMILY_NONE;
+	(void)strcpy(zone, up->name);
+	for (i = 0; good && i < n; i++) {
+		if (entry_of(cf, names[i]) != NULL ||
+		    (en = entry_new(cf, names[i])) == NULL)
+			continue;
+		if ((e = cf_zone_read(reply, names[i], &en->zone,
+		    &en->found)) != NULL || !en->found)
+			entry_free(en);
+		else
+			en->until = cf_now_secs() + NO_ZONE_SECS;
+		err_free(e);
+	}
+	wake_below(cf, zone);
 }
 
 static void

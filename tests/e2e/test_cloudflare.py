@@ -38,6 +38,33 @@ def test_zone_is_looked_up_once(certd, zone):
     assert len(lookups) == 1
 
 
+def test_zones_below_are_asked_for_once(stage, zone, new_certd):
+    """Many names of a zone need no look-up each, and the longest zone wins all
+    the same."""
+    child = stage.zone('sub.' + zone.name)
+    zone.token = stage.token([zone.name, child.name])
+    certd = new_certd(zone)
+    names = [f'h{i}.{zone.name}' for i in range(4)] + \
+        [f'h{i}.{child.name}' for i in range(3)]
+    for name in names:
+        assert certd.issue(name).code == 0
+    asked = [r['query']['name'] for r in zone.requests('GET')
+             if r['path'] == '/zones']
+    assert asked == [names[0], zone.name, 'ends_with:.' + zone.name,
+                     'ends_with:.' + child.name], asked
+    made = {r['path'].split('/')[2] for r in zone.requests('POST')}
+    zones = stage.cloudflare.control('zones')
+    assert made == {zones[zone.name], zones[child.name]}
+    child.remove()
+
+
+def test_api_that_does_not_know_zones_below(zone, certd):
+    zone.fault(path='ends_with', times=-1, status=400, code=1001,
+               message='Invalid value for name')
+    for i in range(3):
+        assert certd.issue(f'h{i}.{zone.name}').code == 0
+
+
 def test_unknown_token(stage, zone, new_certd):
     certd = new_certd()
     stage.cloudflare.control('token', token=zone.token, status='disabled')

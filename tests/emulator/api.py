@@ -45,13 +45,24 @@ def verify_token(call):
     return {'id': call.who.id, 'status': call.who.status}, None
 
 
+def name_matches(name, wanted):
+    """With or without an operator before the name."""
+    operator, colon, value = wanted.partition(':')
+    if not colon:
+        return name == wanted
+    return {'equal': name == value, 'not_equal': name != value,
+            'starts_with': name.startswith(value),
+            'ends_with': name.endswith(value),
+            'contains': value in name}[operator]
+
+
 def list_zones(call):
     if 'zone:read' not in call.who.rights and \
             'dns:edit' not in call.who.rights:
         raise errors.forbidden()
     query = call.query
     found = [z for z in call.model.zones.values() if call.who.sees(z)
-             and query.get('name', z.name).lower() == z.name
+             and name_matches(z.name, query.get('name', z.name).lower())
              and query.get('status', z.status) == z.status
              and query.get('account.id', ACCOUNT['id']) == ACCOUNT['id']]
     found.sort(key=lambda z: z.name)

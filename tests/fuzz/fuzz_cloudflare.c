@@ -43,6 +43,7 @@ static void
 read_all(const struct cf_reply *r)
 {
 	char numbers[4][CF_ID_SIZE], number[CF_ID_SIZE];
+	char names[4][CF_NAME_SIZE];
 	struct cf_zone z;
 	struct err *e;
 	bool found;
@@ -67,6 +68,8 @@ read_all(const struct cf_reply *r)
 		check_number(numbers[n]);
 	if (cf_batch_find(r, NAME, VALUE, number))
 		check_number(number);
+	(void)cf_zones_below(r, "example.com", names, 4, &n);
+	check(n <= 4);
 	(void)cf_batch_lost(r, "0123456789abcdef");
 	check(r->n_pages >= 1 && r->n_pages <= 10000);
 }

@@ -394,6 +394,40 @@ records_are_found_quoted_or_not(void **state)
 }
 
 static void
+zones_below_are_all_below(void **state)
+{
+	static const struct {
+		const char *body;
+		bool good;
+		size_t n;
+	} rows[] = {
+		{ GOOD("[]"), true, 0 },
+		{ GOOD("[{\"name\":\"a.example.com\"},"
+		       "{\"name\":\"b.a.example.com\"}]"), true, 2 },
+		{ GOOD("[{\"name\":\"example.com\"}]"), false, 0 },
+		{ GOOD("[{\"name\":\"aexample.com\"}]"), false, 0 },
+		{ GOOD("[{\"name\":7}]"), false, 0 },
+		{ GOOD("[{\"name\":\"a.example.com\"},"
+		       "{\"name\":\"b.example.com\"},"
+		       "{\"name\":\"c.example.com\"}]"), false, 2 },
+		{ GOOD("{}"), false, 0 },
+	};
+	char names[2][CF_NAME_SIZE];
+	struct cf_reply r;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(take(200, rows[i].body, &r));
+		assert_int_equal(
+		    cf_zones_below(&r, "example.com", names, 2, &n),
+		    rows[i].good);
+		assert_int_equal(n, rows[i].n);
+		cf_reply_clear(&r);
+	}
+}
+
+static void
 batch_tells_what_it_made_and_deleted(void **state)
 {
 	static const char body[] = GOOD(
@@ -434,6 +468,7 @@ main(void)
 		cmocka_unit_test(zone_servers_that_are_no_names_are_skipped),
 		cmocka_unit_test(record_must_be_the_one_asked_for),
 		cmocka_unit_test(records_are_found_quoted_or_not),
+		cmocka_unit_test(zones_below_are_all_below),
 		cmocka_unit_test(batch_tells_what_it_made_and_deleted),
 	};
 
