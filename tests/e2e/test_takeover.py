@@ -94,6 +94,7 @@ class World:
         # One of another server.
         other = path('accounts', 'acme-v02.api.letsencrypt.org', 'directory')
         shutil.copytree(then, other)
+        self.all_accounts = tree(path('accounts'))
 
     def make_users_own(self):
         group = grp.getgrnam('ssl-cert').gr_gid
@@ -154,6 +155,7 @@ class World:
             'accounts', self.ca.url_by_address.split('//')[1]))
         assert tree(self.certd.path('accounts', 'old', 'dir')) == \
             self.account_files
+        assert tree(self.certd.path('accounts')) == self.all_accounts
 
     def certificates(self):
         """What certbot says of them: all valid, with their paths."""
