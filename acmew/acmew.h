@@ -262,15 +262,13 @@ struct job_terms {
 /* A job, not yet started. */
 struct err	*job_new(struct worker *w, const struct job_terms *t,
 		    struct job **out);
-/* The job has no order any more. */
+/* The job has no order any more, nor authorizations. */
 void		 job_forget_order(struct job *job);
 /* Cancels whatever the job waits for. NULL is fine. */
 void		 job_free(struct job *job);
 /* Sends m, which is about the job, as a new request; *id (may be NULL) is its
  * number. */
 struct err	*job_ask(struct job *job, struct msg *m, uint32_t *id);
-/* Nothing is left of the order and its authorizations. */
-void		 job_forget_order(struct job *job);
 /* Its failure is that the stage took too long. */
 void		 job_fail_late(struct job *job);
 /* Tells certd where the job stands. */
@@ -504,7 +502,7 @@ struct lookup;
 struct err	*lookups_new(struct worker *w, struct lookups **out);
 void		 lookups_free(struct lookups *l);
 /* As dns_ask(). Equal questions are asked once at a time, and good answers to
- * NS, A and AAAA are kept for a minute. */
+ * NS, SOA, A and AAAA are kept for a minute. */
 struct lookup	*lookup_ask(struct lookups *l, const char *name,
 		    enum dns_type type, dns_done *done, void *arg);
 /* NULL is fine. */

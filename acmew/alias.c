@@ -17,6 +17,7 @@
 #include "names.h"
 
 #define LOOK_MSECS 5000
+#define ASKED_MAX  4
 
 /* One name, at one address of its name servers. */
 struct look {
@@ -26,6 +27,8 @@ struct look {
 	char target[256]; /* of the alias that was seen */
 	struct finding *finding;
 	struct server_list *list;
+	const struct dns_server *at; /* who is asked */
+	unsigned asked;              /* how many were */
 	struct dns_query *query;
 };
 
@@ -101,12 +104,11 @@ address_of(const struct look *l)
 static bool
 ask(struct look *l, const char *name, dns_done *done)
 {
-	const struct dns_server *at = address_of(l);
-
-	if (at == NULL)
+	l->at = address_of(l);
+	if (l->at == NULL || l->asked++ == ASKED_MAX)
 		return false;
 	l->query =
-	    dns_ask_server(l->job->worker->dns, at, name, DNS_TXT, done, l);
+	    dns_ask_server(l->job->worker->dns, l->at, name, DNS_TXT, done, l);
 	return l->query != NULL;
 }
 
@@ -144,6 +146,11 @@ on_name(void *arg, const struct dns_answer *a)
 	struct look *l = arg;
 
 	l->query = NULL;
+	if (a->outcome == DNS_TIMEOUT || a->outcome == DNS_UNREACHABLE) {
+		silence_note(&l->job->worker->silence, l->at->text);
+		if (ask(l, l->name, on_name))
+			return;
+	}
 	if (is_alias(a)) {
 		snprintf(l->target, sizeof(l->target), "%s", a->cname);
 		snprintf(neighbour, sizeof(neighbour), "_certd-%08x.%.*s",

@@ -132,7 +132,8 @@ add_entry(struct lookups *ls, const char *name, enum dns_type type)
 /* ---- answers ---- */
 
 /* Only good answers to lasting questions are kept: what is missing now may be
- * there in a moment. That a server has no IPv6 address is lasting, too. */
+ * there in a moment. That a server has no IPv6 address is lasting, too, and where
+ * a zone begins. */
 static bool
 is_worth_keeping(const struct entry *t, const struct dns_answer *a)
 {
@@ -140,7 +141,7 @@ is_worth_keeping(const struct entry *t, const struct dns_answer *a)
 	    a->n_values > VALUES_MAX)
 		return false;
 	return t->type == DNS_A || t->type == DNS_AAAA ||
-	       (t->type == DNS_NS && a->n_values > 0);
+	       ((t->type == DNS_NS || t->type == DNS_SOA) && a->n_values > 0);
 }
 
 static bool

@@ -195,7 +195,10 @@ class Certd(Client):
     def kill(self):
         """All of it at once; then the machine is up again."""
         for pid in self.certd.pids().values():
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass            # it went with another one
         self.certd.process.wait()
         time.sleep(0.5)
         self.certd.start()

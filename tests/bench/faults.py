@@ -159,8 +159,7 @@ def killed(stage, kind, tries):
     tally = Tally('kill -9', kind.name, tries)
 
     def attempt(i, zone):
-        # The second server never shows it, so that there is time.
-        zone.lag(0, None)
+        zone.lag(0, LAG)        # so that there is time
         client = kind(clients.Scene(stage, stage.ca), zone, i)
         client.begin()
         await_records(zone)
