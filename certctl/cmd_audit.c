@@ -23,7 +23,7 @@
 
 #define LINES_DEFAULT 50
 #define LINES_MAX     1000000
-#define REMOVED	      " is removed: the lines before "
+#define REMOVED       " is removed: the lines before "
 
 struct reading {
 	struct session *s;
@@ -31,9 +31,9 @@ struct reading {
 	struct audit_chain chain, head; /* head: as certd says */
 	bool has_head, head_seen;
 	uint64_t first, n; /* number of the first line; how many there are */
-	char **last;	   /* a ring of the last lines */
+	char **last;       /* a ring of the last lines */
 	size_t room;
-	char *removed;	   /* the newest file that was removed as too old */
+	char *removed; /* the newest file that was removed as too old */
 	json_t *problems;
 	bool verify;
 };
@@ -42,8 +42,8 @@ static struct err *
 problem(struct reading *r, const char *file, const char *text)
 {
 	r->s->status = EXIT_FAILED;
-	if (json_array_append_new(r->problems,
-		json_sprintf("%s: %s", file, text)) == -1)
+	if (json_array_append_new(
+		r->problems, json_sprintf("%s: %s", file, text)) == -1)
 		return err_new("JSON: out of memory");
 	if (r->s->json)
 		return NULL;
@@ -119,8 +119,8 @@ read_file(struct reading *r, const char *name)
 		e = err_sys("%s", path);
 	while (e == NULL && (n = getline(&text, &size, f)) > 0) {
 		if (text[n - 1] == '\n')
-			e = take_line(r, name,
-			    (struct str){ text, (size_t)n - 1 });
+			e = take_line(
+			    r, name, (struct str){ text, (size_t)n - 1 });
 		else if (r->verify)
 			e = problem(r, name, "its last line was cut off");
 	}
@@ -166,8 +166,8 @@ check_first(struct reading *r, const char *oldest)
 	if (r->n == 0 || r->first == 1 ||
 	    (r->removed != NULL && strcmp(r->removed, oldest) == 0))
 		return NULL;
-	(void)snprintf(text, sizeof(text),
-	    "lines 1 to %" PRIu64 " are missing", r->first - 1);
+	(void)snprintf(text, sizeof(text), "lines 1 to %" PRIu64 " are missing",
+	    r->first - 1);
 	return problem(r, oldest, text);
 }
 

@@ -16,6 +16,7 @@
 
 /* In the order in which they are shown. */
 static const struct doctor_check checks[] = {
+	{ "cron", doctor_check_cron },
 	{ NULL, NULL }, /* the end */
 };
 

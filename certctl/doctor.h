@@ -22,4 +22,7 @@ struct err	*doctor_say(struct doctor *d, enum verdict result,
 		    const char *subject, const char *todo, const char *found,
 		    ...) ERR_PRINTF(5, 6);
 
+/* ---- doctor_cron.c: what else calls renew ---- */
+struct err	*doctor_check_cron(struct doctor *d);
+
 #endif

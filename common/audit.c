@@ -104,8 +104,8 @@ audit_format(struct audit_chain *c, const struct audit_line *l, bool with_prev,
 			continue;
 		}
 		/* Cut, and quoted again where the cut took the quote. */
-		n += (size_t)sprintf(text + n, " %s=\"(too long)\"",
-		    fields[i].key);
+		n += (size_t)sprintf(
+		    text + n, " %s=\"(too long)\"", fields[i].key);
 	}
 	if (with_prev)
 		n += (size_t)sprintf(text + n, " prev=%s", c->hash);
@@ -200,7 +200,8 @@ check_place(const struct audit_chain *c, uint64_t seq, const char *prev,
 	else if (prev != NULL && strcmp(prev, c->hash) != 0)
 		(void)snprintf(why, AUDIT_WHY_BYTES,
 		    "line %" PRIu64 " continues another line than the one "
-		    "before it", seq);
+		    "before it",
+		    seq);
 }
 
 const char *
@@ -215,7 +216,8 @@ audit_check(struct audit_chain *c, struct str line, char why[AUDIT_WHY_BYTES])
 	if (!split(line, &body, hash) ||
 	    !audit_field(line, "seq", number, sizeof(number)) ||
 	    !text_number(number, 1, UINT64_MAX, &seq)) {
-		(void)snprintf(why, AUDIT_WHY_BYTES, "behind line %" PRIu64
+		(void)snprintf(why, AUDIT_WHY_BYTES,
+		    "behind line %" PRIu64
 		    " there is something that is no line of the audit",
 		    c->seq);
 		return why;
@@ -226,7 +228,8 @@ audit_check(struct audit_chain *c, struct str line, char why[AUDIT_WHY_BYTES])
 		if (strcmp(wanted, hash) != 0)
 			(void)snprintf(why, AUDIT_WHY_BYTES,
 			    "line %" PRIu64 ", or the one before it, was "
-			    "changed", seq);
+			    "changed",
+			    seq);
 	}
 	c->seq = seq;
 	c->is_known = true;

@@ -14,7 +14,7 @@
 #include "names.h"
 #include "url.h"
 
-#define SECTION	  "policy"
+#define SECTION   "policy"
 #define RULES_MAX 1000
 
 static const struct {
@@ -151,13 +151,13 @@ read_list(const struct reader *r, const struct rule *rule, size_t key,
 	if (n == 0 || (list->v = calloc(n, sizeof(*list->v))) == NULL)
 		return n > 0 ? err_sys("%s", r->file)
 			     : err_new("%s:%u: [" SECTION "] [[%s]] %s is "
-				       "empty", r->file, line, rule->name,
-				   keys[key].key);
+				       "empty",
+				   r->file, line, rule->name, keys[key].key);
 	for (size_t i = 0; i < n; i++) {
 		if (!keys[key].good(values[i]))
 			return err_new("%s:%u: [" SECTION "] [[%s]] %s = %s: "
-				       "allowed are %s", r->file, line,
-			    rule->name, keys[key].key, values[i],
+				       "allowed are %s",
+			    r->file, line, rule->name, keys[key].key, values[i],
 			    keys[key].allowed);
 		if ((list->v[i] = strdup(values[i])) == NULL)
 			return err_sys("%s", r->file);
@@ -189,8 +189,8 @@ on_key(void *arg, const char *path, const char *key, unsigned line)
 			return r->e == NULL;
 		}
 	r->e = err_advise(err_new("%s:%u: [" SECTION "] [[%s]] %s is nothing "
-				  "that a rule has", r->file, line, path + n,
-			      key),
+				  "that a rule has",
+			      r->file, line, path + n, key),
 	    "users, groups, names, key-types, servers");
 	return false;
 }

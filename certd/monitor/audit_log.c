@@ -407,7 +407,7 @@ resume(struct audit_log *a)
 	if (torn > 0 && ftruncate(a->fd, a->size - (off_t)torn) == 0)
 		a->size -= (off_t)torn;
 	a->first = first_number(a);
-	if (!found && !(found = last_old_line(a, &last)))
+	if (!found && !last_old_line(a, &last))
 		audit_begin(&last);
 	read_head(a, &head);
 	a->chain = head.seq > last.seq ? head : last;

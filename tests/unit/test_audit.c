@@ -145,9 +145,13 @@ fields_come_back_as_they_were_given(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		struct audit_line l = { .time = 1, .job = 7,
-			.certificate = texts[i], .who = texts[i], .act = "act",
-			.what = texts[i], .outcome = "done" };
+		struct audit_line l = { .time = 1,
+			.job = 7,
+			.certificate = texts[i],
+			.who = texts[i],
+			.act = "act",
+			.what = texts[i],
+			.outcome = "done" };
 		struct str s = { line, 0 };
 
 		audit_begin(&c);
@@ -161,7 +165,8 @@ fields_come_back_as_they_were_given(void **state)
 		    shown, sizeof(shown), texts[i], strlen(texts[i]));
 		assert_true(audit_field(s, "what", value, sizeof(value)));
 		assert_string_equal(value, shown);
-		assert_true(audit_field(s, "certificate", value, sizeof(value)));
+		assert_true(
+		    audit_field(s, "certificate", value, sizeof(value)));
 		assert_string_equal(value, shown);
 		assert_true(audit_field(s, "seq", value, sizeof(value)));
 		assert_string_equal(value, "1");
@@ -178,9 +183,13 @@ hash_is_sha256_of_what_is_before(void **state)
 	static const char wanted[] =
 	    "time=1970-01-01T00:00:00Z seq=1 job=0 certificate=- who=w act=a "
 	    "what=x outcome=done hash="
-	    "686fe404601681725553bfdf81d121aaf5e82ad53c691b56f2aa598f5b536090\n";
-	struct audit_line l = { .certificate = "", .who = "w", .act = "a",
-		.what = "x", .outcome = "done" };
+	    "686fe404601681725553bfdf81d121aaf5e82ad53c691b56f2aa598f5b536090"
+	    "\n";
+	struct audit_line l = { .certificate = "",
+		.who = "w",
+		.act = "a",
+		.what = "x",
+		.outcome = "done" };
 	char line[AUDIT_LINE_BYTES];
 	struct audit_chain c;
 
@@ -194,8 +203,11 @@ static void
 long_texts_fit(void **state)
 {
 	char text[20000], line[AUDIT_LINE_BYTES], why[AUDIT_WHY_BYTES];
-	struct audit_line l = { .certificate = text, .who = text, .act = text,
-		.what = text, .outcome = text };
+	struct audit_line l = { .certificate = text,
+		.who = text,
+		.act = text,
+		.what = text,
+		.outcome = text };
 	struct audit_chain c, check;
 	size_t n, i;
 	static const char fill[] = "a\"\\\033\xff ";
@@ -208,8 +220,8 @@ long_texts_fit(void **state)
 		audit_begin(&check);
 		n = audit_format(&c, &l, true, line);
 		assert_true(n < AUDIT_LINE_BYTES && line[n - 1] == '\n');
-		assert_null(audit_check(
-		    &check, (struct str){ line, n - 1 }, why));
+		assert_null(
+		    audit_check(&check, (struct str){ line, n - 1 }, why));
 	}
 }
 
@@ -296,7 +308,9 @@ every_line_that_is_gone_or_moved_shows(void **state)
 		used = 0;
 		for (k = 0; k < count; k++) /* exchanged with the next */
 			used += (size_t)sprintf(copy + used, "%s",
-			    lines[k == i ? i + 1 : k == i + 1 ? i : k]);
+			    lines[k == i       ? i + 1
+				  : k == i + 1 ? i
+					       : k]);
 		spit(AUDIT_FILE, copy, used);
 		assert_string_not_equal(verify(), "");
 	}

@@ -13,7 +13,7 @@
 #include "rules.h"
 
 #define FILE_NAME "/etc/certd/certd.conf"
-#define LE	  "https://acme.example/dir"
+#define LE        "https://acme.example/dir"
 
 static struct err *
 read_rules(const char *text, struct rules **out)
@@ -74,23 +74,23 @@ what_is_wrong_is_refused_with_its_line(void **state)
 		{ "[policy]\n[[x]]\nnames = a.test\n", ":2:", "users" },
 		{ "[policy]\n[[x]]\nusers = root\n", ":2:", "no names" },
 		{ "[policy]\n[[x]]\n", ":2:", "no names" },
-		{ "[policy]\n[[x]]\nusers = a b\nnames = *\n", ":3:",
-		    "names of users" },
+		{ "[policy]\n[[x]]\nusers = a b\nnames = *\n",
+		    ":3:", "names of users" },
 		{ "[policy]\n[[x]]\nusers = ,\nnames = *\n", ":3:", "empty" },
-		{ "[policy]\n[[x]]\nusers = a\nnames = nodot\n", ":4:",
-		    "allowed are" },
-		{ "[policy]\n[[x]]\nusers = a\nnames = *example.com\n", ":4:",
-		    "allowed are" },
-		{ "[policy]\n[[x]]\nusers = a\nnames = .*.a.test\n", ":4:",
-		    "allowed are" },
-		{ "[policy]\n[[x]]\nusers = a\nnames = A.Test\n", ":4:",
-		    "allowed are" },
+		{ "[policy]\n[[x]]\nusers = a\nnames = nodot\n",
+		    ":4:", "allowed are" },
+		{ "[policy]\n[[x]]\nusers = a\nnames = *example.com\n",
+		    ":4:", "allowed are" },
+		{ "[policy]\n[[x]]\nusers = a\nnames = .*.a.test\n",
+		    ":4:", "allowed are" },
+		{ "[policy]\n[[x]]\nusers = a\nnames = A.Test\n",
+		    ":4:", "allowed are" },
 		{ "[policy]\n[[x]]\nusers = a\nnames = *\nkey-types = dsa\n",
 		    ":5:", "rsa-4096" },
 		{ "[policy]\n[[x]]\nusers = a\nnames = *\nservers = le\n",
 		    ":5:", "https" },
-		{ "[policy]\n[[x]]\nuser = a\nnames = *\n", ":3:",
-		    "nothing that a rule has" },
+		{ "[policy]\n[[x]]\nuser = a\nnames = *\n",
+		    ":3:", "nothing that a rule has" },
 		{ "[policy]\n[[x]]\nusers = a\nnames = *\n[[[y]]]\nz = 1\n",
 		    ":5:", "no sections" },
 	};
@@ -137,17 +137,12 @@ no_section_is_no_policy(void **state)
 	"groups = daemon, no-such-group-here\n"                                \
 	"names = .example.org\n"
 
-static const struct caller root = { .uid = 0, .n_groups = 1, .groups = { 1 } },
-			   nobody = { .uid = 65534,
-				   .n_groups = 1,
-				   .groups = { 65534 } },
-			   daemon_ = { .uid = 1,
-				   .n_groups = 2,
-				   .groups = { 77, 1 } },
-			   stranger = { .uid = 4242,
-				   .n_groups = 1,
-				   .groups = { 4242 } },
-			   unknown = { .uid = (uid_t)-1 };
+static const struct caller
+    root = { .uid = 0, .n_groups = 1, .groups = { 1 } },
+    nobody = { .uid = 65534, .n_groups = 1, .groups = { 65534 } },
+    daemon_ = { .uid = 1, .n_groups = 2, .groups = { 77, 1 } },
+    stranger = { .uid = 4242, .n_groups = 1, .groups = { 4242 } },
+    unknown = { .uid = (uid_t)-1 };
 
 /* "" where it is allowed, else why not. */
 static const char *
@@ -195,8 +190,10 @@ rules_let_in_whom_they_name(void **state)
 		{ &nobody, "example.com other.test", KEY_EC_P256, LE,
 		    "other.test: rule web team (" FILE_NAME
 		    ":2) allows you the names example.com, *.example.com" },
-		{ &nobody, "a.b.example.com", KEY_EC_P256, LE, "rule web team" },
-		{ &nobody, "www.example.org", KEY_EC_P256, LE, "rule web team" },
+		{ &nobody, "a.b.example.com", KEY_EC_P256, LE,
+		    "rule web team" },
+		{ &nobody, "www.example.org", KEY_EC_P256, LE,
+		    "rule web team" },
 		{ &nobody, "example.com", KEY_RSA_2048, LE,
 		    "rule web team (" FILE_NAME
 		    ":2) allows you keys of type ecdsa" },
@@ -232,15 +229,17 @@ root_is_bound_only_where_it_is_named(void **state)
 	    ask("[policy]\n", &root, "a.test", KEY_EC_P256, LE), "");
 	assert_string_not_equal(
 	    ask("[policy]\n", &nobody, "a.test", KEY_EC_P256, LE), "");
-	assert_string_equal(ask("[policy]\n[[x]]\ngroups = root\nnames = b.test\n",
-				&root, "a.test", KEY_EC_P256, LE),
+	assert_string_equal(
+	    ask("[policy]\n[[x]]\ngroups = root\nnames = b.test\n", &root,
+		"a.test", KEY_EC_P256, LE),
 	    "");
 	assert_non_null(
 	    strstr(ask("[policy]\n[[x]]\nusers = root\nnames = b.test\n", &root,
 		       "a.test", KEY_EC_P256, LE),
 		"rule x ("));
-	assert_string_equal(ask("[policy]\n[[x]]\nusers = root\nnames = b.test\n",
-				&root, "b.test", KEY_EC_P256, LE),
+	assert_string_equal(
+	    ask("[policy]\n[[x]]\nusers = root\nnames = b.test\n", &root,
+		"b.test", KEY_EC_P256, LE),
 	    "");
 }
 
