@@ -13,10 +13,10 @@
 
 #define FINALIZES_MAX 4
 #define DOUBT_POLLS                                                            \
-	8                     /* then the authorizations are looked at, too:
+	8              /* then the authorizations are looked at, too:
 				 * some CAs update the order only by then */
-#define UNSURE_POLLS    3     /* the same, where an answer may be lost */
-#define PEM_TYPE        "application/pem-certificate-chain"
+#define UNSURE_POLLS 3 /* the same, where an answer may be lost */
+#define PEM_TYPE     "application/pem-certificate-chain"
 
 /* ---- looking at the order ---- */
 

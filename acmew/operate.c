@@ -14,9 +14,9 @@
 #include "acmew.h"
 #include "log.h"
 
-#define CONTACTS_MAX 32 /* the bounds of the message */
+#define CONTACTS_MAX      32 /* the bounds of the message */
 #define CONTACT_MAX_BYTES 512
-#define ROLLS_MAX 3 /* of one key, where the answer was lost each time */
+#define ROLLS_MAX         3 /* of one key, where the answer was lost each time */
 
 /* ---- the end ---- */
 
@@ -48,10 +48,33 @@ tell_gone(struct job *job)
 	return job_ask(job, &m, &job->asked);
 }
 
+/* One that was deactivated is refused as unauthorized, for whatever it asks. A
+ * revocation needs no account: certd may have the certificate's own key. */
+static bool
+may_do_without(const struct job *job, const struct answer *a)
+{
+	return is_gone(a) ||
+	       (job->kind == KIND_revoke && a->problem == PROBLEM_UNAUTHORIZED);
+}
+
+/* Here, unlike in a challenge, it is not about a record. e is taken. */
+static struct err *
+advise_of_account(struct err *e)
+{
+	struct err *better = err_advise(err_new("%s", err_text(e)),
+	    "the account may have been deactivated: certctl account deactivate "
+	    "forgets it here, certctl account register makes another");
+
+	err_free(e);
+	return better;
+}
+
 void
 job_fail_or_gone(struct job *job, struct answer *a)
 {
-	if (!is_gone(a) || job->is_gone) {
+	if (a->problem == PROBLEM_UNAUTHORIZED)
+		a->e = advise_of_account(a->e);
+	if (!may_do_without(job, a) || job->is_gone) {
 		job_fail(job, a->e);
 		return;
 	}
@@ -96,8 +119,8 @@ revoke_certificate(struct job *job)
 		return err_new("%s: this CA says of no way to revoke (its "
 			       "directory has no revokeCert)",
 		    job->ca->url);
-	return request_start(job, VERB_REVOKE, url, CA_JSON_MAX_BYTES,
-	    on_revoked, job);
+	return request_start(
+	    job, VERB_REVOKE, url, CA_JSON_MAX_BYTES, on_revoked, job);
 }
 
 /* ---- show, register, update, deactivate ---- */
@@ -137,8 +160,8 @@ on_shown(void *arg, struct answer *a)
 		job_fail_or_gone(job, a);
 		return;
 	}
-	e = answer_wrap(json_read(a->response->body, a->response->body_bytes,
-			    &root),
+	e = answer_wrap(
+	    json_read(a->response->body, a->response->body_bytes, &root),
 	    a->response);
 	if (e == NULL) {
 		e = tell_account(job, root);
@@ -153,8 +176,8 @@ on_shown(void *arg, struct answer *a)
 struct err *
 show_account(struct job *job)
 {
-	return request_start(job, VERB_GET, job->account, CA_JSON_MAX_BYTES,
-	    on_shown, job);
+	return request_start(
+	    job, VERB_GET, job->account, CA_JSON_MAX_BYTES, on_shown, job);
 }
 
 static void
@@ -171,8 +194,8 @@ on_changed(void *arg, struct answer *a)
 struct err *
 change_contacts(struct job *job)
 {
-	return request_start(job, VERB_CONTACT, job->account,
-	    CA_JSON_MAX_BYTES, on_changed, job);
+	return request_start(job, VERB_CONTACT, job->account, CA_JSON_MAX_BYTES,
+	    on_changed, job);
 }
 
 /* An account that is gone, or was deactivated before, is what was asked for:
@@ -187,8 +210,8 @@ on_deactivated(void *arg, struct answer *a)
 	} else if (is_gone(a) || a->problem == PROBLEM_UNAUTHORIZED) {
 		char text[1024];
 
-		(void)text_escape(text, sizeof(text), err_text(a->e),
-		    strlen(err_text(a->e)));
+		(void)text_escape(
+		    text, sizeof(text), err_text(a->e), strlen(err_text(a->e)));
 		err_free(a->e);
 		achieve(job, text);
 	} else {
@@ -275,17 +298,15 @@ on_found_old(void *arg, struct answer *a)
 struct err *
 find_new_key(struct job *job)
 {
-	return request_start(job, VERB_FIND_NEW,
-	    job->ca->directory.new_account, CA_JSON_MAX_BYTES, on_found_new,
-	    job);
+	return request_start(job, VERB_FIND_NEW, job->ca->directory.new_account,
+	    CA_JSON_MAX_BYTES, on_found_new, job);
 }
 
 struct err *
 find_old_key(struct job *job)
 {
-	return request_start(job, VERB_FIND_OLD,
-	    job->ca->directory.new_account, CA_JSON_MAX_BYTES, on_found_old,
-	    job);
+	return request_start(job, VERB_FIND_OLD, job->ca->directory.new_account,
+	    CA_JSON_MAX_BYTES, on_found_old, job);
 }
 
 /* ---- another key ---- */
@@ -318,11 +339,11 @@ roll_over(struct job *job)
 			       "(its directory has no keyChange)",
 		    job->ca->url);
 	if (++job->rolls > ROLLS_MAX)
-		return err_advise(err_new("%s: no answer, %d times", url,
-				      ROLLS_MAX),
+		return err_advise(
+		    err_new("%s: no answer, %d times", url, ROLLS_MAX),
 		    "the CA has trouble; try again later: both keys are kept");
-	return request_start(job, VERB_ROLL_OVER, url, CA_JSON_MAX_BYTES,
-	    on_rolled, job);
+	return request_start(
+	    job, VERB_ROLL_OVER, url, CA_JSON_MAX_BYTES, on_rolled, job);
 }
 
 /* account_is follows. */

@@ -133,7 +133,10 @@ static const struct job_row rollover_rows[] = {
 	{ JS_FIND_NEW, JE_NEW_KEY, report_done, JS_OVER },
 };
 
-#define TABLE(rows) { rows, sizeof(rows) / sizeof(*(rows)) }
+#define TABLE(rows)                                                            \
+	{                                                                      \
+		rows, sizeof(rows) / sizeof(*(rows))                           \
+	}
 
 const struct job_table job_shared = TABLE(shared_rows);
 const struct job_table job_tables[KIND_N] = {

@@ -73,9 +73,10 @@ on_job(struct worker *w, const struct job_terms *t)
 	if (find_job(w, t->number) != NULL)
 		return err_new("job %u is given a second time", t->number);
 	if (t->kind >= KIND_N || (t->kind == KIND_issue && t->issue == NULL))
-		return refuse_job(w, t->number, err_new("this version knows no "
-							"kind %d of jobs",
-						    (int)t->kind));
+		return refuse_job(w, t->number,
+		    err_new("this version knows no "
+			    "kind %d of jobs",
+			(int)t->kind));
 	if (w->n_jobs >= w->capacity)
 		return refuse_job(w, t->number,
 		    err_new("the worker has %u jobs already", w->n_jobs));

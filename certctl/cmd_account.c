@@ -83,8 +83,7 @@ print_contacts(const struct facts *f, FILE *out)
 }
 
 static void
-print_line(const struct facts *f, FILE *out, const char *label,
-    const char *key)
+print_line(const struct facts *f, FILE *out, const char *label, const char *key)
 {
 	const char *value = facts_get(f, key);
 
@@ -209,8 +208,9 @@ cmd_account_register(struct session *s)
 	bool yes = false;
 
 	if (!invocation_has(s->inv, OPTION_agree_tos)) {
-		if ((e = confirm(s, "Have you read the terms of service of the "
-				    "CA, and do you agree to them",
+		if ((e = confirm(s,
+			 "Have you read the terms of service of the "
+			 "CA, and do you agree to them",
 			 false, &yes)) != NULL)
 			return e;
 		if (yes)
@@ -219,8 +219,8 @@ cmd_account_register(struct session *s)
 			return err_new("no account was made");
 	}
 	if (invocation_has(given, OPT_eab_file) &&
-	    (e = session_file(
-		 s, FILE_BINDING, given->values[OPT_eab_file])) != NULL)
+	    (e = session_file(s, FILE_BINDING, given->values[OPT_eab_file])) !=
+		NULL)
 		return e;
 	s->inv = &asked;
 	e = operate(s, KIND_register, "Account registered.");
@@ -238,8 +238,9 @@ cmd_account_update(struct session *s)
 
 	if (!invocation_has(s->inv, OPTION_email) &&
 	    !invocation_has(s->inv, OPTION_no_email) && is_interactive(s)) {
-		if ((e = ask_text(s, "New e-mail addresses of the account, "
-				     "separated by commas",
+		if ((e = ask_text(s,
+			 "New e-mail addresses of the account, "
+			 "separated by commas",
 			 "", &email)) != NULL)
 			return e;
 		asked.values[OPTION_email] = email;
@@ -257,8 +258,9 @@ cmd_account_deactivate(struct session *s)
 	struct err *e;
 	bool yes;
 
-	if ((e = confirm(s, "Deactivate the account for good, so that no one can "
-			    "ever use it again",
+	if ((e = confirm(s,
+		 "Deactivate the account for good, so that no one can "
+		 "ever use it again",
 		 true, &yes)) != NULL)
 		return e;
 	if (!yes)

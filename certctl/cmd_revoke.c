@@ -26,8 +26,9 @@ check_options(struct session *s)
 	if (invocation_has(inv, OPTION_cert_name) ==
 	    invocation_has(inv, OPT_cert_path))
 		return session_fail(s, EXIT_USAGE,
-		    err_advise(err_new("revoke needs exactly one of --cert-name "
-				       "and --cert-path"),
+		    err_advise(
+			err_new("revoke needs exactly one of --cert-name "
+				"and --cert-path"),
 			"certctl list shows the names"));
 	if (invocation_has(inv, OPT_delete_after) &&
 	    invocation_has(inv, OPT_no_delete_after))
@@ -50,8 +51,8 @@ make_absolute(const char *path, char *out, size_t size)
 
 	if (*path != '/' && getcwd(here, sizeof(here)) == NULL)
 		return err_sys("the directory we are in");
-	if ((size_t)snprintf(out, size, "%s%s%s", here,
-		*path == '/' ? "" : "/", path) >= size)
+	if ((size_t)snprintf(out, size, "%s%s%s", here, *path == '/' ? "" : "/",
+		path) >= size)
 		return err_new("%s: the path is too long", path);
 	return NULL;
 }

@@ -66,6 +66,9 @@ revoke_note(struct job *j)
 		control_fact(j, "serial", j->serial);
 		control_fact(j, "revoked", revocation_text(text, row.time,
 		    row.reason));
+		if (j->key != 0)
+			control_fact(j, "note", "signed with the certificate's "
+			    "own key");
 		if (j->note != NULL && *j->note != '\0')
 			control_fact(j, "note", j->note);
 		if (j->keep != NULL)

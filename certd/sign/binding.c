@@ -107,8 +107,8 @@ make(const struct key *k, const struct binding *b, const unsigned char *key,
 	else if (input == NULL || mac == NULL)
 		e = err_sys("binding");
 	else
-		head = json_pack("{s:s, s:s%, s:s%}", "alg", algs[i].alg,
-		    "kid", b->kid.p, b->kid.n, "url", b->url.p, b->url.n);
+		head = json_pack("{s:s, s:s%, s:s%}", "alg", algs[i].alg, "kid",
+		    b->kid.p, b->kid.n, "url", b->url.p, b->url.n);
 	if (e == NULL && (e = add_json(input, head)) == NULL &&
 	    (e = buf_add(input, ".", 1)) == NULL &&
 	    (e = add_json(input, jwk)) == NULL &&

@@ -122,8 +122,7 @@ on_jws_deactivate(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { m->kid, m->kid, m->nonce };
 
 	(void)fd;
-	return signer_send_jws_of(
-	    s, q, m->account, &at, payload_deactivated());
+	return signer_send_jws_of(s, q, m->account, &at, payload_deactivated());
 }
 
 struct err *
@@ -143,8 +142,8 @@ inner_jws(const struct msg_jws_roll_over *m, const struct key *old,
     const struct key *next, json_t **out)
 {
 	struct jws_place at = { { "", 0 }, m->url, { "", 0 } };
-	json_t *payload = payload_key_change(
-	    m->kid, jwk_public(old->pkey, old->alg));
+	json_t *payload =
+	    payload_key_change(m->kid, jwk_public(old->pkey, old->alg));
 	struct buf *text = buf_new(JWS_MAX);
 	struct err *e;
 
@@ -153,8 +152,8 @@ inner_jws(const struct msg_jws_roll_over *m, const struct key *old,
 		e = err_new("no memory for the payload");
 	else
 		e = jws_sign(next, &at, payload, text);
-	if (e == NULL && (*out = json_loadb(buf_data(text), buf_len(text), 0,
-			      NULL)) == NULL)
+	if (e == NULL &&
+	    (*out = json_loadb(buf_data(text), buf_len(text), 0, NULL)) == NULL)
 		e = err_new("no memory for the payload");
 	json_decref(payload);
 	buf_free(text);
@@ -190,8 +189,7 @@ on_jws_close(struct signer *s, const struct msg *q, int fd)
 	(void)fd;
 	if (!url_parse(m->url, &url) || !url_parse(m->kid, &account) ||
 	    !url_is_apart(&url, &account))
-		return err_new("%.*s could be an account", (int)m->url.n,
-		    m->url.p);
-	return signer_send_jws_of(
-	    s, q, m->account, &at, payload_deactivated());
+		return err_new(
+		    "%.*s could be an account", (int)m->url.n, m->url.p);
+	return signer_send_jws_of(s, q, m->account, &at, payload_deactivated());
 }

@@ -117,6 +117,6 @@ payload_revoke(const struct buf *der, unsigned reason)
 json_t *
 payload_key_change(struct str account, json_t *old_key)
 {
-	return json_pack("{s:o, s:o}", "account", json_of_str(account),
-	    "oldKey", old_key);
+	return json_pack(
+	    "{s:o, s:o}", "account", json_of_str(account), "oldKey", old_key);
 }

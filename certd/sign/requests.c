@@ -262,7 +262,8 @@ on_jws_new_order(struct signer *s, const struct msg *q, int fd)
 	struct jws_place at = { m->kid, m->url, m->nonce };
 
 	(void)fd;
-	return signer_send_jws_of(s, q, m->account, &at, payload_new_order(m->names));
+	return signer_send_jws_of(
+	    s, q, m->account, &at, payload_new_order(m->names));
 }
 
 static struct err *
@@ -304,7 +305,8 @@ on_jws_finalize(struct signer *s, const struct msg *q, int fd)
 		return err_sys("signing request");
 	if ((e = keys_get(s->keys, m->key, false, &k)) == NULL &&
 	    (e = csr_make(k, m->names, m->must_staple, csr)) == NULL)
-		e = signer_send_jws_of(s, q, m->account, &at, payload_finalize(csr));
+		e = signer_send_jws_of(
+		    s, q, m->account, &at, payload_finalize(csr));
 	buf_free(csr);
 	return e;
 }

@@ -4,6 +4,7 @@ that are several, or gone."""
 import json
 import os
 import re
+import shutil
 import urllib.parse
 
 import pytest
@@ -287,3 +288,23 @@ def test_account_that_is_bound_to_a_customer(stage, new_certd, zone, tmp_path):
                 assert HMAC_KEY.encode() not in pem.read(path), path
     finally:
         ca.stop()
+
+
+def test_account_deactivated_elsewhere(certd, zone):
+    """The files are still here: it is told what to do."""
+    assert certd.issue(zone.name).code == 0
+    kept = certd.path('kept')
+    shutil.copytree(certd.path('accounts'), kept)
+    assert certd.ctl('account', 'deactivate').code == 0
+    shutil.rmtree(certd.path('accounts'))
+    os.rename(kept, certd.path('accounts'))
+    # The directory that certd holds open is another one.
+    certd.stop()
+    certd.start()
+    done = certd.ctl('renew', '--force-renewal')
+    assert done.code == 1 and 'account deactivate' in done.err, done
+    done = certd.ctl('account', 'show')
+    assert done.code == 1 and 'account deactivate' in done.err, done
+    assert certd.ctl('account', 'deactivate').code == 0
+    assert certd.ctl('account', 'register').code == 0
+    assert certd.ctl('renew', '--force-renewal').code == 0

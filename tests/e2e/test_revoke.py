@@ -80,7 +80,7 @@ def test_revoke_with_the_certificates_key(stage, certd, zone):
                          '--reason', 'keyCompromise',
                          '--no-delete-after-revoke')
         assert done.code == 0, done
-        assert 'own key' not in done.out
+        assert "signed with the certificate's own key" in done.out
         serial = serial_of(certd, zone.name)
         assert stage.ca.status(serial) == 'Revoked'
         assert stage.ca.reason(serial) == 1
@@ -198,3 +198,21 @@ def test_key_in_other_hands_is_not_used_again(certd, zone):
     second = key()
     assert certd.ctl('renew', '--force-renewal').code == 0
     assert key() == second
+
+
+def test_revoke_where_the_account_may_not(stage, new_certd, zone):
+    """It was deactivated, or another one has issued it: Pebble asks for
+    neither."""
+    with Proxy(stage, {
+            'path': 'revoke-cert', 'times': 1, 'status': 403,
+            'headers': {'Content-Type': 'application/problem+json'},
+            'body': json.dumps({
+                'type': 'urn:ietf:params:acme:error:unauthorized',
+                'detail': 'not you', 'status': 403})}) as proxy:
+        certd = new_certd(server=proxy.url)
+        assert certd.issue(zone.name).code == 0
+        done = certd.ctl('revoke', '--cert-name', zone.name,
+                         '--no-delete-after-revoke')
+        assert done.code == 0, done
+        assert "signed with the certificate's own key" in done.out, done
+        assert stage.ca.status(serial_of(certd, zone.name)) == 'Revoked'

@@ -410,7 +410,8 @@ main(void)
 		cmocka_unit_test(find_passes_over_what_is_no_account),
 		cmocka_unit_test(find_follows_certbots_links_to_old_servers),
 		cmocka_unit_test(next_key_takes_the_place_of_the_old_one),
-		cmocka_unit_test(rename_leaves_a_link_that_is_no_second_account),
+		cmocka_unit_test(
+		    rename_leaves_a_link_that_is_no_second_account),
 		cmocka_unit_test(make_new_is_found_afterwards),
 		cmocka_unit_test(make_interrupted_uses_the_same_key),
 		cmocka_unit_test(make_twice_does_not_replace),

@@ -91,7 +91,8 @@ header_gives_links_to_other_chains(void **state)
 
 		alternates_read(&a, cases[i].header);
 		while (n < 3 && cases[i].urls[n] != NULL) {
-			if (n >= a.n || strcmp(a.urls[n], cases[i].urls[n]) != 0)
+			if (n >= a.n ||
+			    strcmp(a.urls[n], cases[i].urls[n]) != 0)
 				fail_msg("%s", cases[i].header);
 			n++;
 		}

@@ -393,8 +393,7 @@ seen_is_in_bytewise_order(void **state)
 	s.renew_after = -1;
 	assert_ok(ledger_seen_put(l, &s));
 	assert_ok(ledger_seen_each(l, got_seen, &got));
-	assert_string_equal(got.text,
-	    "B 7 -1,a 7 9223372036854775807,b 0 5,");
+	assert_string_equal(got.text, "B 7 -1,a 7 9223372036854775807,b 0 5,");
 	assert_ok(ledger_seen_remove(l, "a"));
 	assert_ok(ledger_index_put(l, &x));
 	assert_ok(ledger_index_remove(l, "b"));
@@ -598,8 +597,8 @@ owed_hooks_are_kept_until_they_are_removed(void **state)
 	assert_ok(ledger_owed_failed(l, "b.test", "two", 200, "status 8"));
 	assert_ok(ledger_owed_add(l, "b.test", "two")); /* stays as it is */
 	reopen();
-	assert_string_equal(owed("b.test", &g),
-	    "b.test|two|2|200|status 8;b.test|one|0|0|;");
+	assert_string_equal(
+	    owed("b.test", &g), "b.test|two|2|200|status 8;b.test|one|0|0|;");
 	owed("", &g);
 	assert_int_equal(g.n, 3);
 	assert_ok(ledger_owed_remove(l, "b.test", "two"));

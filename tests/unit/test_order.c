@@ -180,8 +180,8 @@ table_every_row_can_happen(void **state)
 		bool reached[JS_N] = { [JS_DIRECTORY] = true };
 
 		assert_true(t->n > 0);
-		while (reach_more(t, reached) |
-		       reach_more(&job_shared, reached))
+		while (
+		    reach_more(t, reached) | reach_more(&job_shared, reached))
 			;
 		for (size_t i = 0; i < t->n; i++)
 			assert_true(t->rows[i].state == JS_ANY ||
@@ -256,14 +256,14 @@ walk_first_certificate(void **state)
 	(void)state;
 	begin(&job);
 	WALK(&job, JE_START, JE_DIRECTORY, JE_NO_ACCOUNT, JE_REGISTERED,
-	    JE_PENDING, JE_CHALLENGED, JE_LOOKED,
-	    JE_PUBLISHED, JE_PROPAGATED, JE_ANSWERED,
-	    JE_POLL, JE_PENDING, JE_POLL, JE_READY, JE_PROCESSING, JE_POLL,
-	    JE_VALID, JE_CHAIN, JE_STORED);
+	    JE_PENDING, JE_CHALLENGED, JE_LOOKED, JE_PUBLISHED, JE_PROPAGATED,
+	    JE_ANSWERED, JE_POLL, JE_PENDING, JE_POLL, JE_READY, JE_PROCESSING,
+	    JE_POLL, JE_VALID, JE_CHAIN, JE_STORED);
 	assert_true(freed);
 	assert_string_equal(ran,
 	    " want_directory ask_account make_account place_order "
-	    "read_authorizations look_for_aliases publish_records watch_servers "
+	    "read_authorizations look_for_aliases publish_records "
+	    "watch_servers "
 	    "answer_challenges poll_later poll_order poll_later poll_order "
 	    "finalize_order poll_later poll_order download_chain "
 	    "hand_chain_over report_done");
@@ -471,7 +471,8 @@ step_failing_action_fails_job(void **state)
 	fail_in = "ask_account";
 	WALK(&job, JE_START, JE_DIRECTORY);
 	assert_true(freed);
-	assert_string_equal(ran, " want_directory ask_account close_failed report_end");
+	assert_string_equal(
+	    ran, " want_directory ask_account close_failed report_end");
 }
 
 static void

@@ -217,8 +217,8 @@ url_is_apart_from_neighbours_and_spellings(void **state)
 		assert_true(url_parse(str_of(neighbours[i].url), &a));
 		assert_true(url_parse(str_of(neighbours[i].other), &b));
 		if (url_is_apart(&a, &b) != neighbours[i].apart)
-			fail_msg("%s, %s", neighbours[i].url,
-			    neighbours[i].other);
+			fail_msg(
+			    "%s, %s", neighbours[i].url, neighbours[i].other);
 	}
 }
 
