@@ -3,6 +3,7 @@
 #	make		the programs, into build/
 #	make demo	the main job, here and now (KEEP=1 leaves it running)
 #	make check	everything that is tested; parts of it:
+#			check-package check-system
 #			unit check-layers lint fuzz e2e hostile
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make bench-faults  first tries that succeed in bad weather, beside other
@@ -94,7 +95,7 @@ all: $(PROGRAMS)
 
 # Debian packages, as far as the goals need them; the script is quick and silent
 # when all are there.
-TESTING	:= check unit check-layers lint fuzz e2e hostile check-crash
+TESTING	:= check unit check-layers check-package check-system lint fuzz e2e hostile check-crash
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
 	   $(MAKECMDGOALS)),build))

@@ -25,7 +25,9 @@ static struct {
 	bool priorities;
 	void (*audit)(void *arg, const char *text);
 	void *audit_arg;
-} logger = { "certd", LOG_LEVEL_INFO, false, NULL, NULL };
+	bool (*sink)(enum log_level level, const char *line,
+	    const struct log_about *about);
+} logger = { "certd", LOG_LEVEL_INFO, false, NULL, NULL, NULL };
 
 void
 log_open(const char *program)
@@ -41,31 +43,68 @@ log_limit(enum log_level most)
 	logger.most = most;
 }
 
+static void
+write_line(enum log_level level, const char *escaped)
+{
+	char line[LINE_MAX_BYTES], prefix[8] = "";
+	int n;
+
+	if (logger.priorities)
+		(void)snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
+	n = snprintf(line, sizeof(line), "%s%s: %s", prefix, logger.program,
+	    escaped);
+	if (n < 0)
+		return;
+	if ((size_t)n > sizeof(line) - 2)
+		n = (int)sizeof(line) - 2;
+	line[n] = '\n';
+	(void)!write(STDERR_FILENO, line, (size_t)n + 1);
+}
+
+static void log_v(const struct log_about *about, enum log_level level,
+    const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+
+static void
+log_v(const struct log_about *about, enum log_level level, const char *fmt,
+    va_list ap)
+{
+	char escaped[LINE_MAX_BYTES];
+	char *text = NULL;
+
+	if (level > logger.most || vasprintf(&text, fmt, ap) == -1)
+		return;
+	text_escape(escaped, sizeof(escaped), text, strlen(text));
+	if (logger.sink == NULL || !logger.sink(level, escaped, about))
+		write_line(level, escaped);
+	free(text);
+}
+
 void
 log_line(enum log_level level, const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES], prefix[8] = "";
-	char *text = NULL;
 	va_list ap;
-	int n;
 
-	if (level > logger.most)
-		return;
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	log_v(NULL, level, fmt, ap);
 	va_end(ap);
-	if (n == -1)
-		return;
-	if (logger.priorities)
-		(void)snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
-	n = snprintf(line, sizeof(line), "%s%s: ", prefix, logger.program);
-	if (n > 0 && (size_t)n < sizeof(line) - 2) {
-		text_escape(line + n, sizeof(line) - (size_t)n - 1, text,
-		    strlen(text));
-		(void)strcat(line, "\n");
-		(void)!write(STDERR_FILENO, line, strlen(line));
-	}
-	free(text);
+}
+
+void
+log_about(const struct log_about *about, enum log_level level, const char *fmt,
+    ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_v(about, level, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_to(bool (*fn)(enum log_level level, const char *line,
+    const struct log_about *about))
+{
+	logger.sink = fn;
 }
 
 void

@@ -5,6 +5,8 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
+
 #include "err.h"
 
 enum log_level { /* the numbers of syslog(3), which journald reads */
@@ -25,6 +27,21 @@ void	log_limit(enum log_level most);
 void	log_line(enum log_level level, const char *fmt, ...) ERR_PRINTF(2, 3);
 /* Logs e with its advice, and frees it. NULL is fine. */
 void	log_err(enum log_level level, struct err *e);
+
+/* What a line is about: fields that a journal can be asked for. 0 and NULL where
+ * it is about none. */
+struct log_about {
+	unsigned job;
+	const char *certificate, *stage;
+};
+/* log_line(), with fields where the log has them. */
+void	log_about(const struct log_about *about, enum log_level level,
+	    const char *fmt, ...) ERR_PRINTF(3, 4);
+/* fn writes all lines from now on: escaped, without the program's name. It
+ * returns false where it cannot, and standard error gets the line. about may be
+ * NULL. */
+void	log_to(bool (*fn)(enum log_level level, const char *line,
+	    const struct log_about *about));
 
 #define log_error(...)	log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)	log_line(LOG_LEVEL_WARN, __VA_ARGS__)

@@ -280,6 +280,7 @@ rotate(struct audit_log *a)
 static void
 emit(struct audit_log *a, const struct audit_line *l)
 {
+	const struct log_about about = { l->job, l->certificate, NULL };
 	char line[AUDIT_LINE_BYTES];
 	size_t n;
 
@@ -288,7 +289,7 @@ emit(struct audit_log *a, const struct audit_line *l)
 		rotate(a);
 	n = audit_format(&a->chain, l, a->begins, line);
 	a->begins = false;
-	log_line(LOG_LEVEL_NOTICE, "audit: %.*s", (int)n - 1, line);
+	log_about(&about, LOG_LEVEL_NOTICE, "audit: %.*s", (int)n - 1, line);
 	if (!write_waiting(a) || !write_line(a, line, n, &a->chain))
 		keep_waiting(a, line, n);
 }

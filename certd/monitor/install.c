@@ -219,7 +219,7 @@ warn_of_chain(struct job *j, struct str top_issuer)
 	(void)snprintf(text, sizeof(text), "no chain of the CA ends with the "
 	    "issuer \"%s\"; taken is the default one, which ends with "
 	    "\"%.*s\"", j->preferred_chain, (int)top_issuer.n, top_issuer.p);
-	log_warn("job %u (%s): %s", j->id, j->lineage, text);
+	journal_line(j, LOG_LEVEL_WARN, text);
 	control_fact(j, "warning", text);
 }
 

@@ -227,9 +227,12 @@ job_release(struct job *j)
 void
 job_progress(struct job *j, enum stage stage, const char *text)
 {
+	char line[2200]; /* a text of a message, and a label */
+
 	j->stage = stage;
-	log_info("job %u (%s): %s%s%s", j->id, j->lineage, stage_label(stage),
+	(void)snprintf(line, sizeof(line), "%s%s%s", stage_label(stage),
 	    *text == '\0' ? "" : ": ", text);
+	journal_line(j, LOG_LEVEL_INFO, line);
 	control_event(j, stage, text);
 	monitor_show(j->m);
 }
@@ -343,8 +346,7 @@ end(struct job *j)
 	log_err(LOG_LEVEL_ERROR, remember(j));
 	kept = end_row(j);
 	if (j->failure != NULL)
-		log_error("job %u (%s): %s", j->id, j->lineage,
-		    err_text(j->failure));
+		journal_line(j, LOG_LEVEL_ERROR, err_text(j->failure));
 	audit_job(j, "end", j->failure == NULL ? "done" : "failed", "%s%s%u "
 	    "signatures for reading", j->failure == NULL ? "" :
 	    err_text(j->failure), j->failure == NULL ? "" : "; ",

@@ -416,6 +416,7 @@ main(int argc, char *argv[])
 	struct err *e;
 
 	log_open("certd");
+	journal_open();
 	children_init(m.children);
 	(void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away */
 	umask(022); /* certbot's; what needs less says so */

@@ -20,6 +20,7 @@
 #include "children.h"
 #include "config.h"
 #include "ledger.h"
+#include "log.h"
 #include "peer.h"
 #include "policy.h"
 #include "rules.h"
@@ -129,6 +130,14 @@ void		 settings_remember(struct monitor *m, const char *file);
 void		 settings_remember_cli(struct monitor *m);
 /* Whether certd.conf or cli.ini is another by now. */
 bool		 settings_changed(const struct monitor *m);
+
+/* ---- journal.c ---- */
+/* Where standard error is the journal, lines go there with fields. Before the
+ * jail. */
+void		 journal_open(void);
+/* "job 7 (example.com): TEXT", with fields. */
+void		 journal_line(const struct job *j, enum log_level level,
+		    const char *text);
 
 /* ---- jail.c ---- */
 extern const struct sandbox monitor_jail;
