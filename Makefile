@@ -5,6 +5,8 @@
 #	make check	everything that is tested; parts of it:
 #			check-package check-system
 #			unit check-layers lint fuzz e2e hostile
+#	make soak	1,000 issuances in bad weather, processes killed all
+#			the time (NUMBER=n)
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make bench-faults  first tries that succeed in bad weather, beside other
 #			clients that are installed (SCENES="story kill", CLIENTS=...)
@@ -87,7 +89,7 @@ INC_tests/hostile := proto common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
-.PHONY: all dependencies demo bench-faults install deb clean check unit check-layers lint fuzz \
+.PHONY: all dependencies demo bench-faults soak install deb clean check unit check-layers lint fuzz \
 	e2e hostile check-crash print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -185,6 +187,9 @@ $(B)/man/certd-protocol.7: packaging/protocol-manual proto/messages.def
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)packaging/protocol-manual proto/messages.def >$@
+
+soak: $(PROGRAMS)
+	@tests/with-stage --build $(B) tests/soak --number $(or $(NUMBER),1000)
 
 bench-faults: $(PROGRAMS)
 	@tests/with-stage --build $(B) tests/bench/faults.py \

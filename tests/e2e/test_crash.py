@@ -31,6 +31,10 @@ class First:
     fresh = True
 
     @staticmethod
+    def prepare(scene):
+        pass
+
+    @staticmethod
     def act(scene):
         return scene.issue()
 
@@ -41,21 +45,53 @@ class Renew:
     fresh = False
 
     @staticmethod
+    def prepare(scene):
+        if not os.path.exists(scene.certd.path('live', scene.zone.name)):
+            done = scene.issue()
+            assert done.code == 0, done
+
+    @staticmethod
     def act(scene):
         return scene.renew()
 
     again = First.act           # says "kept" where it was renewed
 
 
-ACTIONS = {'first': First, 'renew': Renew}
+class Revoke:
+    """Not taken up again: status tells, and whoever asks again may."""
+    fresh = False
+
+    @staticmethod
+    def prepare(scene):
+        """A certificate that is not revoked yet."""
+        path = scene.certd.live(scene.zone.name, 'cert')
+        if not os.path.exists(path):
+            done = scene.issue()
+        elif scene.is_revoked():
+            done = scene.renew()
+        else:
+            return
+        assert done.code == 0, done
+
+    @staticmethod
+    def act(scene):
+        return scene.certd.ctl('revoke', '--cert-name', scene.zone.name,
+                               '--no-delete-after-revoke')
+
+    @classmethod
+    def again(cls, scene):
+        done = cls.act(scene)
+        assert scene.is_revoked()
+        return done
+
+
+ACTIONS = {'first': First, 'renew': Renew, 'revoke': Revoke}
 
 
 def prepare(scene, action):
     if action.fresh or scene.certd is None:
         scene.fresh()
-        if not action.fresh:
-            done = First.act(scene)
-            assert done.code == 0, done
+    action.prepare(scene)
 
 
 def label(point):
@@ -101,13 +137,16 @@ def try_one(scene, action, n, mode):
         if not action.fresh or os.path.exists(certd.path('live', zone.name)):
             certd.check_pair(zone.name)
         # What was taken on is done, without anybody asking again.
-        if accepted:
+        if accepted and action is Revoke:
+            assert scene.is_revoked() or \
+                'interrupted' in certd.ctl('status').out
+        elif accepted:
             scene.resumed += 1
             new = os.readlink(certd.live(zone.name))
             assert new != old
         done = action.again(scene)
         assert done.code == 0, done
-        if accepted:
+        if accepted and action is not Revoke:
             assert os.readlink(certd.live(zone.name)) == new
         certd.check_pair(zone.name)
         certd.check_nothing_left_of_accounts()
@@ -182,7 +221,8 @@ def test_struck_anywhere_nothing_is_lost(stage, zone, name, shard):
         prepare(scene, action)
         points = scene.count(lambda: action.act(scene))
         assert {p.program for p in points} >= {
-            'certd', 'certd-sign', 'certd-dns', 'acmew'}
+            'certd', 'certd-sign', 'acmew'} | (
+                set() if action is Revoke else {'certd-dns'})
         chosen = list(strikes(points))[shard::SHARDS]
         if not FULL:
             chosen = random.Random(os.getpid()).sample(chosen, SAMPLES)

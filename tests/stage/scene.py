@@ -2,6 +2,8 @@
 
 import os
 
+from cryptography import x509
+
 from . import struck
 from .struck import Struck
 
@@ -48,6 +50,12 @@ class Scene:
     def renew(self):
         return self.certd.ctl('renew', '--cert-name', self.zone.name,
                               '--force-renewal')
+
+    def is_revoked(self):
+        """Says the CA of the certificate that live/ shows."""
+        with open(self.certd.live(self.zone.name, 'cert'), 'rb') as f:
+            serial = x509.load_pem_x509_certificate(f.read()).serial_number
+        return self.ca.status(f'{serial:x}') == 'Revoked'
 
     def orders(self):
         """How many the CA has had."""
