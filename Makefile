@@ -80,24 +80,26 @@ PROGRAMS := $(B)/sbin/certd $(B)/sbin/acmew $(B)/bin/certctl \
 # A folder sees itself, proto and common; a forbidden include does not build.
 INC_common	:= common
 INC_proto	:= proto common
+JAILS	:= $(basename $(wildcard */jail.c */*/jail.c))
 PARTS	:= certd/monitor certd/sign certd/dns certd/hook acmew certctl
 $(foreach f,$(PARTS),$(eval INC_$(f) := $(f) proto common))
 FOLDERS	:= common proto $(PARTS)
-INC_tests/unit	:= $(FOLDERS) tests/unit
+INC_tests/unit	:= $(FOLDERS) tests/unit tests/jail
 INC_tests/fuzz	:= $(FOLDERS)
 INC_tests/hostile := proto common
+INC_tests/jail	:= common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
 .PHONY: all dependencies demo bench-faults soak install deb clean check unit check-layers lint fuzz \
-	e2e hostile check-crash print unit-programs lint-files fuzz-programs
+	e2e hostile check-crash jail-report print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
 
 # Debian packages, as far as the goals need them; the script is quick and silent
 # when all are there.
-TESTING	:= check unit check-layers check-package check-system lint fuzz e2e hostile check-crash
+TESTING	:= check unit check-layers check-package check-system lint fuzz e2e hostile check-crash jail-report
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
 	   $(MAKECMDGOALS)),build))
@@ -154,6 +156,11 @@ $(B)/tests/table: $(B)/obj/tests/hostile/table.o $(BASE:%=$(B)/obj/%.o)
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,$(MSGPACK))
+$(B)/tests/jails: $(B)/obj/tests/jail/jails.o $(addprefix $(B)/obj/, \
+    common/sandbox_base.o common/sandbox_net.o $(JAILS:=.o))
+	@mkdir -p $(@D)
+	$(say)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
 
 unit-programs: $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 fuzz-programs: $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))

@@ -71,6 +71,12 @@ def table():
 
 
 @pytest.fixture
+def attempts():
+    """Counted as (kind, outcome)."""
+    return TALLY
+
+
+@pytest.fixture
 def zone(stage):
     zone = stage.zone()
     yield zone

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import secrets
 import subprocess
 import threading
 import time
@@ -109,16 +110,30 @@ class Certd:
     # ---- life ----
 
     def argv(self):
-        return [self.program('certd'), '--config', self.config,
+        return [*self.tracer(), self.program('certd'), '--config', self.config,
                 '--foreground', *['--spawn'] * self.worker]
 
-    def start(self, keep=False):
+    def tracer(self):
+        """For tests/jail-report: strace, which leaves certd our child."""
+        folder = os.environ.get('STAGE_TRACE')
+        if not folder:
+            return []
+        prefix = os.path.join(folder, secrets.token_hex(6))
+        return ['/usr/bin/strace', '-D', '-f', '-ff', '-qq', '-s', '0', '-e',
+                'signal=none', '-o', prefix]
+
+    def launch(self, keep=False):
+        """As start(), but a part of it may end at any moment."""
         self.process = process.spawn(
             self.argv(), self.log_file, keep,
             {'PATH': os.defpath, **SANITIZER})
         process.wait_until(
-            lambda: self.ctl('status', '--json').code == 0, self.process,
-            self.log_file, 'certd')
+            lambda: self.ctl('status', '--json').code == 0 or
+            self.process.poll() is not None, self.process, self.log_file,
+            'certd')
+
+    def start(self, keep=False):
+        self.launch(keep)
         process.wait_until(self.is_locked_in, self.process, self.log_file,
                            'a process of certd')
         return self
@@ -245,6 +260,11 @@ class Certd:
     def issue(self, *names, options=(), **more):
         domains = [a for n in names for a in ('-d', n)]
         return self.ctl('issue', *domains, *options, **more)
+
+    def staged(self):
+        """What jobs have under their hands, beside the store."""
+        folder = self.path('.certd')
+        return os.listdir(folder) if os.path.isdir(folder) else []
 
     def path(self, *parts):
         return os.path.join(self.store, *parts)
