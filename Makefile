@@ -10,6 +10,7 @@
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make bench-faults  first tries that succeed in bad weather, beside other
 #			clients that are installed (SCENES="story kill", CLIENTS=...)
+#	make jail-report  the system calls of each jail, and who needs them (minutes)
 #	make install	DESTDIR=... PREFIX=/usr
 #	make deb	the Debian package, into build/deb
 #	make clean

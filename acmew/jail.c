@@ -17,6 +17,7 @@ const struct sandbox worker_jail = {
 	.rules = NULL,
 	.n_rules = 0,
 	.network = true,
+	.lean = true,
 	.files = 1024, /* a socket a CA, and those of DNS */
 	.file_bytes = 0,
 	.memory_bytes = 256 * 1024 * 1024,

@@ -25,7 +25,7 @@ struct layer {
 	size_t n;
 	enum sandbox_build build;
 };
-enum { OWN_SAN, BASE_SAN, OWN, NET, FORKS, BASE, LAYERS };
+enum { OWN_SAN, BASE_SAN, OWN, NET, FORKS, LEAN, BASE, LAYERS };
 
 static void
 make_layers(const struct sandbox *s, struct layer out[LAYERS])
@@ -41,6 +41,8 @@ make_layers(const struct sandbox *s, struct layer out[LAYERS])
 		SB_ALWAYS };
 	out[FORKS] = (struct layer){ sandbox_forks,
 		s->forks ? sandbox_forks_n : 0, SB_ALWAYS };
+	out[LEAN] = (struct layer){ sandbox_lean, s->lean ? sandbox_lean_n : 0,
+		SB_ALWAYS };
 	out[BASE] = (struct layer){ sandbox_base, sandbox_base_n, SB_ALWAYS };
 }
 

@@ -53,6 +53,9 @@ struct sandbox_rule {
 	{                                                                      \
 		call, SB_REFUSE, error, -1, 0, 0, SB_ALWAYS, why               \
 	}
+/* A row of the base that has no use in this process. As a surprise of a new libc
+ * it must not kill, so it is refused. */
+#define SB_UNUSED(call, why) SB_DENY(call, ENOSYS, why)
 #define SB_DENY_IF(call, error, arg, mask, value, why)                         \
 	{                                                                      \
 		call, SB_REFUSE, error, arg, mask, value, SB_ALWAYS, why       \
@@ -92,6 +95,7 @@ struct sandbox {
 	uint64_t file_bytes;   /* RLIMIT_FSIZE; 0: none at all */
 	uint64_t memory_bytes; /* RLIMIT_DATA; 0: no limit */
 	bool forks;            /* may have children */
+	bool lean;  /* no threads, and nothing that only some libraries need */
 	bool network;          /* HTTPS and DNS: sandbox_net */
 };
 
@@ -117,6 +121,10 @@ extern const struct sandbox_rule sandbox_net[];
 extern const size_t sandbox_net_n;
 extern const struct sandbox_rule sandbox_forks[];
 extern const size_t sandbox_forks_n;
+/* Rows asked before the base, where `lean` is set: what the base has for
+ * threads and for libraries, refused. */
+extern const struct sandbox_rule sandbox_lean[];
+extern const size_t sandbox_lean_n;
 
 /* Locks the process in, for good: no_new_privs, not dumpable, rlimits, Landlock
  * (where the kernel has it; paths lists what stays open, terminated by a NULL

@@ -23,11 +23,11 @@
 
 const struct sandbox_rule sandbox_base[] = {
 	/* ---- memory: nothing becomes executable any more ---- */
-	SB_ANY("brk", "malloc"),
-	SB_ANY("munmap", "free of large blocks"),
-	SB_ANY("mremap", "realloc of large blocks"),
-	SB_ANY("madvise", "malloc gives pages back; keys stay out of dumps"),
-	SB_IF("mmap", 2, PROT_EXEC, 0, "malloc"),
+	SB_ANY("brk", "rare: malloc"),
+	SB_ANY("munmap", "rare: free of large blocks"),
+	SB_ANY("mremap", "rare: realloc of large blocks"),
+	SB_ANY("madvise", "rare: malloc gives pages back; keys stay out of dumps"),
+	SB_IF("mmap", 2, PROT_EXEC, 0, "rare: malloc of large blocks"),
 	SB_DENY_IF("mmap", EACCES, 2, PROT_EXEC, PROT_EXEC,
 	    "libc loads a module on demand: too late"),
 	SB_IF("mprotect", 2, PROT_EXEC, 0, "malloc in threads"),
@@ -35,29 +35,29 @@ const struct sandbox_rule sandbox_base[] = {
 
 	/* ---- the event loop ---- */
 	SB_ANY("epoll_wait", "libevent"),
-	SB_ANY("epoll_pwait", "libevent where epoll_wait is no call"),
+	SB_ANY("epoll_pwait", "rare: libevent where epoll_wait is no call"),
 	SB_ANY("epoll_ctl", "libevent"),
-	SB_ANY("poll", "waiting for one descriptor"),
+	SB_ANY("poll", "rare: waiting for one descriptor"),
 	SB_ANY("ppoll", "poll where it is no call"),
 	SB_ANY("rt_sigaction", "signal events come and go"),
-	SB_ANY("rt_sigprocmask", "signal events; abort"),
-	SB_ANY("rt_sigreturn", "the end of a signal handler"),
-	SB_ANY("restart_syscall", "a wait goes on after a stop"),
+	SB_ANY("rt_sigprocmask", "rare: signal events; abort"),
+	SB_ANY("rt_sigreturn", "rare: the end of a signal handler"),
+	SB_ANY("restart_syscall", "rare: a wait goes on after a stop"),
 
 	/* ---- what is open already ---- */
-	SB_ANY("read", "sockets, descriptors that were passed"),
+	SB_ANY("read", "rare: sockets, descriptors that were passed"),
 	SB_ANY("readv", "libevent"),
-	SB_ANY("write", "sockets, the log, descriptors that were passed"),
-	SB_ANY("writev", "libevent; messages of libc"),
+	SB_ANY("write", "rare: sockets, the log, descriptors that were passed"),
+	SB_ANY("writev", "rare: libevent; messages of libc"),
 	SB_ANY("recvfrom", "recv"),
 	SB_ANY("recvmsg", "messages with their descriptors"),
 	SB_IF("sendto", 4, UINT64_MAX, 0, "send: to no other address"),
 	SB_ANY("sendmsg", "messages with their descriptors"),
 	SB_ANY("shutdown", "the end of a connection"),
 	SB_ANY("close", "every descriptor"),
-	SB_ANY("fstat", "stdio"),
+	SB_ANY("fstat", "rare: stdio"),
 	SB_IF("newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH,
-	    "fstat of glibc 2.33 and later"),
+	    "rare: fstat of glibc 2.33 and later"),
 	SB_DENY_IF(
 	    "newfstatat", EACCES, 3, AT_EMPTY_PATH, 0, "libc looks for files"),
 	SB_ANY("lseek", "stdio on descriptors that were passed"),
@@ -69,14 +69,14 @@ const struct sandbox_rule sandbox_base[] = {
 	    "a queued message keeps its descriptor"),
 
 	/* ---- clocks, randomness, facts ---- */
-	SB_ANY("clock_gettime", "where the vDSO has no clock"),
-	SB_ANY("gettimeofday", "where the vDSO has no clock"),
-	SB_ANY("time", "where the vDSO has no clock"),
+	SB_ANY("clock_gettime", "rare: where the vDSO has no clock"),
+	SB_ANY("gettimeofday", "rare: where the vDSO has no clock"),
+	SB_ANY("time", "rare: where the vDSO has no clock"),
 	SB_ANY("clock_nanosleep", "sleep"),
 	SB_ANY("nanosleep", "sleep"),
-	SB_ANY("getrandom", "keys, nonces, malloc"),
+	SB_ANY("getrandom", "rare: keys, nonces, malloc"),
 	SB_ANY("getpid", "the log; abort"),
-	SB_ANY("gettid", "abort"),
+	SB_ANY("gettid", "rare: abort"),
 	SB_ANY("getppid", "is the parent still there"),
 	SB_ANY("getuid", "libraries ask whether they run setuid"),
 	SB_ANY("geteuid", "as getuid"),
@@ -86,7 +86,7 @@ const struct sandbox_rule sandbox_base[] = {
 	SB_ANY("sysinfo", "qsort asks how much memory there is"),
 
 	/* ---- threads, and leaving ---- */
-	SB_ANY("futex", "locks of libc"),
+	SB_ANY("futex", "rare: locks of libc"),
 	SB_ANY("set_robust_list", "the start of a thread"),
 	SB_ANY("rseq", "the start of a thread"),
 	SB_ANY("sched_yield", "locks of libraries"),
@@ -94,7 +94,7 @@ const struct sandbox_rule sandbox_base[] = {
 	    "threads, never processes"),
 	SB_DENY("clone3", ENOSYS,
 	    "its flags are behind a pointer: glibc then takes clone"),
-	SB_IF("tgkill", 0, SB_INT, SB_OWN_PID, "abort"),
+	SB_IF("tgkill", 0, SB_INT, SB_OWN_PID, "rare: abort"),
 	SB_ANY("exit", "the end of a thread"),
 	SB_ANY("exit_group", "leaving"),
 
@@ -192,10 +192,48 @@ const struct sandbox_rule sandbox_base[] = {
 	SB_SAN("wait4", "LeakSanitizer waits for it"),
 	SB_SAN("ptrace", "LeakSanitizer stops the other threads"),
 	SB_SAN("prctl", "LeakSanitizer's tracer"),
+	SB_SAN("madvise", "memory of AddressSanitizer"),
+	SB_SAN("mprotect", "likewise"),
+	SB_SAN("mremap", "likewise"),
+	SB_SAN("futex", "locks of AddressSanitizer"),
+	SB_SAN("sched_yield", "likewise"),
+	SB_SAN("nanosleep", "likewise"),
+	SB_SAN("clock_nanosleep", "likewise"),
+	SB_SAN("getppid", "LeakSanitizer's tracer asks who its parent is"),
+	SB_SAN("gettid", "reports name the thread"),
+	SB_SAN("tgkill", "abort"),
+	SB_SAN("getrandom", "malloc"),
+	SB_SAN("getuid", "LeakSanitizer"),
+	SB_SAN("geteuid", "LeakSanitizer"),
+	SB_SAN("exit", "the end of the tracer"),
+	SB_SAN("uname", "AddressSanitizer"),
 	SB_SAN(
 	    "sigaltstack", "AddressSanitizer reports from a stack of its own"),
 };
 const size_t sandbox_base_n = sizeof(sandbox_base) / sizeof(sandbox_base[0]);
+
+const struct sandbox_rule sandbox_lean[] = {
+	SB_DENY("clone", EAGAIN, "there are no threads"),
+	SB_UNUSED("exit", "there are no threads"),
+	SB_UNUSED("set_robust_list", "there are no threads"),
+	SB_UNUSED("rseq", "there are no threads"),
+	SB_UNUSED("sched_yield", "there are no threads"),
+	SB_UNUSED("mprotect", "there are no threads, so no arenas of them"),
+	SB_UNUSED("nanosleep", "libc has clock_nanosleep"),
+	SB_UNUSED("clock_nanosleep", "the event loop waits"),
+	SB_UNUSED("ppoll", "libc has poll"),
+	SB_UNUSED("readv", "the channel reads with recvmsg"),
+	SB_UNUSED("shutdown", "connections are closed"),
+	SB_UNUSED("lseek", "nothing is read twice"),
+	SB_UNUSED("getppid", "a parent that dies is a connection that ends"),
+	SB_UNUSED("getuid", "asked before the jail"),
+	SB_UNUSED("geteuid", "asked before the jail"),
+	SB_UNUSED("getgid", "asked before the jail"),
+	SB_UNUSED("getegid", "asked before the jail"),
+	SB_UNUSED("uname", "asked before the jail"),
+	SB_UNUSED("sysinfo", "nothing is sorted with qsort"),
+};
+const size_t sandbox_lean_n = sizeof(sandbox_lean) / sizeof(sandbox_lean[0]);
 
 const struct sandbox_rule sandbox_forks[] = {
 	SB_IF("clone", 0, NEW_FLAGS, 0, "fork, in the namespaces that it has"),

@@ -55,7 +55,8 @@ str_dup(struct str s)
 
 	if (copy == NULL)
 		return NULL;
-	memcpy(copy, s.p, s.n);
+	if (s.n > 0) /* p may be NULL */
+		memcpy(copy, s.p, s.n);
 	copy[s.n] = '\0';
 	return copy;
 }

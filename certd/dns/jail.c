@@ -28,6 +28,7 @@ const struct sandbox publisher_jail = {
 	.process = "certd-dns",
 	.rules = rules,
 	.n_rules = sizeof(rules) / sizeof(rules[0]),
+	.lean = true,
 	.network = true,
 	.files = 256, /* a few connections; sockets to 64 resolvers at most */
 	.file_bytes = 0,

@@ -313,20 +313,7 @@ leave(struct monitor *m)
 	throttle_free(m->worker_throttle);
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
-	catalog_abandon(m);
-	hooks_leave(m);
-	deploys_free(m);
-	batches_free(m);
-	lock_waits_end(m);
-	control_close_all(m);
-	worker_close_all(m);
-	jobs_free(m);
-	registrations_free(m);
-	looks_free(m);
-	live_tidy_now(m);
-	peer_free(m->signer);
-	peer_free(m->publisher);
-	peer_free(m->hook);
+	monitor_empty(m);
 	children_wait(m->children, LEAVE_SECS);
 	children_unwatch(m->children);
 	free_event(m->sigterm);
@@ -401,20 +388,11 @@ int
 main(int argc, char *argv[])
 {
 	struct arguments args = parse(argc, argv);
-	struct monitor m = { .jobs = TAILQ_HEAD_INITIALIZER(m.jobs),
-		.batches = TAILQ_HEAD_INITIALIZER(m.batches),
-		.hook_runs = TAILQ_HEAD_INITIALIZER(m.hook_runs),
-		.deployments = TAILQ_HEAD_INITIALIZER(m.deployments),
-		.clients = TAILQ_HEAD_INITIALIZER(m.clients),
-		.readings = TAILQ_HEAD_INITIALIZER(m.readings),
-		.workers = TAILQ_HEAD_INITIALIZER(m.workers),
-		.registrations = TAILQ_HEAD_INITIALIZER(m.registrations),
-		.looks = TAILQ_HEAD_INITIALIZER(m.looks),
-		.lock_waits = TAILQ_HEAD_INITIALIZER(m.lock_waits),
-		.admin_gid = (gid_t)-1, .control_fd = -1, .worker_fd = -1 };
+	struct monitor m;
 	struct config *cfg = NULL;
 	struct err *e;
 
+	monitor_init(&m);
 	log_open("certd");
 	journal_open();
 	children_init(m.children);

@@ -110,6 +110,13 @@ struct monitor {
 	int exit_status;
 };
 
+/* ---- state.c ---- */
+/* All zero, all lists empty. */
+void		 monitor_init(struct monitor *m);
+/* Lets go of all that is under way and of everybody who is connected; what the
+ * loop, store and ledger are stays. */
+void		 monitor_empty(struct monitor *m);
+
 /* ---- life.c ---- */
 /* Stops the loop; the process leaves with this status. */
 void		 monitor_leave(struct monitor *m, int status);

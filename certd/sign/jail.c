@@ -12,10 +12,6 @@
 
 #include "sign.h"
 
-/* A row of the base that has no use here. As a surprise of a new libc it must
- * not kill, so it is answered as if the kernel had never heard of it. */
-#define UNUSED(call, why) SB_DENY(call, ENOSYS, why)
-
 static const struct sandbox_rule rules[] = {
 	SB_ANY("fsync", "a key is on the disk before it is used"),
 	SB_IF("fcntl", 1, SB_INT, F_GETFL, "the channel becomes non-blocking"),
@@ -23,28 +19,28 @@ static const struct sandbox_rule rules[] = {
 
 	/* Memory, epoll, recvmsg, sendmsg, read, write, close, fstat, clocks,
 	 * getrandom, futex and leaving are in the base. */
-	UNUSED("poll", "nothing but the event loop waits"),
-	UNUSED("ppoll", "nothing but the event loop waits"),
-	UNUSED("readv", "the channel reads with recvmsg"),
-	UNUSED("writev", "the channel writes with sendmsg"),
-	UNUSED("recvfrom", "the channel reads with recvmsg"),
-	UNUSED("sendto", "the channel writes with sendmsg"),
-	UNUSED("shutdown", "the channel is closed"),
-	UNUSED("lseek", "files are read and written from where they stand"),
-	UNUSED("clock_nanosleep", "nobody sleeps"),
-	UNUSED("nanosleep", "nobody sleeps"),
-	UNUSED("getppid", "the monitor's end is the end of the channel"),
-	UNUSED("getuid", "asked before the jail"),
-	UNUSED("geteuid", "asked before the jail"),
-	UNUSED("getgid", "asked before the jail"),
-	UNUSED("getegid", "asked before the jail"),
-	UNUSED("uname", "asked before the jail"),
-	UNUSED("sysinfo", "nothing is sorted"),
-	UNUSED("set_robust_list", "there are no threads"),
-	UNUSED("rseq", "there are no threads"),
-	UNUSED("clone", "there are no threads"),
-	UNUSED("exit", "there are no threads"),
-	UNUSED("sched_yield", "there are no threads"),
+	SB_UNUSED("poll", "nothing but the event loop waits"),
+	SB_UNUSED("ppoll", "nothing but the event loop waits"),
+	SB_UNUSED("readv", "the channel reads with recvmsg"),
+	SB_UNUSED("writev", "the channel writes with sendmsg"),
+	SB_UNUSED("recvfrom", "the channel reads with recvmsg"),
+	SB_UNUSED("sendto", "the channel writes with sendmsg"),
+	SB_UNUSED("shutdown", "the channel is closed"),
+	SB_UNUSED("lseek", "files are read and written from where they stand"),
+	SB_UNUSED("clock_nanosleep", "nobody sleeps"),
+	SB_UNUSED("nanosleep", "nobody sleeps"),
+	SB_UNUSED("getppid", "the monitor's end is the end of the channel"),
+	SB_UNUSED("getuid", "asked before the jail"),
+	SB_UNUSED("geteuid", "asked before the jail"),
+	SB_UNUSED("getgid", "asked before the jail"),
+	SB_UNUSED("getegid", "asked before the jail"),
+	SB_UNUSED("uname", "asked before the jail"),
+	SB_UNUSED("sysinfo", "nothing is sorted"),
+	SB_UNUSED("set_robust_list", "there are no threads"),
+	SB_UNUSED("rseq", "there are no threads"),
+	SB_UNUSED("clone", "there are no threads"),
+	SB_UNUSED("exit", "there are no threads"),
+	SB_UNUSED("sched_yield", "there are no threads"),
 	SB_DIE("socket", "the signer has no network, and wants none"),
 	SB_DIE("socketpair", "as socket"),
 	SB_DIE("connect", "as socket"),
@@ -58,6 +54,7 @@ const struct sandbox signer_jail = {
 	.process = "certd-sign",
 	.rules = rules,
 	.n_rules = sizeof(rules) / sizeof(rules[0]),
+	.lean = true,
 	.files = 64,
 	.file_bytes = 64 * 1024, /* RSA 4096 is 3.2 KiB; the log is a pipe */
 	.memory_bytes = 128 * 1024 * 1024,

@@ -73,6 +73,9 @@ allowed_calls(const struct sandbox *s, const struct sandbox_rule **out)
 	if (s->forks)
 		n = add_allowed(sandbox_forks, sandbox_forks_n, out, n,
 		    decided, &d);
+	if (s->lean)
+		n = add_allowed(sandbox_lean, sandbox_lean_n, out, n, decided,
+		    &d);
 	return add_allowed(sandbox_base, sandbox_base_n, out, n, decided, &d);
 }
 
