@@ -21,9 +21,16 @@ import urllib.parse
 from .acme import Ca, Work
 from .wire import PATIENCE, Closed, Connection
 
-CUT = re.compile(r'connection closed: (.*)')
+WHAT = re.compile(r' what=(?:"((?:[^"\\]|\\.)*)"|(\S+)) ')
 # A connection that is cut off is a line of the audit, too; it is counted once.
-REFUSED = re.compile(r' what="(?!cut off: )(.*)" outcome=refused ')
+
+
+def reason_of(line):
+    """Why somebody was cut off, out of a line of the audit."""
+    quoted, word = WHAT.search(line).groups()
+    what = re.sub(r'\\(.)', r'\1', quoted) if quoted else word
+    assert what.startswith('cut off: ') and len(what) > 12, line
+    return what[len('cut off: '):]
 
 
 class Administrator:
@@ -81,6 +88,8 @@ class Scene:
         self.worker_socket = os.path.join(certd.runtime, 'worker.sock')
         self.ca, self.dns = Ca(stage), Emulator(stage.world)
         self.log = open(certd.log_file, encoding='utf-8', errors='replace')
+        self.audit = open(os.path.join(certd.state, 'audit.log'),
+                          encoding='utf-8', errors='strict')
         self.connection, self.work = None, None
         self.count, self.tally = 0, collections.Counter()
         self.admin = Administrator(self)
@@ -94,7 +103,10 @@ class Scene:
         self.before = self.look()
 
     def close(self):
+        verified = self.certd.ctl('audit', '--verify')
+        assert verified.code == 0, verified
         self.log.close()
+        self.audit.close()
 
     # ---- who is there ----
 
@@ -192,11 +204,12 @@ class Scene:
 
     def let_go(self):
         """Of connection and job; the next attempt has new ones."""
+        if self.work is not None:       # one that only left would be waited for
+            self.connection.say('failed', self.work.id, 0, 'let go', '', 0)
+            self.job_ended()
         if self.connection is not None:
             self.connection.close()
             self.connection = None
-        if self.work is not None:
-            self.job_ended()
 
     def job_ended(self):
         """Waits for the end of the attacker's job; why it failed."""
@@ -220,10 +233,11 @@ class Scene:
     # ---- what is looked at ----
 
     def attack_logged(self):
-        """Lines that are new in the log and say that something was refused."""
-        lines = self.log.read().splitlines()
-        return [line for line in lines if CUT.search(line) or
-                'audit' in line and REFUSED.search(line)]
+        """Refusals that are new in the audit. certd closes a connection before it
+        writes the line, and answers behind it."""
+        self.admin.is_answered()
+        return [line for line in self.audit.read().splitlines()
+                if ' outcome=refused ' in line]
 
     def store(self):
         found = {}
@@ -283,10 +297,9 @@ class Scene:
         c.close()
         self.connection = None
         why = self.job_ended()
-        assert len(reasons) == 1 and CUT.search(reasons[0]), \
-            f'{kind} {label}: logged {reasons}'
-        reason = CUT.search(reasons[0]).group(1)
-        assert reason in why and reason.strip(), (label, why)
+        assert len(reasons) == 1, f'{kind} {label}: logged {reasons}'
+        reason = reason_of(reasons[0])
+        assert reason in why, (label, reason, why)
         assert not re.search('[\0-\x1f\x7f]', reason), (label, reason)
         self.check(f'{kind} {label}')
         self.tally[kind, 'cut off'] += 1
@@ -328,8 +341,8 @@ class Scene:
         assert c.is_closed(), f'{kind} {label}: the connection stays'
         c.close()
         reasons = self.attack_logged()
-        assert len(reasons) == 1 and CUT.search(reasons[0]), \
-            f'{kind} {label}: logged {reasons}'
+        assert len(reasons) == 1, f'{kind} {label}: logged {reasons}'
+        reason_of(reasons[0])
         self.last = 0
         self.check(f'{kind} {label}')
         self.tally[kind, 'cut off'] += 1

@@ -222,6 +222,32 @@ def test_signatures_past_the_budget(scene, verb):
     scene.tally['budget', 'in vain'] += 20
 
 
+def test_a_budget_outlives_the_worker(scene):
+    """A job that is taken up again by the next worker has what is left."""
+    url = scene.ca.directory['newOrder']
+    c, work = scene.attacker()
+    for n in range(BUDGETS[NEW_ORDER] - 2):
+        work.sign(NEW_ORDER, url, f'n{n}')
+    c.close()
+    scene.connection = scene.new_worker()
+    job, number = None, work.id
+    while job != number:        # others may wait before it
+        work = scene.take_job(scene.connection)
+        job = work.id
+        if job != number:
+            pytest.skip('another job was given out first')
+    scene.work = work
+    work.sign(NEW_ORDER, url, 'n')
+    work.sign(NEW_ORDER, url, 'n')
+    c = scene.connection
+    c.say('sign', work.id, NEW_ORDER, url, 'n')
+    name, _, fields = c.hear_only('signature', 'refused')
+    assert name == 'refused' and 'budget' in fields['reason'], fields
+    assert 'budget' in scene.job_ended()
+    scene.check('another worker')
+    scene.tally['budget', 'refused'] += 1
+
+
 def test_replays(scene, table):
     """What was said in one job and connection is worth nothing in another."""
     c, work = scene.attacker('final')
