@@ -231,7 +231,8 @@ def test_issuance_as_the_monitor_does_it(signer):
     assert isinstance(csr.signature_hash_algorithm, hashes.SHA384)
 
     chain = chain_for(key.public_key(), NAMES)
-    leaf, rest, serial, _, _, top = signer.good(CHAIN_CHECK, 2, NAMES, chain)
+    leaf, rest, serial, _, _, top = signer.good(
+        CHAIN_CHECK, 2, NAMES, chain)
     assert leaf + rest == chain and (serial, top) == ('1234', 'CA')
     assert 'missing' in signer.bad(CHAIN_CHECK, 2, NAMES + ['a.test'], chain)
 
