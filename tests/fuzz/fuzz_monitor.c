@@ -21,6 +21,7 @@
 #include "buf.h"
 #include "log.h"
 #include "monitor.h"
+#include "rules.h"
 
 #define TALKERS	   5 /* two administrators, two workers, who leaves */
 #define STEPS_MAX  64
@@ -35,6 +36,8 @@ static struct config *cfg;
 static struct store *store;
 static struct ledger *ledger;
 static struct event_base *base;
+static struct judge *judge;
+static struct audit_log *trail;
 static struct monitor m;
 static struct buf *in;
 static int lines[4];	/* to administrators and workers */
@@ -256,6 +259,8 @@ begin(void)
 	m.store = store;
 	m.ledger = ledger;
 	m.base = base;
+	m.judge = judge;
+	m.audit = trail;
 	m.worker_uid = getuid();
 	if (peer_new(base, pair(&helpers[0]), &peer_signer, on_lost, NULL,
 	    &m.signer) != NULL || peer_new(base, pair(&helpers[1]),
@@ -382,6 +387,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 static void
 bye(void)
 {
+	audit_log_unwatch(trail);
+	audit_log_close(trail);
+	judge_free(judge);
 	ledger_close(ledger);
 	store_close(store);
 	config_free(cfg);
@@ -432,7 +440,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		abort();
 	if ((e = config_load(file, false, &cfg)) != NULL ||
 	    (e = store_open(cfg, (gid_t)-1, &store)) != NULL ||
-	    (e = ledger_open(cfg->state_dir, &ledger)) != NULL) {
+	    (e = ledger_open(cfg->state_dir, &ledger)) != NULL ||
+	    (e = judge_new(cfg->rules, &judge)) != NULL ||
+	    (e = audit_log_open(cfg->state_dir, 1 << 20, &trail)) != NULL ||
+	    (e = audit_log_watch(trail, base)) != NULL) {
 		(void)fprintf(stderr, "%s\n", err_text(e));
 		abort();
 	}
