@@ -30,7 +30,7 @@ def roots(ca, tmp_path):
 
 
 def test_preferred_chain(new_certd, zone, ca, tmp_path):
-    certd = new_certd(server=ca.url)
+    certd = new_certd(server=ca.url, settings={'acme': {'max-per-day': '50'}})
     names = roots(ca, tmp_path)
     assert len(set(names)) == 3
     assert certd.issue(zone.name).code == 0
