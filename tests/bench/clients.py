@@ -9,16 +9,16 @@ import threading
 import time
 
 HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'hook.py')
-USUAL_SLEEP = '10'      # certbot's default
 ROOTS = '/etc/ssl/certs/ca-certificates.crt'
 
 
 class Scene:
     """What a client is up against: URLs of the CA and of the API, by name and
-    by address (most clients resolve names as the machine does)."""
+    by address (most clients resolve names as the machine does). sleep: how
+    long those wait for DNS that only wait."""
 
-    def __init__(self, stage, ca, api=None):
-        self.stage = stage
+    def __init__(self, stage, ca, api=None, sleep=1):
+        self.stage, self.sleep = stage, str(sleep)
         world = stage.world
         host = world['acme_address'] if ca.url.startswith(
             f'https://{world["acme_host"]}') else world['fake_address']
@@ -57,7 +57,7 @@ class Client:
             'LC_ALL': 'C.UTF-8', 'BENCH_API': self.scene.api_by_address,
             'BENCH_ZONE': zones[self.zone.name],
             'BENCH_TOKEN': self.zone.token,
-            'BENCH_ROOTS': world['ca_file'], 'BENCH_SLEEP': USUAL_SLEEP,
+            'BENCH_ROOTS': world['ca_file'], 'BENCH_SLEEP': self.scene.sleep,
             'REQUESTS_CA_BUNDLE': world['ca_file'],
             'LEGO_CA_CERTIFICATES': world['ca_file'],
             'CLOUDFLARE_API_URL': self.scene.api_by_address}
@@ -121,6 +121,7 @@ class Certbot(Client):
                 self.scene.ca_by_address, '--agree-tos',
                 '--register-unsafely-without-email', '--dns-cloudflare',
                 '--dns-cloudflare-credentials', 'cloudflare.ini',
+                '--dns-cloudflare-propagation-seconds', self.scene.sleep,
                 '--force-renewal', '-d', self.zone.name,
                 '-d', '*.' + self.zone.name]
 

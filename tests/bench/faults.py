@@ -4,7 +4,8 @@ clients that are installed:
 
     story       apex and wildcard in one order, a stale value in the zone, one of
                 two name servers 15 s late, a CA that asks either
-    trouble     20 % badNonce, 10 % errors 500 of the CA and 502 of the API
+    trouble     20 % badNonce, 10 % errors 502 of the API
+    both        the same with 10 % errors 500 of the CA
     kill        kill -9 while the records stand, then another try
     drip        an answer of the CA that comes a byte a second
 
@@ -118,7 +119,7 @@ def story(stage, kind, tries):
         ca = stage.new_ca(resolver=address)
         try:
             zones = zones_of(stage, tries, True, LAG)
-            scene = clients.Scene(stage, ca)
+            scene = clients.Scene(stage, ca, sleep=10)  # certbot's default
             if kind is clients.Certd:
                 all_in_one(tally, scene, stage, zones, tries)
             else:
@@ -132,10 +133,15 @@ def story(stage, kind, tries):
     return tally
 
 
-def trouble(stage, kind, tries):
-    tally = Tally('trouble', kind.name, tries)
+def both(stage, kind, tries):
+    return trouble(stage, kind, tries, 'both',
+                   {'status': 500, 'rate': 0.1, 'body': 'Oops'})
+
+
+def trouble(stage, kind, tries, name='trouble', *more):
+    tally = Tally(name, kind.name, tries)
     with Proxy(stage, {'method': 'POST', 'bad_nonce': True, 'rate': 0.2},
-               {'status': 500, 'rate': 0.1, 'body': 'Oops'}) as ca, \
+               *more) as ca, \
             Proxy(stage, {'status': 502, 'rate': 0.1, 'body': 'Oops'},
                   upstream='api', seed=2) as api:
         zones = zones_of(stage, tries)
@@ -146,7 +152,7 @@ def trouble(stage, kind, tries):
     return tally
 
 
-def await_records(zone, seconds=60):
+def await_records(zone, seconds=150):
     deadline = time.monotonic() + seconds
     while not left_in(zone):
         if time.monotonic() > deadline:
@@ -195,6 +201,7 @@ def drip(stage, kind, tries):
 
 SCENES = {              # name: function, tries of certd, of the others
     'story': (story, 100, 5), 'trouble': (trouble, 20, 20),
+    'both': (both, 20, 20),
     'kill': (killed, 10, 3), 'drip': (drip, 2, 0)}
 
 
