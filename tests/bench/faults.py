@@ -152,12 +152,16 @@ def trouble(stage, kind, tries, name='trouble', *more):
     return tally
 
 
-def await_records(zone, seconds=150):
+def await_records(zone, client, seconds=150):
+    """False where the client gives up before it has made one."""
     deadline = time.monotonic() + seconds
     while not left_in(zone):
         if time.monotonic() > deadline:
             raise TimeoutError(f'no record in {zone.name}')
+        if not client.thread.is_alive():
+            return False
         time.sleep(0.05)
+    return True
 
 
 def killed(stage, kind, tries):
@@ -168,8 +172,8 @@ def killed(stage, kind, tries):
         zone.lag(0, LAG)        # so that there is time
         client = kind(clients.Scene(stage, stage.ca), zone, i)
         client.begin()
-        await_records(zone)
-        client.kill()
+        if await_records(zone, client):
+            client.kill()
         client.end()
         zone.lag(0, 0)
         try:
