@@ -5,8 +5,10 @@
  * Input:    lists of zones (read by cf_reply.c).
  * Promise:  the longest zone that the token sees wins; many who look for the
  *           same name share one request, and many names in one zone need one
- *           more: for the zones below it. Nothing is looked up in DNS, where a
- *           resolver could lie about zone cuts.
+ *           more: for the zones below it. That there is no zone for a name is
+ *           forgotten at once: who adds it, or mends the token, need not wait.
+ *           Nothing is looked up in DNS, where a resolver could lie about zone
+ *           cuts.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 
 #define ENTRIES_MAX  1024
 #define ZONE_SECS    (4 * 60 * 60)
-#define NO_ZONE_SECS (5 * 60) /* the user may be adding it right now */
+#define NO_ZONE_SECS (5 * 60) /* below a zone: one may be added right now */
 #define PENDING_SECS (5 * 60)
 #define FAMILY_MAX   50 /* zones below a zone: one page */
 
@@ -283,15 +285,38 @@ walk_on(struct cf_walk *w)
 	}
 }
 
-/* Everybody who waits for this name goes on, or ends with a copy of why. */
+static bool
+name_is(const char *name, const char *other)
+{
+	return strcmp(name, other) == 0;
+}
+
+/* Once nobody looks for a zone, what was found to be none is forgotten, but for
+ * names below a zone. */
 static void
-wake(struct cloudflare *cf, const char *name, const struct err *why)
+forget_failures(struct cloudflare *cf)
+{
+	struct cf_entry *en, *next;
+
+	if (!TAILQ_EMPTY(&cf->walks))
+		return;
+	TAILQ_FOREACH_SAFE(en, &cf->entries, entry, next)
+		if (!en->asking && !en->found &&
+		    zone_above(cf, en->name) == NULL)
+			entry_free(en);
+}
+
+/* Everybody goes on who waits at this name (is: name_is), or below this zone
+ * (name_is_below); or ends with a copy of why. */
+static void
+wake(struct cloudflare *cf, bool (*is)(const char *at, const char *name),
+    const char *name, const struct err *why)
 {
 	struct cf_walk_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
 	struct cf_walk *w, *next;
 
 	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {
-		if (strcmp(w->at, name) != 0)
+		if (!is(w->at, name))
 			continue;
 		TAILQ_REMOVE(&cf->walks, w, entry);
 		TAILQ_INSERT_TAIL(&waiting, w, entry);
@@ -304,26 +329,7 @@ wake(struct cloudflare *cf, const char *name, const struct err *why)
 		else
 			walk_end(w, NULL, err_copy(why));
 	}
-}
-
-/* Everybody who waits below a zone goes on. */
-static void
-wake_below(struct cloudflare *cf, const char *zone)
-{
-	struct cf_walk_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
-	struct cf_walk *w, *next;
-
-	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {
-		if (!name_is_below(w->at, zone))
-			continue;
-		TAILQ_REMOVE(&cf->walks, w, entry);
-		TAILQ_INSERT_TAIL(&waiting, w, entry);
-	}
-	while ((w = TAILQ_FIRST(&waiting)) != NULL) {
-		TAILQ_REMOVE(&waiting, w, entry);
-		TAILQ_INSERT_TAIL(&cf->walks, w, entry);
-		walk_on(w);
-	}
+	forget_failures(cf);
 }
 
 /* The zones below up get entries, so that the longest one wins. Where they are
@@ -352,7 +358,7 @@ on_family(void *arg, const struct cf_reply *reply, struct err *e)
 			en->until = cf_now_secs() + NO_ZONE_SECS;
 		err_free(e);
 	}
-	wake_below(cf, zone);
+	wake(cf, name_is_below, zone, NULL);
 }
 
 static void
@@ -371,7 +377,7 @@ on_zones(void *arg, const struct cf_reply *reply, struct err *e)
 	if (e != NULL) {
 		e = err_wrap(e, "looking up the zone %s", name);
 		entry_free(en);
-		wake(cf, name, e);
+		wake(cf, name_is, name, e);
 		err_free(e);
 		return;
 	}
@@ -385,7 +391,7 @@ on_zones(void *arg, const struct cf_reply *reply, struct err *e)
 	en->until = cf_now_secs() + (!en->found  ? NO_ZONE_SECS
 					: active ? ZONE_SECS
 						 : PENDING_SECS);
-	wake(cf, name, NULL);
+	wake(cf, name_is, name, NULL);
 }
 
 void

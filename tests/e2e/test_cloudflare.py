@@ -112,6 +112,16 @@ def test_zone_that_the_token_does_not_see(stage, zone, certd):
     assert zone.requests('POST') == [], done
 
 
+def test_zone_that_is_added_is_seen_at_once(stage, zone, certd):
+    """That it was missing is not remembered, and so no reason to wait."""
+    stage.cloudflare.control('token', token=zone.token, zones=[])
+    fails(certd, zone, zone.name, 'token')
+    stage.cloudflare.control('token', token=zone.token, zones=[zone.name],
+                             rights=['zone:read', 'dns:edit'])
+    done = certd.issue(zone.name)
+    assert done.code == 0, done
+
+
 MOODS = {
     'html 502': {'status': 502, 'html': True},
     'json 500': {'status': 500, 'code': 1234, 'message': 'Internal\x1b[31m'},
