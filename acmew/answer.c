@@ -17,6 +17,7 @@
 #define FAILURES_MAX 4 /* 1 + 2 + 4 + 8 s, or what the CA asks for */
 #define BAD_NONCES_MAX                                                         \
 	20 /* where every second is refused, 1 of 2 million fails */
+#define BAD_NONCES_FEW 2 /* of what may fail: an old one, and bad luck */
 #define WAIT_MAX_SECS    60 /* Boulder's 500 says 60; what is longer is parked */
 #define PAUSED_SECS      86400 /* rateLimited without a time: once a day */
 #define POLL_FIRST_MSECS 100
@@ -40,8 +41,9 @@ static struct plan
 plan_bad_nonce(const struct attempt *a)
 {
 	struct plan p = { .next = RETRY_AGAIN };
+	unsigned most = a->max_failures != 0 ? BAD_NONCES_FEW : BAD_NONCES_MAX;
 
-	if (a->bad_nonces >= BAD_NONCES_MAX)
+	if (a->bad_nonces >= most)
 		p.next = RETRY_GIVE_UP;
 	else if (a->bad_nonces >= 2)
 		p.delay_msecs = 50u

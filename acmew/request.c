@@ -16,10 +16,9 @@
 #include "log.h"
 
 /* Whether a request is harmless when the CA sees it twice. A second newAccount
- * finds the first one's account; a second newOrder makes, or finds, an order.
- * A second
- * revocation is told "already revoked". The others are looked after by issue.c,
- * authz.c and operate.c. */
+ * finds the first one's account; a second newOrder makes, or finds, an order;
+ * a second revocation is told "already revoked". The others are looked after by
+ * issue.c, authz.c and operate.c. */
 static const bool is_repeatable[VERB_N] = {
 	[VERB_NEW_ACCOUNT] = true,
 	[VERB_NEW_ORDER] = true,
@@ -35,7 +34,10 @@ static const bool is_repeatable[VERB_N] = {
 	[VERB_FIND_OLD] = true,
 };
 
-/* Nobody waits long for what would expire by itself. */
+/* Nobody waits long for what would expire by itself; nor may closing use up the
+ * signatures that certd makes for it (certd/monitor/policy.c: four for a name,
+ * which this failure, two bad nonces and the last try are): that would be a
+ * refusal, and hide why the job has failed. */
 #define CLOSE_FAILURES_MAX 1
 
 static void try_again(evutil_socket_t fd, short what, void *arg);
