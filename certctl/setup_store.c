@@ -33,6 +33,7 @@ each(int at, const char *path, bool (*wanted)(const char *name),
 			close(fd);
 		return errno == ENOENT ? NULL : err_sys("%s", path);
 	}
+	/* cppcheck-suppress readdirCalled ; there is one thread */
 	while (e == NULL && (d = readdir(dir)) != NULL)
 		if (wanted(d->d_name))
 			e = fn(dirfd(dir), d->d_name, gid);
@@ -132,7 +133,7 @@ setup_certificates(const struct setup *st)
 	int i, n;
 
 	(void)snprintf(path, sizeof(path), "%s/renewal", st->cfg->config_dir);
-	if ((n = scandir(path, &list, is_conf, NULL)) == -1)
+	if ((n = scandir(path, &list, is_conf, alphasort)) == -1)
 		return 0;
 	for (i = 0; i < n; i++)
 		free(list[i]);

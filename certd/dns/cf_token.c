@@ -108,8 +108,9 @@ on_page(void *arg, const struct cf_reply *reply, struct err *e)
 		end(t, cf_reply_error(reply));
 		return;
 	}
-	json_array_foreach(reply->result, i, zone)
+	json_array_foreach(reply->result, i, zone) {
 		see_zone(t, zone);
+	}
 	if (t->page < reply->n_pages && t->page < PAGES_MAX)
 		ask(t);
 	else

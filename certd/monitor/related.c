@@ -134,10 +134,10 @@ read_news(struct search *s)
 		e = glance_take(s->m, INT64_MIN, NULL, NULL, &news);
 	for (i = 0; e == NULL && i < r->touched.n; i++)
 		e = add_once(&news, r->touched.v[i]);
-	if (e == NULL)
+	if (e == NULL) {
 		catalog_read_names(s->m, &news, on_news, s);
-	if (e == NULL)
 		store_names_clear(&r->touched);
+	}
 	store_names_clear(&news);
 	return e;
 }

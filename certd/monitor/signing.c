@@ -212,6 +212,7 @@ ask(struct job *j, const struct msg_sign *s, struct asked *w)
 	size_t i;
 
 	for (i = 0; i < j->n_contacts; i++)
+		/* cppcheck-suppress unreadVariable ; p leads there */
 		contacts[i] = str_of(j->contacts[i]);
 	questions[s->verb].ask(j, &p, &m);
 	if (msg_row(m.type)->has_fd) {
