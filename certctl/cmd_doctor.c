@@ -16,6 +16,12 @@
 
 /* In the order in which they are shown. */
 static const struct doctor_check checks[] = {
+	{ "clock", doctor_check_clock },
+	{ "jails", doctor_check_jails },
+	{ "users", doctor_check_users },
+	{ "sockets", doctor_check_sockets },
+	{ "token", doctor_check_token },
+	{ "space", doctor_check_space },
 	{ "cron", doctor_check_cron },
 	{ NULL, NULL }, /* the end */
 };
@@ -29,6 +35,12 @@ struct doctor {
 
 static const char *const words[] = { "ok", "warn", "bad" };
 static const char *const colors[] = { "\033[32m", "\033[33m", "\033[1;31m" };
+
+bool
+doctor_is_elsewhere(const struct doctor *d)
+{
+	return invocation_has(d->s->inv, OPT_socket);
+}
 
 static struct err *
 add_json(struct doctor *d, const struct msg_finding *f)

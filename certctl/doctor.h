@@ -22,6 +22,17 @@ struct err	*doctor_say(struct doctor *d, enum verdict result,
 		    const char *subject, const char *todo, const char *found,
 		    ...) ERR_PRINTF(5, 6);
 
+/* Whether --socket names another certd than that of this machine's settings. */
+bool		 doctor_is_elsewhere(const struct doctor *d);
+
+/* ---- doctor_system.c: what certd needs of the machine ---- */
+struct err	*doctor_check_clock(struct doctor *d);
+struct err	*doctor_check_jails(struct doctor *d);
+struct err	*doctor_check_users(struct doctor *d);
+struct err	*doctor_check_sockets(struct doctor *d);
+struct err	*doctor_check_token(struct doctor *d);
+struct err	*doctor_check_space(struct doctor *d);
+
 /* ---- doctor_cron.c: what else calls renew ---- */
 struct err	*doctor_check_cron(struct doctor *d);
 

@@ -16,6 +16,8 @@ from stage import pem
 NAMES = {'www': ('example.com', 'www.example.com'),     # Apache
          'imap': ('imap.example.com',),                 # Dovecot
          'mail': ('mail.example.com',)}                 # Exim
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
 LIVE = '/etc/letsencrypt/live'
 # Where a TLS server is, and how TLS begins there.
 SERVERS = {'www': (443, None), 'imap': (993, None), 'mail': (25, 'smtp')}
@@ -364,6 +366,59 @@ def token_is_rotated(w):
                                zones=['example.com'])
 
 
+def what_is_wrong_is_told(w):
+    """A user that is missing, a token that others can read, an unknown key, a
+    second certd: each is named with what to do, and mended by that."""
+    m = w.machine
+    w.gone()
+    m.run('userdel', '_certd-sign')
+    done = m.run('certctl', 'list')
+    assert done.code == 1 and '_certd-sign' in done.err and \
+        'useradd' in done.err, done
+    done = m.run('certctl', 'doctor')
+    assert done.code == 1 and 'systemd-sysusers' in done.out, done
+    assert m.run('systemd-sysusers').code == 0
+    assert m.run('certctl', 'list').code == 0
+    os.chmod(m.path('/etc/certd/cloudflare.ini'), 0o644)
+    done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
+                 '--force-renewal')
+    assert done.code == 1 and 'chmod' in done.err, done
+    assert 'chmod' in m.run('certctl', 'doctor').out
+    os.chmod(m.path('/etc/certd/cloudflare.ini'), 0o400)
+    settings = m.read('/etc/certd/certd.conf')
+    m.write('/etc/certd/certd.conf', settings + '[hooks]\nnew-key = 1\n')
+    assert m.run('certctl', 'list').code == 0
+    assert 'new-key is no setting' in m.journal('-u', 'certd', '-o', 'cat')
+    done = m.run('certd', '--foreground', '--spawn')
+    assert done.code == 1 and 'another certd' in done.err, done
+    m.write('/etc/certd/certd.conf', settings.replace(
+        '[acme]', '[acme]\nmax-orders = many'))
+    done = m.run('certctl', 'list')
+    assert done.code == 1 and 'max-orders = many' in done.err, done
+    m.write('/etc/certd/certd.conf', settings)
+    done = m.run('certctl', 'doctor')
+    assert done.code == 0, done
+
+
+def readme_is_right(w):
+    """The ten lines of the README for who comes from certbot."""
+    m = w.machine
+    with open(os.path.join(TOP, 'README.md'), encoding='utf-8') as f:
+        part = f.read().split('## Coming from certbot')[1].split('\n## ')[0]
+    lines = [line.split('#')[0].strip() for line in part.splitlines()
+             if line.startswith('    ')]
+    assert len(lines) == 10, lines
+    for line in lines:
+        line = line.replace('./build/deb/certd_*.deb', '/root/next.deb')
+        line = line.replace('apt remove', 'apt-get --simulate remove')
+        done = m.sh('sudo() { "$@"; }; ' + line)
+        assert done.code == 0, (line, done)
+        if '--disable-certbot' in line:
+            assert m.run('systemctl', 'is-active', 'certbot.timer').code != 0
+    assert m.run('systemctl', 'is-active', 'certbot.timer').code == 0
+    w.gone()
+
+
 def machine_is_reset(w):
     """The plug is pulled in the middle of a renewal: after the next boot the
     timer's run makes good what was left."""
@@ -444,5 +499,6 @@ def package_is_purged(w):
 
 SCENES = [certbot_was_here, package_is_installed, first_certificates,
           servers_answer, cron_renews, hooks_are_free, log_has_fields,
-          token_is_rotated, machine_is_reset, package_is_upgraded,
-          certbot_is_left, package_is_purged]
+          token_is_rotated, what_is_wrong_is_told, machine_is_reset,
+          package_is_upgraded, certbot_is_left, readme_is_right,
+          package_is_purged]
