@@ -99,7 +99,7 @@ setup_write(const struct setup *st)
 	struct err *e;
 
 	if (text == NULL || asprintf(&work, "%s.new", st->file) == -1)
-		e = err_sys("%s", st->file);
+		e = err_sys("settings");
 	else if ((e = folder(st, &dir)) == NULL &&
 	    (e = ini_write(st->ini, text)) == NULL &&
 	    (e = write_new(work, 0644, text)) == NULL &&

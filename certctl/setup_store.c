@@ -52,11 +52,10 @@ open_up(int dir, const char *name, gid_t gid, mode_t more)
 	if (fd == -1)
 		return errno == ENOENT || errno == ELOOP ? NULL :
 		    err_sys("%s", name);
-	if (fstat(fd, &st) == -1)
-		e = err_sys("%s", name);
-	else if (st.st_uid == 0 && st.st_gid == 0 && (st.st_mode & 077) == 0 &&
+	if (fstat(fd, &st) == -1 ||
+	    (st.st_uid == 0 && st.st_gid == 0 && (st.st_mode & 077) == 0 &&
 	    (fchown(fd, (uid_t)-1, gid) == -1 ||
-	    fchmod(fd, (st.st_mode & 07777) | more) == -1))
+	    fchmod(fd, (st.st_mode & 07777) | more) == -1)))
 		e = err_sys("%s", name);
 	close(fd);
 	return e;
