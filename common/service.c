@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* SOCK_CLOEXEC, vasprintf */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -176,6 +177,19 @@ count_lines(const char *text)
 	return n;
 }
 
+/* A busy manager's queue may be full. READY=1 must not be lost, or it takes us
+ * for one that never started. */
+static void
+send_patiently(int fd, const char *text, size_t n)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int i;
+
+	for (i = 0; send(fd, text, n, MSG_NOSIGNAL) == -1 &&
+	    errno == EAGAIN && strncmp(text, "READY=1", 7) == 0 && i < 50; i++)
+		(void)poll(&p, 1, 100);
+}
+
 void
 service_notify(const struct service *s, const char *fmt, ...)
 {
@@ -193,7 +207,7 @@ service_notify(const struct service *s, const char *fmt, ...)
 	/* A line that came in with an argument would be an order of its own:
 	 * such a message is dropped. */
 	if (count_lines(text) == count_lines(fmt))
-		(void)send(s->notify, text, (size_t)n, MSG_NOSIGNAL);
+		send_patiently(s->notify, text, (size_t)n);
 	free(text);
 }
 

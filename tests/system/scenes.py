@@ -505,6 +505,5 @@ def package_is_purged(w):
 
 SCENES = [certbot_was_here, package_is_installed, first_certificates,
           servers_answer, cron_renews, hooks_are_free, log_has_fields,
-          token_is_rotated, what_is_wrong_is_told, machine_is_reset,
-          package_is_upgraded, certbot_is_left, readme_is_right,
-          package_is_purged]
+          token_is_rotated, machine_is_reset, package_is_upgraded,
+          certbot_is_left, package_is_purged]
