@@ -140,7 +140,8 @@ static void
 memory_never_becomes_executable(void **state)
 {
 	(void)state;
-	assert_both(try_executable_memory, NULL, EACCES);
+	/* AddressSanitizer needs mprotect as it is. */
+	assert_both(try_executable_memory, NULL, SANDBOX_SANITIZED ? 0 : EACCES);
 }
 
 static int
@@ -234,7 +235,8 @@ signals_go_to_oneself(void **state)
 	(void)state;
 	assert_both(try_own_signal, NULL, 0);
 	assert_both(try_abort, NULL, DIED_OF(SIGABRT));
-	assert_strange(try_foreign_signal);
+	if (!SANDBOX_SANITIZED) /* which need tgkill as it is */
+		assert_strange(try_foreign_signal);
 }
 
 static void *
@@ -312,25 +314,25 @@ children_are_for_those_who_fork(void **state)
 /* ---- which table decides ---- */
 
 static int
-try_getppid(void *arg)
+try_getpid(void *arg)
 {
 	(void)arg;
-	return errno_of(syscall(SYS_getppid));
+	return errno_of(syscall(SYS_getpid));
 }
 
 static void
 own_row_wins_over_the_base(void **state)
 {
 	static const struct sandbox_rule deny[] = {
-		SB_DENY("getppid", EIO, "test"),
+		SB_DENY("getpid", EIO, "test"),
 		SB_ANY("getpgid", "test"),
 		SB_IF("fcntl", 1, SB_INT, F_DUPFD, "test"),
 	};
 	const struct child c = { RULES(deny) };
 
 	(void)state;
-	assert_int_equal(child_try(&plain, try_getppid, NULL), 0);
-	assert_int_equal(child_try(&c, try_getppid, NULL), EIO);
+	assert_int_equal(child_try(&plain, try_getpid, NULL), 0);
+	assert_int_equal(child_try(&c, try_getpid, NULL), EIO);
 	assert_int_equal(child_try(&c, try_strange_call, NULL), 0);
 	/* All of the base's rows about the call are gone. */
 	assert_int_equal(child_try(&c, try_other_fcntl, NULL), 0);
@@ -364,10 +366,10 @@ table_that_takes_a_kill_back_is_refused(void **state)
 			   c = { RULES(strict) }, d = { RULES(typo) };
 
 	(void)state;
-	assert_int_equal(child_try(&a, try_getppid, NULL), LOCKED_OUT);
-	assert_int_equal(child_try(&b, try_getppid, NULL), LOCKED_OUT);
-	assert_int_equal(child_try(&c, try_getppid, NULL), 0);
-	assert_int_equal(child_try(&d, try_getppid, NULL), LOCKED_OUT);
+	assert_int_equal(child_try(&a, try_getpid, NULL), LOCKED_OUT);
+	assert_int_equal(child_try(&b, try_getpid, NULL), LOCKED_OUT);
+	assert_int_equal(child_try(&c, try_getpid, NULL), 0);
+	assert_int_equal(child_try(&d, try_getpid, NULL), LOCKED_OUT);
 }
 
 int
