@@ -1,6 +1,6 @@
 /*
- * control.c - certctl's connections: who may connect, what is asked, and who
- * is told what becomes of it.
+ * control.c - certctl's connections: who may connect and ask, and who is told
+ * what becomes of it. What can be asked stands in demands.c.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    decoded messages from an administrator, who may be uid 0 or only a
@@ -171,7 +171,13 @@ client_follow(struct client *c, struct job *j)
 	LIST_INSERT_HEAD(&c->follows, f, of_client);
 }
 
-/* Calls tell for everybody who follows the job. */
+void
+client_follow_all(struct client *c)
+{
+	c->follows_all = true;
+}
+
+/* For everybody who follows the job. */
 static void
 tell_followers(struct job *j, struct msg *m)
 {
@@ -287,186 +293,12 @@ control_result(struct job *j, const struct err *e, const char *text)
 	}
 }
 
-/* ---- requests ---- */
-
-static struct err *
-on_option(struct client *c, const struct msg *m)
-{
-	return request_take_option(&c->request, c->uid, &m->option);
-}
-
-static struct err *
-on_issue(struct client *c, const struct msg *m)
-{
-	request_issue(c, &c->request, m->issue.names);
-	return NULL;
-}
-
-static struct err *
-on_issue_again(struct client *c, const struct msg *m)
-{
-	(void)m;
-	request_issue(c, &c->request, (struct strs) { NULL, 0 });
-	return NULL;
-}
-
-static struct err *
-on_reconfigure(struct client *c, const struct msg *m)
-{
-	request_reconfigure(c, &c->request, m->reconfigure.lineage);
-	return NULL;
-}
-
-static struct err *
-on_renew(struct client *c, const struct msg *m)
-{
-	(void)m;
-	request_renew(c, &c->request);
-	return NULL;
-}
-
-static struct err *
-on_list(struct client *c, const struct msg *m)
-{
-	(void)m;
-	report_list(c);
-	return NULL;
-}
-
-static struct err *
-on_show(struct client *c, const struct msg *m)
-{
-	report_show(c, m->show.lineage);
-	return NULL;
-}
-
-static struct err *
-on_status(struct client *c, const struct msg *m)
-{
-	(void)m;
-	report_status(c);
-	return NULL;
-}
-
-static struct err *
-on_watch(struct client *c, const struct msg *m)
-{
-	struct job *j;
-
-	if (m->watch.job == 0) {
-		c->follows_all = true;
-		return NULL;
-	}
-	if ((j = job_find(c->m, m->watch.job)) == NULL)
-		client_refuse(c, 1, err_advise(err_new("there is no job %u",
-		    m->watch.job), "certctl status lists the jobs"));
-	else
-		client_follow(c, j);
-	return NULL;
-}
-
-static struct err *
-on_cancel(struct client *c, const struct msg *m)
-{
-	struct job *j = job_find(c->m, m->cancel.job);
-
-	if (j == NULL) {
-		client_refuse(c, 1, err_advise(err_new("there is no job %u",
-		    m->cancel.job), "certctl status lists the jobs"));
-		return NULL;
-	}
-	audit_client(c, j->lineage, "cancel", "done", "job %u", j->id);
-	client_follow(c, j);
-	j->is_cancelled = true;
-	job_fail(j, err_new("cancelled by an administrator"));
-	return NULL;
-}
-
-static struct err *
-on_deploy(struct client *c, const struct msg *m)
-{
-	request_deploy(c, m->deploy.lineage);
-	return NULL;
-}
-
-static struct err *
-on_doctor(struct client *c, const struct msg *m)
-{
-	(void)m;
-	request_doctor(c);
-	return NULL;
-}
-
-static struct err *
-on_delete(struct client *c, const struct msg *m)
-{
-	request_delete(c, m->delete.lineage);
-	return NULL;
-}
-
-static struct err *
-on_restore(struct client *c, const struct msg *m)
-{
-	request_restore(c, m->restore.lineage, m->restore.version);
-	return NULL;
-}
-
-static struct err *
-on_repair(struct client *c, const struct msg *m)
-{
-	request_repair(c, m->repair.lineage, m->repair.plan_only);
-	return NULL;
-}
-
-static struct err *
-on_audit(struct client *c, const struct msg *m)
-{
-	(void)m;
-	request_audit(c);
-	return NULL;
-}
-
-static struct err *
-on_token_check(struct client *c, const struct msg *m)
-{
-	(void)m;
-	request_token_check(c, c->request.files[FILE_TOKEN]);
-	return NULL;
-}
-
-static const struct handler {
-	enum msg_type type;
-	bool request; /* one at a time; ended by "end" */
-	struct err *(*on)(struct client *c, const struct msg *m);
-} handlers[] = {
-	{ MSG_option, false, on_option },
-	{ MSG_issue, true, on_issue },
-	{ MSG_issue_again, true, on_issue_again },
-	{ MSG_renew, true, on_renew },
-	{ MSG_reconfigure, true, on_reconfigure },
-	{ MSG_list, true, on_list },
-	{ MSG_show, true, on_show },
-	{ MSG_status, true, on_status },
-	{ MSG_watch, true, on_watch },
-	{ MSG_cancel, true, on_cancel },
-	{ MSG_deploy, true, on_deploy },
-	{ MSG_doctor, true, on_doctor },
-	{ MSG_delete, true, on_delete },
-	{ MSG_audit, true, on_audit },
-	{ MSG_account, true, on_account },
-	{ MSG_revoke, true, on_revoke },
-	{ MSG_revoke_file, true, on_revoke_file },
-	{ MSG_restore, true, on_restore },
-	{ MSG_repair, true, on_repair },
-	{ MSG_token_check, true, on_token_check },
-};
-
 static struct err *
 on_message(void *arg, const struct msg *m, int fd)
 {
 	struct client *c = arg;
+	const struct demand *demand;
 	struct err *e;
-	size_t i;
 
 	if (c->busy) {
 		if (fd != -1)
@@ -475,13 +307,10 @@ on_message(void *arg, const struct msg *m, int fd)
 	}
 	if (m->type == MSG_file)
 		return request_take_file(&c->request, c->uid, m->file.use, fd);
-	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == m->type)
-			break;
-	if (i == sizeof(handlers) / sizeof(handlers[0]))
+	if ((demand = demand_find(m->type)) == NULL)
 		return err_new("%s is not served", msg_row(m->type)->name);
-	if (!handlers[i].request)
-		return handlers[i].on(c, m);
+	if (!demand->is_request)
+		return demand->on(c, m);
 	c->busy = true;
 	if (c->request.refusal != NULL) {
 		client_refuse(c, 3, err_new("--%s: %s",
@@ -492,7 +321,7 @@ on_message(void *arg, const struct msg *m, int fd)
 		client_refuse(c, 1, e);
 		return NULL;
 	}
-	return handlers[i].on(c, m);
+	return demand->on(c, m);
 }
 
 static void
@@ -535,7 +364,8 @@ control_accept(struct monitor *m, int fd)
 		n++;
 	if ((e = socket_peer(fd, m->admin_gid, &uid, &pid, &member)) != NULL)
 		goto fail;
-	if (n >= CLIENTS_MAX + (uid == 0 ? ROOTS_MAX : 0) || (c = calloc(1, sizeof(*c))) == NULL) {
+	if (n >= CLIENTS_MAX + (uid == 0 ? ROOTS_MAX : 0) ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
 		e = err_new("too many connections");
 		goto fail;
 	}

@@ -160,6 +160,8 @@ struct err	*sockets_open(const struct monitor *m, int *control_fd,
 /* uid and gid of the other end, and whether it is root or in group gid. */
 struct err	*socket_peer(int fd, gid_t gid, uid_t *uid, pid_t *pid,
 		    bool *member);
+/* The user at the other end, with all groups. */
+struct err	*socket_caller(int fd, struct caller *out);
 
 /* ---- excuse.c ---- */
 /* We cannot start: those who wait at the sockets are told why. */
@@ -197,9 +199,6 @@ struct err	*audit_ready(struct monitor *m);
 /* `certctl audit` */
 void		 request_audit(struct client *c);
 
-/* The user at the other end, with all groups. */
-struct err	*socket_caller(int fd, struct caller *out);
-
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);
 void		 control_close_all(struct monitor *m);
@@ -228,6 +227,8 @@ void		 client_send(struct client *c, struct msg *m);
 void		 client_end(struct client *c);
 /* The client follows job j from now on; told with "accepted". */
 void		 client_follow(struct client *c, struct job *j);
+/* All jobs, until it leaves. */
+void		 client_follow_all(struct client *c);
 void		 client_fact(struct client *c, const char *key,
 		    const char *value);
 /* While something is under way for it, a client stays in memory, even when it
@@ -246,6 +247,15 @@ const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
 /* The options of its request. */
 struct request	*client_request(struct client *c);
+
+/* ---- demands.c: what certctl asks for ---- */
+struct demand {
+	enum msg_type type;
+	bool is_request; /* one at a time; ended by "end" */
+	struct err *(*on)(struct client *c, const struct msg *m);
+};
+/* NULL where it is none. */
+const struct demand *demand_find(enum msg_type type);
 
 /* ---- report.c: what an administrator wants to know ---- */
 void		 report_list(struct client *c);
