@@ -5,8 +5,8 @@
  * Input:    texts of anybody, as what was refused or done.
  * Promise:  a line is handed to the kernel before the act that it tells of goes
  *           on, so that no death of certd loses one. It is on the disk before
- *           an act that stays (audit_sync() is called), and a second later at
- *           the latest: a power loss takes at most a second of signatures.
+ *           an act that stays (audit_log_sync() is called), and a second later
+ *           at the latest: a power loss takes at most a second of signatures.
  *           A line that cannot be written is kept, and until it is written
  *           nothing that would need another begins (audit_ready()).
  *
@@ -29,35 +29,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit.h"
-#include "audit_log.h"
+#include "audit_log_priv.h"
 #include "log.h"
 
 #define WAITING_MAX 4096 /* lines that could not be written */
 #define SYNC_SECS   1
-#define HEAD_BYTES  (20 + 1 + AUDIT_HASH_SIZE) /* seq, hash, newline */
-
-struct waiting {
-	STAILQ_ENTRY(waiting) link;
-	size_t n;
-	struct audit_chain chain; /* behind it */
-	char line[];
-};
-
-struct audit_log {
-	int dir, fd, head;
-	off_t size;
-	off_t most;		  /* when it is full */
-	uint64_t first;		  /* number of its first line; 0: none yet */
-	struct audit_chain chain; /* behind the last line that was made */
-	bool begins;		  /* the next line says where it stands */
-	bool rotating;
-	struct event *timer;
-	STAILQ_HEAD(waiting_list, waiting) waiting;
-	size_t n_waiting;
-	uint64_t lost;		  /* lines for which there was no room */
-	int error;		  /* of the last write that failed */
-};
 
 static void emit(struct audit_log *a, const struct audit_line *l);
 
@@ -95,11 +71,11 @@ sync_soon(struct audit_log *a)
 static void
 write_head(struct audit_log *a, const struct audit_chain *c)
 {
-	char text[HEAD_BYTES + 1];
+	char text[AUDIT_HEAD_BYTES + 1];
 	int n = snprintf(text, sizeof(text), "%" PRIu64 " %s", c->seq, c->hash);
 
-	memset(text + n, '\n', HEAD_BYTES - (size_t)n);
-	if (pwrite(a->head, text, HEAD_BYTES, 0) == -1)
+	memset(text + n, '\n', AUDIT_HEAD_BYTES - (size_t)n);
+	if (pwrite(a->head, text, AUDIT_HEAD_BYTES, 0) == -1)
 		log_error(AUDIT_HEAD ": %s", strerror(errno));
 }
 
@@ -198,15 +174,15 @@ by_name(const struct dirent **x, const struct dirent **y)
 	return strcmp((*x)->d_name, (*y)->d_name);
 }
 
-/* The old files, oldest first; the numbers in their names have one width. */
-static int
-old_files(const struct audit_log *a, struct dirent ***list)
+/* The numbers in their names have one width. */
+int
+audit_log_old_files(const struct audit_log *a, struct dirent ***list)
 {
 	return scandirat(a->dir, ".", list, is_old, by_name);
 }
 
-static void
-free_list(struct dirent **list, int n)
+void
+audit_log_free_files(struct dirent **list, int n)
 {
 	while (n > 0)
 		free(list[--n]);
@@ -217,7 +193,7 @@ static void
 remove_oldest(struct audit_log *a)
 {
 	struct dirent **list;
-	int i, n = old_files(a, &list);
+	int i, n = audit_log_old_files(a, &list);
 
 	for (i = 0; i < n - AUDIT_FILES_KEPT; i++) {
 		if (unlinkat(a->dir, list[i]->d_name, 0) == -1) {
@@ -228,7 +204,7 @@ remove_oldest(struct audit_log *a)
 		    "before %s", list[i]->d_name, list[i + 1]->d_name);
 	}
 	if (n >= 0)
-		free_list(list, n);
+		audit_log_free_files(list, n);
 }
 
 static struct err *
@@ -321,110 +297,7 @@ audit_log_note(struct audit_log *a, const char *act, const char *outcome,
 	audit_log_line(a, &l);
 }
 
-/* ---- beginning ---- */
-
-/* The last whole line of a file, and how many bytes stand behind it. Nothing
- * where there is none. */
-static bool
-last_line(int fd, off_t size, struct audit_chain *c, size_t *torn)
-{
-	char part[2 * AUDIT_LINE_BYTES], why[AUDIT_WHY_BYTES];
-	off_t from = size > (off_t)sizeof(part) ?
-	    size - (off_t)sizeof(part) : 0;
-	ssize_t n = pread(fd, part, sizeof(part), from);
-	size_t end, begin;
-
-	*torn = 0;
-	if (n <= 0)
-		return false;
-	for (end = (size_t)n; end > 0 && part[end - 1] != '\n'; end--)
-		;
-	*torn = (size_t)n - end;
-	if (end == 0)
-		return false;
-	for (begin = end - 1; begin > 0 && part[begin - 1] != '\n'; begin--)
-		;
-	c->is_known = false;
-	(void)audit_check(c, (struct str) { part + begin, end - 1 - begin },
-	    why);
-	return c->is_known;
-}
-
-/* That of the newest of the old files. */
-static bool
-last_old_line(const struct audit_log *a, struct audit_chain *c)
-{
-	struct dirent **list;
-	int n = old_files(a, &list), fd = -1;
-	bool found = false;
-	size_t torn;
-	struct stat st;
-
-	if (n > 0)
-		fd = openat(a->dir, list[n - 1]->d_name, O_RDONLY |
-		    O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1 && fstat(fd, &st) == 0)
-		found = last_line(fd, st.st_size, c, &torn);
-	if (fd != -1)
-		close(fd);
-	if (n >= 0)
-		free_list(list, n);
-	return found;
-}
-
-/* The number of the first line, for the name of the file when it is full. */
-static uint64_t
-first_number(const struct audit_log *a)
-{
-	char part[AUDIT_LINE_BYTES], number[24];
-	ssize_t n = pread(a->fd, part, sizeof(part), 0);
-	const char *newline = n > 0 ? memchr(part, '\n', (size_t)n) : NULL;
-	uint64_t seq = 0;
-
-	if (newline != NULL && audit_field((struct str) { part,
-	    (size_t)(newline - part) }, "seq", number, sizeof(number)))
-		(void)text_number(number, 1, UINT64_MAX, &seq);
-	return seq;
-}
-
-static void
-read_head(const struct audit_log *a, struct audit_chain *c)
-{
-	char text[HEAD_BYTES];
-	ssize_t n = pread(a->head, text, sizeof(text), 0);
-
-	if (n <= 0 || !audit_head_parse((struct str) { text, (size_t)n }, c))
-		audit_begin(c);
-}
-
-/* Goes on where the last certd ended, and says what is not as it was left. */
-static void
-resume(struct audit_log *a)
-{
-	struct audit_chain head, last;
-	size_t torn = 0;
-	bool found = last_line(a->fd, a->size, &last, &torn);
-
-	if (torn > 0 && ftruncate(a->fd, a->size - (off_t)torn) == 0)
-		a->size -= (off_t)torn;
-	a->first = first_number(a);
-	if (!found && !last_old_line(a, &last))
-		audit_begin(&last);
-	read_head(a, &head);
-	a->chain = head.seq > last.seq ? head : last;
-	a->begins = true;
-	audit_log_note(a, "audit", "done", "certd " VERSION " begins");
-	if (torn > 0)
-		audit_log_note(a, "audit", "done", "a half-written line of %zu "
-		    "bytes at the end was removed", torn);
-	if (head.seq > last.seq)
-		audit_log_note(a, "audit", "missing", "lines %" PRIu64 " to %"
-		    PRIu64 " were written, and are gone", last.seq + 1,
-		    head.seq);
-	else if (head.seq == last.seq && strcmp(head.hash, last.hash) != 0)
-		audit_log_note(a, "audit", "missing", "line %" PRIu64 " is "
-		    "another one than the one that was written", last.seq);
-}
+/* ---- beginning and end ---- */
 
 struct err *
 audit_log_open(const char *dir, off_t most, struct audit_log **out)
@@ -449,7 +322,7 @@ audit_log_open(const char *dir, off_t most, struct audit_log **out)
 		audit_log_close(a);
 		return err_wrap(e, "%s", dir);
 	}
-	resume(a);
+	audit_log_resume(a);
 	*out = a;
 	return NULL;
 }

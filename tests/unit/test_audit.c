@@ -1,5 +1,5 @@
 /* test_audit.c - lines of audit.log, written by certd, read by certctl. */
-/* objects: common/audit common/text common/err common/log certd/monitor/audit_log */
+/* objects: common/audit common/text common/err common/log certd/monitor/audit_log certd/monitor/audit_resume */
 /* libs: libmd libevent_core */
 #define _GNU_SOURCE /* asprintf, memmem */
 #include <setjmp.h>
