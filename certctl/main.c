@@ -1,7 +1,7 @@
 /*
  * main.c - certctl, the admin tool: asks certd and shows what it is told.
  *
- * Runs in:  certctl (the caller's rights; no network, no exec).
+ * Runs in:  certctl (the caller's rights; no network; systemctl in `setup` only).
  * Input:    the command line, and messages of certd.
  * Promise:  one exit status a kind of ending, errors on standard error with
  *           what to do about them.
