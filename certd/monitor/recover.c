@@ -261,6 +261,8 @@ recover_store(struct recovery *r)
 	struct err *e;
 	int i;
 
+	if (store_is_clean(m->store))
+		return NULL;
 	for (i = 0; (e = store_lock(m->store)) != NULL &&
 	    err_errno(e) == EAGAIN && store_must_recover(m->store) &&
 	    i < LOCK_TRIES; i++) {

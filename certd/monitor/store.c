@@ -89,7 +89,7 @@ store_open(const struct config *cfg, gid_t gid, struct store **out)
 		s->path[n - 1] = '\0';
 	s->gid = gid;
 	s->config = s->live = s->archive = s->renewal = -1;
-	s->accounts = s->stage = s->lock = -1;
+	s->accounts = s->stage = s->lock = s->state = -1;
 	/* Its own name may be a link: the administrator wrote it down. */
 	if (mkdir(s->path, 0755) == -1 && errno != EEXIST)
 		e = err_sys("make directory %s", s->path);
@@ -98,10 +98,12 @@ store_open(const struct config *cfg, gid_t gid, struct store **out)
 		e = err_sys("open directory %s", s->path);
 	else
 		e = err_wrap(open_dirs(s), "%s", s->path);
-	if (e == NULL)
+	if (e == NULL) {
+		clean_open(s, cfg->state_dir);
 		*out = s;
-	else
+	} else {
 		store_close(s);
+	}
 	return e;
 }
 
@@ -112,7 +114,7 @@ store_close(struct store *s)
 		return;
 	store_unlock(s);
 	const int fds[] = { s->live, s->archive, s->renewal, s->accounts,
-		s->stage, s->config };
+		s->stage, s->state, s->config };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
 		if (fds[i] != -1)
@@ -186,6 +188,8 @@ store_lock(struct store *s)
 		errno = EAGAIN;
 		e = err_sys("the lock of the store changes hands all the time");
 	}
+	if (e == NULL && (e = clean_end(s)) != NULL)
+		store_unlock(s);
 	return err_wrap(e, "%s", s->path);
 }
 

@@ -54,6 +54,8 @@ typedef void store_installed(void *arg, uint32_t job, const char *lineage,
     unsigned version);
 struct err	*store_recover(struct store *s, store_installed *done,
 		    void *arg);
+/* Whether it has nothing to do at all, as was noted when it was last done. */
+bool		 store_is_clean(struct store *s);
 /* Whether it has more to do than to remove leftovers. */
 bool		 store_must_recover(struct store *s);
 

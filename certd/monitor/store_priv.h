@@ -15,7 +15,17 @@ struct store {
 	/* Directories, open for as long as the store is. */
 	int config, live, archive, renewal, accounts, stage;
 	int lock; /* .certbot.lock while we have it, else -1 */
+	int state;	     /* the state directory, -1: there is none */
+	bool has_note, is_clean; /* store_clean.c */
 };
+
+/* ---- store_clean.c: a note that nothing of ours lies around ---- */
+/* Reads the note, where there is one. state_dir: NULL for none. */
+void		 clean_open(struct store *s, const char *state_dir);
+/* All was looked through: the next start need not. */
+void		 clean_note(struct store *s);
+/* Before the first write: the note is gone, on disk too. */
+struct err	*clean_end(struct store *s);
 
 #define PEM_MAX_BYTES (256 * 1024) /* of one file: a chain and more */
 #define COMPONENT_SIZE (NAME_MAX + 1)

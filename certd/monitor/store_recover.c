@@ -134,37 +134,45 @@ clean_version(struct store *s, int dir, const char *entry)
 	return NULL;
 }
 
-/* Calls clean for every entry of dir; problems are logged. */
-static void
+/* Calls clean for every entry of dir; problems are logged. False: there was
+ * one. */
+static bool
 clean_dir(struct store *s, int dir, const char *where,
     struct err *(*clean)(struct store *s, int dir, const char *entry))
 {
 	struct store_names names;
+	bool is_good = true;
 	struct err *e;
 	size_t i;
 
-	if ((e = fs_list(dir, &names)) != NULL)
+	if ((e = fs_list(dir, &names)) != NULL) {
 		log_err(LOG_LEVEL_WARN, err_wrap(e, "%s", where));
+		return false;
+	}
 	for (i = 0; i < names.n; i++)
-		log_err(LOG_LEVEL_WARN,
-		    err_wrap(clean(s, dir, names.v[i]), "%s", where));
+		if ((e = clean(s, dir, names.v[i])) != NULL) {
+			log_err(LOG_LEVEL_WARN, err_wrap(e, "%s", where));
+			is_good = false;
+		}
 	store_names_clear(&names);
+	return is_good;
 }
 
 /* archive/NAME/ */
 static struct err *
 clean_archive(struct store *s, int dir, const char *entry)
 {
-	struct err *e;
+	struct err *e = NULL;
 	int fd;
 
 	if ((e = fs_open_dir(dir, entry, &fd)) != NULL) {
 		err_free(e); /* no directory: none of ours */
 		return NULL;
 	}
-	clean_dir(s, fd, entry, clean_version);
+	if (!clean_dir(s, fd, entry, clean_version))
+		e = err_new("%s: leftovers stay", entry);
 	close(fd);
-	return NULL;
+	return e;
 }
 
 struct err *
@@ -173,6 +181,7 @@ store_recover(struct store *s, store_installed *done, void *arg)
 	uint32_t *jobs;
 	struct err *e;
 	size_t i, n;
+	bool is_good;
 
 	if (s->lock == -1)
 		return err_new("the store is not locked");
@@ -183,10 +192,12 @@ store_recover(struct store *s, store_installed *done, void *arg)
 	free(jobs);
 	/* What lies around without a journal: from before it was decided, or
 	 * from after it was done. */
-	clean_dir(s, s->live, "live", clean_live);
-	clean_dir(s, s->renewal, "renewal", clean_renewal);
-	clean_dir(s, s->renewal, "renewal", finish_deletion);
-	clean_dir(s, s->archive, "archive", clean_archive);
+	is_good = clean_dir(s, s->live, "live", clean_live);
+	is_good &= clean_dir(s, s->renewal, "renewal", clean_renewal);
+	is_good &= clean_dir(s, s->renewal, "renewal", finish_deletion);
+	is_good &= clean_dir(s, s->archive, "archive", clean_archive);
+	if (is_good)
+		clean_note(s);
 	return NULL;
 }
 
@@ -225,8 +236,9 @@ has_journal(struct store *s, uint32_t job)
 	return found;
 }
 
-bool
-store_must_recover(struct store *s)
+/* Whether the staging knows of an installation. */
+static bool
+has_installation(struct store *s)
 {
 	uint32_t *jobs;
 	size_t i, n;
@@ -237,5 +249,17 @@ store_must_recover(struct store *s)
 		found = has_journal(s, jobs[i]);
 	err_free(e);
 	free(jobs);
-	return found || has_deletion(s);
+	return found;
+}
+
+bool
+store_must_recover(struct store *s)
+{
+	return has_installation(s) || has_deletion(s);
+}
+
+bool
+store_is_clean(struct store *s)
+{
+	return s->is_clean && !has_installation(s);
 }

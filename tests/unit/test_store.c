@@ -312,6 +312,83 @@ stage_sweep_keeps_living_jobs(void **state)
 	tree_close(&t);
 }
 
+/* A tree with a state directory, in which a crash left something. */
+static void
+leave_something(struct tree *t)
+{
+	sh(t, "mkdir -p archive/x && touch archive/x/.cert1.pem.new");
+}
+
+static void
+look_through(struct tree *t)
+{
+	assert_ok(store_lock(t->s));
+	assert_ok(store_recover(t->s, NULL, NULL));
+	store_unlock(t->s);
+}
+
+static void
+clean_is_noted_until_the_first_write(void **state)
+{
+	char *dir;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	sh(&t, "mkdir state");
+	dir = t.cfg.state_dir = strdup(at(&t, "state"));
+	assert_ok(store_open(&t.cfg, NO_GROUP, &t.s));
+	assert_false(store_is_clean(t.s));
+	leave_something(&t);
+	look_through(&t);
+	assert_false(exists(&t, "archive/x/.cert1.pem.new"));
+	assert_true(store_is_clean(t.s));
+	tree_reopen(&t, NO_GROUP);
+	assert_true(store_is_clean(t.s));
+	/* an installation that was decided counts more than the note */
+	sh(&t, "mkdir .certd/7 && touch .certd/7/install");
+	assert_false(store_is_clean(t.s));
+	sh(&t, "rm -r .certd/7");
+	/* whoever has the lock writes, and may die while he does */
+	assert_ok(store_lock(t.s));
+	assert_false(exists(&t, "state/store.clean"));
+	leave_something(&t);
+	store_unlock(t.s);
+	assert_false(store_is_clean(t.s));
+	tree_reopen(&t, NO_GROUP);
+	assert_false(store_is_clean(t.s));
+	look_through(&t);
+	assert_false(exists(&t, "archive/x/.cert1.pem.new"));
+	free(dir);
+	tree_close(&t);
+}
+
+static void
+clean_is_a_note_about_this_store_only(void **state)
+{
+	char *dir;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	sh(&t, "mkdir state");
+	dir = t.cfg.state_dir = strdup(at(&t, "state"));
+	assert_ok(store_open(&t.cfg, NO_GROUP, &t.s));
+	look_through(&t);
+	sh(&t, "mkdir new && mv archive old && mv new archive");
+	tree_reopen(&t, NO_GROUP);
+	assert_false(store_is_clean(t.s));
+	look_through(&t);
+	sh(&t, "echo nonsense >state/store.clean");
+	tree_reopen(&t, NO_GROUP);
+	assert_false(store_is_clean(t.s));
+	assert_ok(store_lock(t.s));
+	assert_false(exists(&t, "state/store.clean"));
+	store_unlock(t.s);
+	free(dir);
+	tree_close(&t);
+}
+
 int
 main(void)
 {
@@ -329,6 +406,8 @@ main(void)
 		cmocka_unit_test(new_name_follows_certbot),
 		cmocka_unit_test(stage_key_is_root_only_and_exclusive),
 		cmocka_unit_test(stage_sweep_keeps_living_jobs),
+		cmocka_unit_test(clean_is_noted_until_the_first_write),
+		cmocka_unit_test(clean_is_a_note_about_this_store_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
