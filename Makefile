@@ -8,6 +8,9 @@
 #	make soak	1,000 issuances in bad weather, processes killed all
 #			the time (NUMBER=n)
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
+#	make bench	how long, with how much, how many requests: beside other
+#			clients and a bare load, into build/bench/report.md
+#			(SCENES="due many", MOST=n: the largest store and number)
 #	make bench-faults  first tries that succeed in bad weather, beside other
 #			clients that are installed (SCENES="story kill", CLIENTS=...)
 #	make jail-report  the system calls of each jail, and who needs them (minutes)
@@ -92,7 +95,7 @@ INC_tests/jail	:= common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
-.PHONY: all dependencies demo bench-faults soak install deb clean check unit check-layers lint fuzz \
+.PHONY: all dependencies demo bench bench-faults soak install deb clean check unit check-layers lint fuzz \
 	e2e hostile check-crash jail-report print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -101,9 +104,11 @@ all: $(PROGRAMS)
 # Debian packages, as far as the goals need them; the script is quick and silent
 # when all are there.
 TESTING	:= check unit check-layers check-package check-system lint fuzz e2e hostile check-crash jail-report
+BENCHES	:= bench bench-faults
 LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
+	   $(filter $(BENCHES),$(MAKECMDGOALS)),bench,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
-	   $(MAKECMDGOALS)),build))
+	   $(MAKECMDGOALS)),build)))
 dependencies:
 	@$(if $(filter no,$(DEPS)),,packaging/dependencies $(LEVEL))
 
@@ -198,6 +203,10 @@ $(B)/man/certd-protocol.7: packaging/protocol-manual proto/messages.def
 
 soak: $(PROGRAMS)
 	@tests/with-stage --build $(B) tests/soak --number $(or $(NUMBER),1000)
+
+bench: $(PROGRAMS) $(B)/tests/loadgen
+	@tests/with-stage --build $(B) tests/bench/speed.py \
+	  $(if $(MOST),--most $(MOST)) $(SCENES)
 
 bench-faults: $(PROGRAMS)
 	@tests/with-stage --build $(B) tests/bench/faults.py \
