@@ -112,7 +112,9 @@ keep_sanitizer_options(void)
 #endif
 
 /* In the child, up to the exec. What fails here is told by the exit status
- * and one line on the pipe. */
+ * and one line on the pipe. The signal is for a certd that dies before it has
+ * locked itself in: then Landlock keeps it from signalling anybody, and the end of
+ * the socket is what the child notices. */
 static void
 become(const struct process *p, uid_t uid, gid_t gid, pid_t parent, int fd,
     int log, char *const argv[])
@@ -257,6 +259,9 @@ children_wait(struct child children[CHILD_N], unsigned secs)
 		if (alive > 0)
 			(void)nanosleep(&pause, NULL);
 	}
-	if (alive > 0)
-		log_warn("%u of our processes did not leave in time", alive);
+	for (i = 0; i < CHILD_N; i++)
+		if (children[i].pid != 0)
+			log_warn("%s (process %d) does not leave: the service "
+			    "manager ends it; without one, kill -9 does",
+			    processes[i].name, (int)children[i].pid);
 }

@@ -16,6 +16,9 @@
 /* Let's Encrypt's integration guide: 1 min, 10 min, 100 min, then daily. */
 #define BACKOFF_FIRST_SECS 60
 #define BACKOFF_MAX_SECS   86400
+/* So many parts of it may be missing, so that what failed together does not come
+ * back together. Less and not more: "daily" shall not miss a daily timer. */
+#define BACKOFF_JITTER_PARTS 10
 
 static int
 bytewise(const void *a, const void *b)
@@ -44,14 +47,30 @@ names_key(char *const *names, size_t n)
 	return key;
 }
 
-static time_t
-backoff_secs(uint32_t failures)
+/* FNV-1a: the same names and failure always give the same. */
+static uint32_t
+mix(const struct ledger_failure *row)
+{
+	uint32_t hash = 2166136261u ^ (uint32_t)row->last;
+	const char *p;
+
+	for (p = row->names; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	return hash ^ hash >> 16;
+}
+
+time_t
+backoff_secs(const struct ledger_failure *row)
 {
 	time_t secs = BACKOFF_FIRST_SECS;
+	uint32_t failures = row->count;
 
 	while (--failures > 0 && secs < BACKOFF_MAX_SECS)
 		secs *= 10;
-	return secs < BACKOFF_MAX_SECS ? secs : BACKOFF_MAX_SECS;
+	if (secs > BACKOFF_MAX_SECS)
+		secs = BACKOFF_MAX_SECS;
+	return secs - (time_t)(mix(row) % (uint32_t)(secs /
+	    BACKOFF_JITTER_PARTS + 1));
 }
 
 static struct err *
@@ -59,7 +78,7 @@ copy(void *arg, const struct ledger_failure *row)
 {
 	struct failure *f = arg;
 
-	time_t own = row->last + backoff_secs(row->count);
+	time_t own = row->last + backoff_secs(row);
 
 	f->count = row->count;
 	f->last = row->last;

@@ -217,6 +217,9 @@ struct err	*repeat_forbids(const struct job *j);
 /* ---- failures.c: what went wrong before ---- */
 /* A set of names as the ledger's key: sorted, separated by spaces. Heap. */
 char		*names_key(char *const *names, size_t n);
+/* How long nobody asks by himself after so many failures in a row; a little
+ * different from names to names. */
+time_t		 backoff_secs(const struct ledger_failure *row);
 /* A job has ended: its failure is counted, or earlier ones forgotten. */
 struct err	*failure_remember(const struct job *j);
 /* Whatever stood in the way at this server is over. */

@@ -26,7 +26,10 @@
 #include "log.h"
 #include "monitor.h"
 
-#define LEAVE_SECS 5
+/* For the others, whatever they do: certd leaves within 5 s. */
+#define LEAVE_SECS 4
+/* From a hook's deadline until certd-hook tells that it has ended it. */
+#define HOOK_GRACE_SECS 120
 /* It could not start, and a new start would not help: the service manager waits
  * for the next connection. EX_CONFIG of sysexits.h. */
 #define EXIT_UNABLE 78
@@ -273,6 +276,9 @@ meet_children(struct monitor *m)
 	    (e = peer_new(m->base, c[CHILD_HOOK].fd, &peer_hook, on_lost, m,
 	    &m->hook)) != NULL)
 		return e;
+	if (m->hook != NULL)
+		peer_be_patient(m->hook, m->cfg->hook_timeout_secs +
+		    HOOK_GRACE_SECS);
 	return children_watch(m->base, m->children);
 }
 
@@ -282,7 +288,7 @@ serve(struct monitor *m)
 	struct err *e;
 
 	if ((e = monitor_lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
-	    (e = jobs_recover(m)) != NULL ||
+	    (e = jobs_recover(m)) != NULL || m->leaving ||
 	    (e = listen_on_both(m)) != NULL ||
 	    (e = throttle_new(m->base, m->workers_in, "worker socket",
 	    &m->worker_throttle)) != NULL)

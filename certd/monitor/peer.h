@@ -18,12 +18,16 @@ struct peer_kind {
 	enum msg_type failed;
 	struct err *(*failure)(const struct msg *m);
 	enum msg_type partial; /* comes before the answer, any number; or 0 */
+	/* It is lost when, with a question open, it says nothing for so long;
+	 * and when a question is as old as that. */
+	unsigned silent_secs, answer_secs;
 };
 
 extern const struct peer_kind peer_signer, peer_publisher, peer_hook;
 
 /* A peer on fd (taken). lost is called when the connection ends, whoever's
- * fault it was: certd then leaves (crash-only). */
+ * fault it was, and when a question was not answered in time (logged): certd
+ * then leaves (crash-only). */
 struct err	*peer_new(struct event_base *base, int fd,
 		    const struct peer_kind *kind,
 		    void (*lost)(void *arg, const char *name), void *arg,
@@ -36,6 +40,9 @@ struct err	*peer_ask(struct peer *p, struct msg *m, int fd,
 		    enum msg_type expected, peer_done *done, void *arg);
 /* Sends m, which has no answer. */
 struct err	*peer_tell(struct peer *p, struct msg *m);
+/* It may be silent for longer than its kind: what it does takes as long as an
+ * administrator allows. */
+void		 peer_be_patient(struct peer *p, unsigned silent_secs);
 /* Questions without an answer yet. */
 size_t		 peer_pending(const struct peer *p);
 /* Outstanding callbacks do not come. NULL is fine. */

@@ -7,6 +7,7 @@
  *           closed with a note for status.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #include "log.h"
 #include "monitor.h"
 
-#define LOCK_TRIES 10
+/* Of a second each: less than acmew waits for our hello. */
+#define LOCK_TRIES 8
 
 /* Whether the job had begun with its deploy hooks: then the ledger says which of
  * them are owed. */
@@ -252,8 +254,18 @@ drop_old(void *arg, const struct ledger_failure *f)
 	return ledger_failure_clear(m->ledger, f->account, f->names);
 }
 
+/* False: we were told to leave. */
+static bool
+wait_a_second(struct monitor *m)
+{
+	sleep(1); /* a signal ends it */
+	(void)event_base_loop(m->base, EVLOOP_NONBLOCK);
+	return !m->leaving;
+}
+
 /* certbot may be at work, for as long as it likes. What is decided must be
- * finished before we serve; mere leftovers wait for the next start. */
+ * finished before we serve; what was finished is noted without the lock, and
+ * mere leftovers wait for the next start. */
 static struct err *
 recover_store(struct recovery *r)
 {
@@ -267,11 +279,12 @@ recover_store(struct recovery *r)
 	    err_errno(e) == EAGAIN && store_must_recover(m->store) &&
 	    i < LOCK_TRIES; i++) {
 		err_free(e);
-		sleep(1);
+		if (!wait_a_second(m))
+			return NULL;
 	}
 	if (err_errno(e) == EAGAIN && !store_must_recover(m->store)) {
 		log_err(LOG_LEVEL_INFO, e);
-		return NULL;
+		return store_recall(m->store, on_finished, r);
 	}
 	if (e == NULL) {
 		e = store_recover(m->store, on_finished, r);
@@ -286,10 +299,10 @@ jobs_recover(struct monitor *m)
 	struct recovery r = { .m = m };
 	struct err *e = recover_store(&r);
 
-	if (e == NULL)
+	if (e == NULL && !m->leaving)
 		e = ledger_job_each(m->ledger, take_up, &r);
 	free(r.stored);
-	if (e != NULL ||
+	if (e != NULL || m->leaving ||
 	    (e = store_stage_sweep(m->store, is_alive, m)) != NULL)
 		return e;
 	log_err(LOG_LEVEL_WARN, ledger_failure_each(m->ledger, drop_old, m));

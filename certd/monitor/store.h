@@ -56,7 +56,12 @@ struct err	*store_recover(struct store *s, store_installed *done,
 		    void *arg);
 /* Whether it has nothing to do at all, as was noted when it was last done. */
 bool		 store_is_clean(struct store *s);
-/* Whether it has more to do than to remove leftovers. */
+/* Tells only what was finished and not followed by store_unstage(): for that no
+ * lock is needed. */
+struct err	*store_recall(struct store *s, store_installed *done,
+		    void *arg);
+/* Whether store_recover() has something to finish, and not only to tell and to
+ * tidy up. */
 bool		 store_must_recover(struct store *s);
 
 /* ---- lineages ---- */

@@ -217,23 +217,41 @@ has_deletion(struct store *s)
 	return found;
 }
 
-/* Whether something was decided for the job, or done and not followed up. */
+/* Whether something was decided for the job, and perhaps not done. */
 static bool
-has_journal(struct store *s, uint32_t job)
+is_decided(struct store *s, uint32_t job)
 {
-	static const char *const files[] = { JOURNAL_FILE, JOURNAL_DONE };
-	bool found = false;
+	struct journal j;
+	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
+	bool found = err_errno(e) != ENOENT;
+
+	err_free(e);
+	journal_close(&j);
+	return found;
+}
+
+struct err *
+store_recall(struct store *s, store_installed *done, void *arg)
+{
+	uint32_t *jobs;
 	struct journal j;
 	struct err *e;
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		e = journal_read(s, job, files[i], &j);
-		found = found || err_errno(e) != ENOENT;
-		err_free(e);
+	if ((e = stage_jobs(s, &jobs, &n)) != NULL)
+		return e;
+	for (i = 0; i < n; i++) {
+		e = journal_read(s, jobs[i], JOURNAL_DONE, &j);
+		if (e == NULL)
+			done(arg, jobs[i], j.lineage, j.version);
+		if (err_errno(e) == ENOENT)
+			err_free(e);
+		else
+			log_err(LOG_LEVEL_ERROR, e);
 		journal_close(&j);
 	}
-	return found;
+	free(jobs);
+	return NULL;
 }
 
 /* Whether the staging knows of an installation. */
@@ -246,7 +264,7 @@ has_installation(struct store *s)
 	bool found = e != NULL;
 
 	for (i = 0; e == NULL && !found && i < n; i++)
-		found = has_journal(s, jobs[i]);
+		found = is_decided(s, jobs[i]);
 	err_free(e);
 	free(jobs);
 	return found;

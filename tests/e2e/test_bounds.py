@@ -7,6 +7,8 @@ import threading
 import time
 
 from stage import process
+from stage.certbot import Holder
+from stage.certd import SANITIZER
 
 LAG = 12                        # seconds in which a job stands still
 
@@ -110,6 +112,52 @@ def test_stopped_job_is_parked_and_goes_on(zone, new_certd):
         assert os.path.exists(certd.live(zone.name))
         assert zone.records() == []
         assert orders(certd) == 1, certd.log()
+
+
+def test_processes_that_hang_do_not_hold_certd(zone, new_certd):
+    certd = new_certd(start=False)
+    with certd:
+        assert certd.issue(zone.name).code == 0
+        pids = certd.pids()
+        del pids['certd']
+        assert {'certd-sign', 'certd-dns', 'certd-hook', 'acmew'} == set(pids)
+        for pid in pids.values():       # they hear of nothing any more
+            os.kill(pid, signal.SIGSTOP)
+        begin = time.monotonic()
+        certd.process.send_signal(signal.SIGTERM)
+        try:
+            certd.process.wait(60)
+            assert time.monotonic() - begin < 10    # the promise: 5 s
+        finally:
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
+        assert certd.process.returncode == 0
+        for program, pid in pids.items():
+            assert f'{program} (process {pid}) does not leave' in certd.log()
+        certd.start()
+        assert certd.issue('www.' + zone.name).code == 0
+
+
+def test_signal_is_heard_while_certbot_is_waited_for(zone, new_certd):
+    certd = new_certd(start=False)
+    with certd:
+        assert certd.issue(zone.name).code == 0
+        assert certd.issue('www.' + zone.name).code == 0
+    conf = certd.path('renewal', 'www.' + zone.name + '.conf')
+    os.rename(conf, conf + '.deleted')  # a deletion that was interrupted
+    holder = Holder([certd.store])
+    try:
+        certd.process = process.spawn(certd.argv(), certd.log_file, False,
+                                      {'PATH': os.defpath, **SANITIZER})
+        process.wait_until(lambda: certd.is_locked_in(), certd.process,
+                           certd.log_file, 'certd in its jail', 60)
+        leave(certd, signal.SIGTERM)
+        assert certd.process.returncode == 0, certd.log()
+        assert os.path.exists(conf + '.deleted')
+    finally:
+        holder.release()
+    with certd:
+        assert not os.path.exists(conf + '.deleted')
 
 
 def test_killed_in_the_middle_of_hooks_they_are_not_forgotten(

@@ -220,6 +220,8 @@ calls_until_journal(void)
 		set_up(&scene, false, false);
 		(void)with_fault(&f, install_two, &scene);
 		found = exists(&scene.t, ".certd/2/install");
+		if (found)
+			assert_true(store_must_recover(scene.t.s));
 		tree_close(&scene.t);
 	}
 	return f.at;
@@ -274,8 +276,18 @@ recover_done_but_not_noted_tells_again(void **state)
 	assert_int_equal(told.n, 1);
 	assert_int_equal(told.version, 2);
 	assert_int_equal(recover(&scene.t).n, 1);
+	/* For that nobody waits for certbot. */
+	assert_false(store_must_recover(scene.t.s));
+	told = (struct told) { 0 };
+	assert_ok(store_recall(scene.t.s, on_installed, &told));
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.job, 2);
+	assert_int_equal(told.version, 2);
 	store_unstage(scene.t.s, 2);
 	assert_int_equal(recover(&scene.t).n, 0);
+	told = (struct told) { 0 };
+	assert_ok(store_recall(scene.t.s, on_installed, &told));
+	assert_int_equal(told.n, 0);
 	check_files(&scene, 2, false);
 	tree_close(&scene.t);
 }
