@@ -22,6 +22,7 @@ struct client;
 struct entry;
 struct event;
 struct install;
+struct ledger_failure;
 struct monitor;
 struct registration;
 struct worker;
