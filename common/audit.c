@@ -188,8 +188,15 @@ check_place(const struct audit_chain *c, uint64_t seq, const char *prev,
     char why[AUDIT_WHY_BYTES])
 {
 	*why = '\0';
-	if (!c->is_known)
+	if (!c->is_known) {
+		/* Nobody could say then whether it is what was written. */
+		if (prev == NULL)
+			(void)snprintf(why, AUDIT_WHY_BYTES,
+			    "line %" PRIu64 " stands first and does not say "
+			    "which line it continues",
+			    seq);
 		return;
+	}
 	if (seq > c->seq + 1)
 		(void)snprintf(why, AUDIT_WHY_BYTES,
 		    "lines %" PRIu64 " to %" PRIu64 " are missing", c->seq + 1,
@@ -223,7 +230,7 @@ audit_check(struct audit_chain *c, struct str line, char why[AUDIT_WHY_BYTES])
 		return why;
 	}
 	check_place(c, seq, has_prev ? prev : NULL, why);
-	if (*why == '\0' && (c->is_known || has_prev)) {
+	if (*why == '\0') {
 		hash_line(has_prev ? prev : c->hash, body, wanted);
 		if (strcmp(wanted, hash) != 0)
 			(void)snprintf(why, AUDIT_WHY_BYTES,

@@ -30,7 +30,7 @@
 struct audit_chain {
 	uint64_t seq; /* of the last line; 0 before the first */
 	char hash[AUDIT_HASH_SIZE];
-	bool is_known; /* false: the first line says where it stands */
+	bool is_known; /* false: the first line says where it stands, by prev */
 };
 
 struct audit_line {

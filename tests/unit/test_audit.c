@@ -248,11 +248,13 @@ file_that_nobody_touched_is_whole(void **state)
 	assert_string_equal(verify(), "");
 }
 
-/* Every single byte that is changed shows. */
+/* Every single byte that is changed shows, also to somebody who does not know
+ * where the chain begins. */
 static void
 every_changed_byte_shows(void **state)
 {
 	struct audit_log *a = begin();
+	struct audit_chain c;
 	size_t n, i;
 	char *text;
 
@@ -266,11 +268,37 @@ every_changed_byte_shows(void **state)
 		text[i] ^= 1;
 		spit(AUDIT_FILE, text, n);
 		assert_string_not_equal(verify(), "");
+		c.is_known = false;
+		assert_string_not_equal(verify_from(AUDIT_FILE, &c), "");
 		text[i] ^= 1;
 	}
 	spit(AUDIT_FILE, text, n);
 	assert_string_equal(verify(), "");
+	c.is_known = false;
+	assert_string_equal(verify_from(AUDIT_FILE, &c), "");
 	free(text);
+}
+
+/* Without "prev=", nothing in a line that stands first could be checked. */
+static void
+first_line_must_say_what_it_continues(void **state)
+{
+	char line[AUDIT_LINE_BYTES], why[AUDIT_WHY_BYTES];
+	const struct audit_line l = { .time = 1,
+		.certificate = "",
+		.who = "x",
+		.act = "act",
+		.what = "what",
+		.outcome = "done" };
+	struct audit_chain c, reader = { .is_known = false };
+	size_t n;
+
+	(void)state;
+	audit_begin(&c);
+	n = audit_format(&c, &l, false, line);
+	assert_non_null(audit_check(&reader, (struct str){ line, n - 1 }, why));
+	assert_non_null(strstr(why, "stands first"));
+	assert_int_equal(reader.seq, 1);
 }
 
 /* Calls change with each line but the last. */
@@ -549,6 +577,7 @@ main(void)
 		TEST(long_texts_fit),
 		TEST(file_that_nobody_touched_is_whole),
 		TEST(every_changed_byte_shows),
+		cmocka_unit_test(first_line_must_say_what_it_continues),
 		TEST(every_line_that_is_gone_or_moved_shows),
 		TEST(file_cut_short_is_told_at_the_next_start),
 		TEST(head_that_is_behind_is_no_alarm),
