@@ -307,8 +307,11 @@ struct err	*report_done(struct job *job);
 struct err	*forget_job(struct job *job);
 
 /* ---- alternate.c: chains ---- */
-/* Adds the URLs of the links to other chains in a Link header. */
-void		 alternates_read(struct alternates *a, const char *header);
+/* Adds the URLs of the links to other chains in a Link header, as far as they are
+ * on the origin of the directory: certd signs for no other, and the chain that
+ * came with the header is good as it is. */
+void		 alternates_read(struct alternates *a, const char *directory,
+		    const char *header);
 void		 alternates_clear(struct alternates *a);
 struct err	*take_first_chain(struct job *job,
 		    const struct https_response *r);

@@ -59,11 +59,14 @@ is_listed(const struct alternates *a, struct str url)
 }
 
 void
-alternates_read(struct alternates *a, const char *header)
+alternates_read(struct alternates *a, const char *directory, const char *header)
 {
 	const char *end, *close;
 	struct str text;
-	struct url url;
+	struct url own, url;
+
+	if (!url_parse(str_of(directory), &own))
+		return;
 
 	for (; *header != '\0'; header = *end == ',' ? end + 1 : end) {
 		while (*header == ' ')
@@ -74,7 +77,8 @@ alternates_read(struct alternates *a, const char *header)
 		    !is_alternate(close, (size_t)(end - close)))
 			continue;
 		text = (struct str){ header + 1, (size_t)(close - header) - 1 };
-		if (url_parse(text, &url) && !is_listed(a, text) &&
+		if (url_parse(text, &url) && url_same_origin(&url, &own) &&
+		    !is_listed(a, text) &&
 		    (a->urls[a->n] = str_dup(text)) != NULL)
 			a->n++;
 	}
@@ -102,7 +106,7 @@ take_first_chain(struct job *job, const struct https_response *r)
 		return NULL;
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (strcmp(r->headers[i].name, "link") == 0)
-			alternates_read(a, r->headers[i].value);
+			alternates_read(a, job->ca->url, r->headers[i].value);
 	a->first_bytes = r->body_bytes;
 	if ((a->first = malloc(r->body_bytes + 1)) == NULL)
 		return err_sys("certificate");

@@ -14,6 +14,7 @@
 
 #include "acmew.h"
 #include "log.h"
+#include "url.h"
 
 /* Nothing has been begun yet, and somebody may be waiting at a terminal. */
 #define DIRECTORY_FAILURES_MAX 2
@@ -66,12 +67,33 @@ tell_all(struct ca *ca, struct err *e)
 	err_free(e);
 }
 
+/* Only newNonce is asked for without a signature, which certd would refuse: what
+ * the CA writes must not choose whom this machine speaks with. */
+static struct err *
+check_origin(const struct ca *ca, const struct directory *d)
+{
+	const char *const urls[] = { d->new_nonce, d->new_account,
+		d->new_order };
+	struct url own, url;
+
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+		if (!url_parse(str_of(ca->url), &own) ||
+		    !url_parse(str_of(urls[i]), &url) ||
+		    !url_same_origin(&own, &url))
+			return err_new(
+			    "%s is on another host or port than the directory",
+			    urls[i]);
+	return NULL;
+}
+
 static struct err *
 read_directory(struct ca *ca, const struct https_response *r)
 {
 	struct directory d;
 	struct err *e = directory_parse(r->body, r->body_bytes, &d);
 
+	if (e == NULL && (e = check_origin(ca, &d)) != NULL)
+		directory_clear(&d);
 	if (e != NULL)
 		return answer_wrap(err_wrap(e, "no ACME directory"), r);
 	directory_clear(&ca->directory);

@@ -49,6 +49,7 @@ chain_check_type(const struct https_response *r)
 
 /* ---- headers ---- */
 
+#define DIRECTORY "https://ca.example/dir"
 #define A "https://ca.example/chain/1/1"
 #define B "https://ca.example/chain/1/2"
 
@@ -72,6 +73,10 @@ static const struct {
 	    { "https://ca.example/a,b" } },
 	/* nothing that could be asked for */
 	{ "<http://ca.example/x>;rel=\"alternate\"", { NULL } },
+	{ "<https://ca.example:444/x>;rel=\"alternate\"", { NULL } },
+	{ "<https://ca.example.evil.test/x>;rel=\"alternate\", <" A
+	  ">;rel=\"alternate\"",
+	    { A } },
 	{ "<//ca.example/x>;rel=\"alternate\"", { NULL } },
 	{ "<>;rel=\"alternate\"", { NULL } },
 	{ "<" A, { NULL } },
@@ -89,7 +94,7 @@ header_gives_links_to_other_chains(void **state)
 		struct alternates a = { .n = 0 };
 		size_t n = 0;
 
-		alternates_read(&a, cases[i].header);
+		alternates_read(&a, DIRECTORY, cases[i].header);
 		while (n < 3 && cases[i].urls[n] != NULL) {
 			if (n >= a.n ||
 			    strcmp(a.urls[n], cases[i].urls[n]) != 0)
@@ -113,7 +118,7 @@ header_with_too_many_links_is_cut(void **state)
 		(void)snprintf(header + strlen(header), 100,
 		    "%s<https://ca.example/%d>;rel=\"alternate\"",
 		    i == 0 ? "" : ", ", i);
-	alternates_read(&a, header);
+	alternates_read(&a, DIRECTORY, header);
 	assert_int_equal(a.n, ALTERNATES_MAX);
 	alternates_clear(&a);
 	assert_int_equal(a.n, 0);
