@@ -2,6 +2,7 @@
 Each stands before a knotd of the stage and passes on what it does not spoil."""
 
 import http.server
+import os
 import random
 import socket
 import socketserver
@@ -12,8 +13,10 @@ import threading
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.query
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -43,11 +46,12 @@ class _Tcp(socketserver.BaseRequestHandler):
                 if len(head) < 2:
                     return
                 size, = struct.unpack('!H', head)
-                reply = self.server.fake.reply(
-                    self.request.recv(size, socket.MSG_WAITALL), True)
+                query = self.request.recv(size, socket.MSG_WAITALL)
+                reply = self.server.fake.reply(query, True)
                 if reply is None:
                     continue
-                self.request.sendall(struct.pack('!H', len(reply)) + reply)
+                for part in [reply] if isinstance(reply, bytes) else reply:
+                    self.request.sendall(struct.pack('!H', len(part)) + part)
         except OSError:
             pass
 
@@ -74,6 +78,12 @@ class Fake:
         'tcp'       does not answer over UDP
         'closed'    no UDP port at all
         'truncated' over UDP, says that TCP is to be used
+        'other id', 'other name'    the true answer to another question
+        'many', 'giant'     says that 10,000 values follow: small ones, large
+                            ones, as many as a message holds
+        'noise'     bytes
+        'loop'      an alias of itself, by way of another
+        'stream'    over TCP, messages without end that are no answers
 
     chase: follows aliases from zone to zone, as a resolver does.
     knows: {(name, type): [text of rdata, ...]}, answered with authority instead
@@ -119,8 +129,72 @@ class Fake:
         mood = self.mood(name, kind) if callable(self.mood) else self.mood
         if mood == 'silent' or mood == 'tcp' and not tcp:
             return None
+        if mood in HOSTILE:
+            return HOSTILE[mood](self, query, tcp)
         answer = self.answer(query, name, kind, mood, tcp)
         return answer and answer.to_wire(max_size=65535)
+
+    # ---- hostile ones ----
+
+    def other_id(self, query, tcp):
+        answer = self.answer(query, None, None, None, tcp)
+        if answer is not None:
+            answer.id ^= 1
+        return answer and answer.to_wire(max_size=65535)
+
+    def other_name(self, query, tcp):
+        """The record is true, and belongs to a question that nobody asked."""
+        answer = self.answer(query, None, None, None, tcp)
+        if answer is None:
+            return None
+        other = dns.name.from_text('_acme-challenge.evil.test')
+        answer.flags |= dns.flags.AA
+        answer.question = [dns.rrset.RRset(other, dns.rdataclass.IN,
+                                           query.question[0].rdtype)]
+        for rrset in answer.answer:
+            rrset.name = other
+        return answer.to_wire(max_size=65535)
+
+    def many(self, query, tcp):
+        return self.values(query, 5000 if tcp else 1000,
+                           lambda n: struct.pack('!BB', 1, n % 256))
+
+    def giant(self, query, tcp):
+        text = b'\x1b]0;x\x07' * 36
+        return self.values(query, 200 if tcp else 100, lambda n: bytes(
+            [len(text)]) + text)
+
+    def values(self, query, n, rdata):
+        """An answer whose count says more than there is room for."""
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        head = bytearray(answer.to_wire())
+        head[6:8] = struct.pack('!H', 10000)
+        for i in range(n):
+            data = rdata(i)
+            head += struct.pack('!HHHIH', 0xc00c, query.question[0].rdtype, 1,
+                                5, len(data)) + data
+        return bytes(head[:65000])
+
+    def noise(self, query, tcp):
+        return struct.pack('!HH', query.id, 0x8400) + os.urandom(1000)
+
+    def loop(self, query, tcp):
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        own, other = query.question[0].name, dns.name.from_text(
+            'loop.stage.test')
+        for a, b in ((own, other), (other, own)):
+            answer.answer.append(dns.rrset.from_text(
+                a, 5, 'IN', 'CNAME', b.to_text()))
+        return answer.to_wire(max_size=65535)
+
+    def stream(self, query, tcp):
+        """Over UDP it asks for TCP, where there is no end."""
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA | dns.flags.TC
+        return iter(lambda: os.urandom(0xffff), b'') if tcp else \
+            answer.to_wire()
 
     def answer(self, query, name, kind, mood, tcp):
         answer = dns.message.make_response(query)
@@ -168,6 +242,11 @@ class Fake:
             return dns.query.udp(query, random.choice(self.behind), timeout=2)
         except (dns.exception.DNSException, OSError):
             return None
+
+
+HOSTILE = {'other id': Fake.other_id, 'other name': Fake.other_name,
+           'many': Fake.many, 'giant': Fake.giant, 'noise': Fake.noise,
+           'loop': Fake.loop, 'stream': Fake.stream}
 
 
 class _Post(http.server.BaseHTTPRequestHandler):
