@@ -274,7 +274,7 @@ recover_store(struct recovery *r)
 	int i;
 
 	if (store_is_clean(m->store))
-		return NULL;
+		return store_recall(m->store, on_finished, r);
 	for (i = 0; (e = store_lock(m->store)) != NULL &&
 	    err_errno(e) == EAGAIN && store_must_recover(m->store) &&
 	    i < LOCK_TRIES; i++) {

@@ -54,13 +54,14 @@ typedef void store_installed(void *arg, uint32_t job, const char *lineage,
     unsigned version);
 struct err	*store_recover(struct store *s, store_installed *done,
 		    void *arg);
-/* Whether it has nothing to do at all, as was noted when it was last done. */
+/* Whether it has nothing to do but perhaps to tell, as was noted when it was last
+ * done. */
 bool		 store_is_clean(struct store *s);
 /* Tells only what was finished and not followed by store_unstage(): for that no
  * lock is needed. */
 struct err	*store_recall(struct store *s, store_installed *done,
 		    void *arg);
-/* Whether store_recover() has something to finish, and not only to tell and to
+/* Whether store_recover() has something to finish, and not only to tell or to
  * tidy up. */
 bool		 store_must_recover(struct store *s);
 
