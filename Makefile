@@ -5,6 +5,7 @@
 #	make check	everything that is tested; parts of it:
 #			check-package check-system
 #			unit check-layers lint fuzz e2e hostile
+#	make fuzz-coverage  what the fuzzers have run of each parser (minutes)
 #	make soak	1,000 issuances in bad weather, processes killed all
 #			the time (NUMBER=n)
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
@@ -20,18 +21,19 @@
 #
 # DEPS=no: install no Debian packages. SAN=1: AddressSanitizer and
 # UndefinedBehaviorSanitizer, into build/san. FUZZ=1: for libFuzzer (clang),
-# into build/fuzz.
+# into build/fuzz; COVERAGE=1 besides: counts lines, into build/coverage.
 
 VERSION	:= 0.1.0
 PREFIX	?= /usr
 SAN	?=
 FUZZ	?=
+COVERAGE ?=
 KEEP	?=
 DEPS	?= yes
 # V=1 shows the commands.
 Q	:= $(if $(V),,@)
 say	= $(if $(V),,@echo "  MAKE $@")
-B	:= build$(if $(SAN),/san)$(if $(FUZZ),/fuzz)
+B	:= build$(if $(COVERAGE),/coverage)$(if $(SAN),/san)$(if $(FUZZ),/fuzz)
 
 # libmsgpack-dev of Debian 12, libmsgpack-c-dev of Debian 13.
 MSGPACK	= $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
@@ -45,7 +47,8 @@ HARDEN	:= -fPIE -fstack-protector-strong -fstack-clash-protection \
 	   $(if $(SAN)$(FUZZ),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined \
 	   -fno-sanitize-recover=all -fno-omit-frame-pointer) \
-	   $(if $(FUZZ),-fsanitize=fuzzer-no-link)
+	   $(if $(FUZZ),-fsanitize=fuzzer-no-link) \
+	   $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
 CFLAGS	?= -O2 -g
 # c-ares of Debian 13 deprecates calls that have no successor in Debian 12.
 FLAGS	:= -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
@@ -95,7 +98,7 @@ INC_tests/jail	:= common
 INC_tests/crash	:= tests/crash
 includes = $(addprefix -iquote ,$(INC_$(patsubst %/,%,$(dir $(1)))))
 
-.PHONY: all dependencies demo bench bench-faults soak install deb clean check unit check-layers lint fuzz \
+.PHONY: all dependencies demo fuzz-coverage bench bench-faults soak install deb clean check unit check-layers lint fuzz \
 	e2e hostile check-crash jail-report print unit-programs lint-files fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -105,7 +108,7 @@ all: $(PROGRAMS)
 # when all are there.
 TESTING	:= check unit check-layers check-package check-system lint fuzz e2e hostile check-crash jail-report
 BENCHES	:= bench bench-faults
-LEVEL	:= $(if $(filter $(TESTING),$(MAKECMDGOALS)),check,$(if \
+LEVEL	:= $(if $(filter $(TESTING) fuzz-coverage,$(MAKECMDGOALS)),check,$(if \
 	   $(filter $(BENCHES),$(MAKECMDGOALS)),bench,$(if \
 	   $(filter demo deb,$(MAKECMDGOALS)),$(filter demo deb, \
 	   $(MAKECMDGOALS)),build)))
@@ -186,6 +189,10 @@ $(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS)
 # Runs suites, goes on after failures, ends with "N passed, N failed".
 $(TESTING): dependencies
 	@tests/run $(filter-out check,$@)
+
+# Which lines of each parser its fuzzer has run: TARGETS="fuzz_dns ...", or all.
+fuzz-coverage: dependencies
+	@tests/fuzz-coverage $(TARGETS)
 
 demo: $(PROGRAMS)
 	@tests/demo --build $(B) $(if $(filter-out 0,$(KEEP)),--keep)

@@ -1,5 +1,6 @@
 /* fuzz_cli.c - any command line, an argument a line. */
 /* objects: $(filter-out certctl/main,$(certctl_OBJ)) */
+/* covers: certctl/parse.c certctl/options.c certctl/args.c certctl/commands.c */
 /* libs: $(certctl_LIB) */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* fuzz_cloudflare.c - any body as an answer of Cloudflare's API. The first two
  * bytes are the HTTP status. */
 /* objects: certd/dns/cf_reply certd/dns/cf_advice common/err common/text */
+/* covers: certd/dns/cf_reply.c certd/dns/cf_advice.c */
 /* libs: jansson */
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * cli.ini: it is refused with a reason, or everything in it can be used. Then the
  * rules of [policy] are asked. */
 /* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url proto/options certd/monitor/rules */
+/* covers: common/config.c common/config_dns.c common/config_rule.c common/config_value.c common/cli_ini.c certd/monitor/rules.c */
 /* libs: */
 #define _GNU_SOURCE /* memfd_create */
 #include <errno.h>

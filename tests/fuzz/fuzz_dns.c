@@ -1,6 +1,7 @@
 /* fuzz_dns.c - any bytes as a DNS answer. The first byte is the type that was
  * asked for. */
 /* objects: common/dns_answer common/text */
+/* covers: common/dns_answer.c */
 /* libs: libcares */
 #include <stdlib.h>
 #include <string.h>

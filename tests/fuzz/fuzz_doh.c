@@ -2,6 +2,7 @@
  * input's first line is the content type; before it stand two bytes, for the type
  * that was asked for and the status, and "-" as the line means no header. */
 /* objects: acmew/doh common/dns_answer common/dns_message common/https_text common/config_dns common/config_value common/names common/url common/err common/text proto/options */
+/* covers: acmew/doh.c common/dns_answer.c */
 /* libs: libcares libcurl */
 #include <stdlib.h>
 #include <string.h>

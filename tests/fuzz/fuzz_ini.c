@@ -1,6 +1,7 @@
 /* fuzz_ini.c - any text as certbot's dialect of INI: what was read comes out byte
  * for byte, and what was set is read again. */
 /* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url */
+/* covers: common/ini.c common/ini_parse.c common/ini_value.c common/ini_expand.c common/ini_quote.c common/ini_write.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* fuzz_jwk.c - any private_key.json and regr.json. */
 /* objects: common/buf common/err common/log common/text common/url certd/sign/account certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* covers: certd/sign/jwk.c certd/sign/account.c */
 /* libs: jansson libcrypto */
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@
  * those that choose its fields. Answers of the signer and the publisher are good
  * unless the input says otherwise. */
 /* objects: $(filter-out certd/monitor/main,$(certd_OBJ)) */
+/* covers: certd/monitor/control.c certd/monitor/worker.c certd/monitor/policy.c certd/monitor/request.c certd/monitor/signing.c certd/monitor/peer.c certd/monitor/job.c */
 /* libs: $(certd_LIB) */
 #define _GNU_SOURCE /* nftw */
 #include <event2/event.h>

@@ -1,5 +1,6 @@
 /* fuzz_problem.c - any body as a problem document. */
 /* objects: acmew/problem acmew/json common/buf common/err common/names common/text common/url */
+/* covers: acmew/problem.c acmew/json.c */
 /* libs: jansson */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* fuzz_resources.c - any body as directory, order, authorization, challenge. */
 /* objects: acmew/resources acmew/json acmew/problem common/buf common/err common/names common/text common/url */
+/* covers: acmew/resources.c acmew/json.c */
 /* libs: jansson */
 #include <stdlib.h>
 #include <string.h>

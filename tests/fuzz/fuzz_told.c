@@ -5,6 +5,7 @@
  * The input is a program: one byte for the command line, then for each message one
  * for what is said and those that choose its fields. */
 /* objects: $(filter-out certctl/main,$(certctl_OBJ)) */
+/* covers: certctl/connection.c certctl/follow.c certctl/progress.c certctl/print.c certctl/json.c certctl/facts.c certctl/question.c */
 /* libs: $(certctl_LIB) */
 #include <poll.h>
 #include <pthread.h>
@@ -19,8 +20,9 @@
 #include "buf.h"
 #include "certctl.h"
 
-#define STEPS_MAX 64
-#define WORDS_MAX 8
+#define STEPS_MAX  64
+#define WORDS_MAX  8
+#define SCRIPT_MAX (1 << 17)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -28,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static char folder[64], path[96];
 static int listener;
 static struct buf *script; /* what certd says, to whoever connects */
+static pthread_mutex_t its_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const lines[][WORDS_MAX] = {
 	{ "list" },
@@ -76,13 +79,17 @@ check(bool good)
 static void *
 serve(void *arg)
 {
-	char heard[4096];
+	static char said[SCRIPT_MAX], heard[4096];
+	size_t n;
 	int fd;
 
 	(void)arg;
 	while ((fd = accept(listener, NULL, NULL)) != -1) {
-		(void)!send(
-		    fd, buf_data(script), buf_len(script), MSG_NOSIGNAL);
+		(void)pthread_mutex_lock(&its_lock);
+		n = buf_len(script);
+		memcpy(said, buf_data(script), n);
+		(void)pthread_mutex_unlock(&its_lock);
+		(void)!send(fd, said, n, MSG_NOSIGNAL);
 		(void)shutdown(fd, SHUT_WR);
 		while (read(fd, heard, sizeof(heard)) > 0)
 			continue;
@@ -114,7 +121,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	check(bind(listener, (struct sockaddr *)&sa, sizeof(sa)) == 0);
 	check(listen(listener, 16) == 0);
-	script = buf_new(1 << 17);
+	script = buf_new(SCRIPT_MAX);
 	check(script != NULL);
 	check(pthread_create(&thread, NULL, serve, NULL) == 0);
 	return 0;
@@ -198,7 +205,8 @@ say(struct msg *m)
 	struct buf *one = buf_new(PROTO_FRAME_MAX + 4);
 
 	check(one != NULL);
-	if (buf_len(script) < (1 << 16)) { /* what a socket takes at once */
+	if (buf_len(script) <
+	    SCRIPT_MAX / 2) { /* what a socket takes at once */
 		struct err *e = msg_encode(m, one);
 
 		if (e == NULL)
@@ -250,6 +258,25 @@ check_text(const char *text, size_t n)
 	check(memchr(text, 0x7f, n) == NULL);
 }
 
+/* One document after the other. */
+static void
+check_json(const char *text, size_t n)
+{
+	json_error_t error;
+	json_t *doc;
+
+	while (n > 0 && (*text == '\n' || *text == ' ')) {
+		text++;
+		n--;
+	}
+	if (n == 0)
+		return;
+	doc = json_loadb(text, n, JSON_DISABLE_EOF_CHECK, &error);
+	check(doc != NULL && error.position > 0);
+	json_decref(doc);
+	check_json(text + error.position, n - (size_t)error.position);
+}
+
 static void
 run(const struct invocation *inv)
 {
@@ -274,6 +301,8 @@ run(const struct invocation *inv)
 	check(fclose(s.out) == 0 && fclose(s.err) == 0);
 	check_text(out, n_out);
 	check_text(err, n_err);
+	if (s.json)
+		check_json(out, n_out);
 	free(out);
 	free(err);
 }
@@ -290,7 +319,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	rest.p = data + 1;
 	rest.n = n - 1;
+	(void)pthread_mutex_lock(&its_lock);
 	write_script();
+	(void)pthread_mutex_unlock(&its_lock);
 	for (const char *const *word = lines[data[0] % N_LINES]; *word != NULL;
 	     word++)
 		argv[argc++] = (char *)(uintptr_t)*word;
