@@ -283,7 +283,8 @@ struct err	*text_replace(char **to, const char *text);
 struct err	*job_take_order(struct job *job,
 		    const struct https_response *r, enum job_event *event);
 
-/* ---- account.c, authz.c, again.c, alias.c, records.c, issue.c: the actions of the table ---- */
+/* ---- the actions of the table: account.c, authz.c, again.c, alias.c, records.c,
+ * issue.c ---- */
 
 struct err	*want_directory(struct job *job);
 struct err	*ask_account(struct job *job);

@@ -1,6 +1,6 @@
 /*
- * close.c - an order that has failed is closed: its authorizations that are still
- * pending are deactivated, because CAs count them.
+ * close.c - an order that has failed is closed: its authorizations that are
+ * still pending are deactivated, because CAs count them.
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
  * Input:    answers of a CA, which decide nothing here.

@@ -132,8 +132,8 @@ add_entry(struct lookups *ls, const char *name, enum dns_type type)
 /* ---- answers ---- */
 
 /* Only good answers to lasting questions are kept: what is missing now may be
- * there in a moment. That a server has no IPv6 address is lasting, too, and where
- * a zone begins. */
+ * there in a moment. That a server has no IPv6 address is lasting, too, and
+ * where a zone begins. */
 static bool
 is_worth_keeping(const struct entry *t, const struct dns_answer *a)
 {

@@ -21,7 +21,8 @@
 #include "acmew.h"
 #include "log.h"
 
-#define USAGE               "usage: acmew [--config FILE] [--socket PATH] [--version]\n"
+#define USAGE                                                                  \
+	"usage: acmew [--config FILE] [--socket PATH] [--version]\n"
 #define CONNECT_TRIES       100 /* certd may still be starting: 10 s */
 #define CONNECT_PAUSE_NSECS 100000000L
 

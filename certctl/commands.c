@@ -57,7 +57,8 @@ static const unsigned no_options[] = { 0 };
 const struct command commands[] = {
 	{ "issue", "certonly", NULL, "get a certificate, or renew it",
 	    issue_options, cmd_issue },
-	{ "renew", NULL, "[NAME]", "renew what is due, or one", renew_options, cmd_renew },
+	{ "renew", NULL, "[NAME]", "renew what is due, or one",
+	    renew_options, cmd_renew },
 	{ "reconfigure", NULL, "[NAME]",
 	    "change options of a certificate, without a new one",
 	    reconfigure_options, cmd_reconfigure },

@@ -26,7 +26,7 @@ struct cloudflare {
 	struct pace pace;
 	time_t silent_until; /* monotonic: a long Retry-After */
 	TAILQ_HEAD(cf_call_list, cf_call) calls;
-	TAILQ_HEAD(cf_entry_list, cf_entry) entries; /* names looked up, oldest first */
+	TAILQ_HEAD(cf_entry_list, cf_entry) entries; /* oldest first */
 	size_t n_entries;
 	TAILQ_HEAD(cf_walk_list, cf_walk) walks;
 	TAILQ_HEAD(cf_op_list, cf_op) ops;

@@ -96,7 +96,7 @@ wipe_init(void)
 		return;
 	(void)mallopt(M_MMAP_THRESHOLD, HEAP_BYTES * 2);
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_BYTES * 16);
-	/* cppcheck-suppress unusedAllocatedMemory ; that it was there is enough */
+	/* cppcheck-suppress unusedAllocatedMemory ; the heap grows */
 	room = malloc(HEAP_BYTES);
 	free(room);
 	if (lock_areas() == -1)

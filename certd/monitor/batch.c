@@ -256,8 +256,8 @@ batch_redeploy(struct batch *b, const struct entry *x, bool no_folder)
 	struct redeploy *r = calloc(1, sizeof(*r) + strlen(x->lineage) + 1);
 	char *names = entry_names_text(x);
 	struct deploy d = { .lineage = x->lineage, .names = names,
-		.kept = x->files->deploy_hook, .no_folder = no_folder, .owed_only = true,
-		.drop = free };
+		.kept = x->files->deploy_hook, .no_folder = no_folder,
+		.owed_only = true, .drop = free };
 	struct err *e;
 
 	if (r == NULL || names == NULL) {

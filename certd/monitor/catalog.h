@@ -1,4 +1,4 @@
-/* catalog.h - the certificates of the store, and which of them a request is about. */
+/* catalog.h - the certificates of the store, and which one a request is about. */
 #ifndef CATALOG_H
 #define CATALOG_H
 

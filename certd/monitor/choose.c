@@ -109,8 +109,8 @@ largest_part(const struct wanted *w, const struct catalog *c)
 
 /* The certificate has names: that is what a person must know to decide. */
 static struct err *
-ask(struct decision *v, enum question_kind about, struct entry *x, const char *text,
-    struct err *advice)
+ask(struct decision *v, enum question_kind about, struct entry *x,
+    const char *text, struct err *advice)
 {
 	struct buf *names = buf_new(LIST_MAX_BYTES);
 	struct err *e = names == NULL ? err_sys("names") :

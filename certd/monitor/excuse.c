@@ -2,8 +2,8 @@
  * excuse.c - a certd that cannot start tells those who wait for it why.
  *
  * Runs in:  certd (root; no network, no exec), instead of serving.
- * Input:    connections in the backlog of the service manager's sockets. What they
- *           say is not looked at.
+ * Input:    connections in the backlog of the service manager's sockets. What
+ *           they say is not looked at.
  * Promise:  nobody is left waiting, and the service manager does not start us
  *           again for a connection that was here before.
  */

@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -355,6 +357,35 @@ fs_names_add(struct store_names *names, const char *name)
 		return err_sys("list of names");
 	names->n++;
 	return NULL;
+}
+
+struct err *
+fs_names_say(struct store_names *names, const char *fmt, ...)
+{
+	struct err *e;
+	va_list ap;
+	char *text;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n == -1)
+		return err_sys("list of names");
+	e = fs_names_add(names, text);
+	free(text);
+	return e;
+}
+
+bool
+fs_names_has(const struct store_names *names, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		if (strcmp(names->v[i], name) == 0)
+			return true;
+	return false;
 }
 
 static int

@@ -87,5 +87,10 @@ struct store_names;
 struct err	*fs_list(int dir, struct store_names *out);
 /* Adds a copy of name. */
 struct err	*fs_names_add(struct store_names *names, const char *name);
+/* Likewise a sentence. */
+struct err	*fs_names_say(struct store_names *names, const char *fmt, ...)
+		    ERR_PRINTF(2, 3);
+bool		 fs_names_has(const struct store_names *names,
+		    const char *name);
 
 #endif

@@ -23,7 +23,8 @@ on_key(void *arg, const struct msg *answer, struct err *e)
 	if (e == NULL)
 		e = store_stage_sync(j->m->store, j->id);
 	if (e == NULL)
-		audit_job(j, "key", "done", "%s", is_copy ? "of the last version taken over" : "made");
+		audit_job(j, "key", "done", "%s", is_copy ?
+		    "of the last version taken over" : "made");
 	job_release(j);
 	job_step_done(j, err_wrap(e, "make the key"));
 }

@@ -199,8 +199,8 @@ register_again(struct job *j)
 		    "any more, and making it anew needs your consent to the "
 		    "CA's terms of service", r->url), "set agree-tos = true in "
 		    "the section [acme] of certd.conf, or give --agree-tos");
-	if (r->stage == NULL && (e = account_stage_again(r->m->store, r->server, r->id,
-	    &r->stage)) != NULL)
+	if (r->stage == NULL && (e = account_stage_again(r->m->store,
+	    r->server, r->id, &r->stage)) != NULL)
 		return e;
 	audit_job(j, "account", "done", "the CA does not know account %s any "
 	    "more: made anew with the same key", r->url);

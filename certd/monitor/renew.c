@@ -206,7 +206,8 @@ consider(struct renew *r, struct entry *x)
 	}
 	other = job_of_lineage(client_monitor(r->client), x->lineage);
 	if (other != NULL && other->kind != KIND_issue) {
-		keep(r, x->lineage, "another job works on it; certctl status tells");
+		keep(r, x->lineage,
+		    "another job works on it; certctl status tells");
 		return;
 	}
 	if (other != NULL) {

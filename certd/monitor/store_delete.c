@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,28 +17,6 @@
 
 #include "log.h"
 #include "store_priv.h"
-
-/* Notes what stays, and why. */
-static struct err *stays(struct store_names *left, const char *fmt, ...)
-    ERR_PRINTF(2, 3);
-
-static struct err *
-stays(struct store_names *left, const char *fmt, ...)
-{
-	struct err *e;
-	va_list ap;
-	char *text;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (n == -1)
-		return err_sys("delete");
-	e = fs_names_add(left, text);
-	free(text);
-	return e;
-}
 
 /* A file of the archive: KINDn.pem, or one that was never finished. */
 static bool
@@ -82,8 +59,9 @@ empty_dir(struct store *s, int parent, const char *where, const char *name,
 			return NULL;
 		}
 		err_free(e);
-		return stays(left, "%s/%s/%s is not a directory and stays",
-		    s->path, where, name);
+		return fs_names_say(left,
+		    "%s/%s/%s is not a directory and stays", s->path, where,
+		    name);
 	}
 	e = fs_list(fd, &names);
 	for (i = 0; e == NULL && i < names.n; i++)
@@ -98,8 +76,9 @@ empty_dir(struct store *s, int parent, const char *where, const char *name,
 	if (e != NULL)
 		return err_wrap(e, "%s/%s", where, name);
 	if (n > 0)
-		return stays(left, "%s/%s/%s stays: it holds %zu other file%s",
-		    s->path, where, name, n, n == 1 ? "" : "s");
+		return fs_names_say(left,
+		    "%s/%s/%s stays: it holds %zu other file%s", s->path, where,
+		    name, n, n == 1 ? "" : "s");
 	if (unlinkat(parent, name, AT_REMOVEDIR) == -1)
 		return err_sys("%s/%s", where, name);
 	return fs_sync(parent, where);
@@ -140,7 +119,7 @@ delete_archive(
 	char *other;
 
 	if (l->archive_is_foreign &&
-	    (e = stays(left,
+	    (e = fs_names_say(left,
 		 "archive_dir in renewal/%s.conf leads elsewhere and was not "
 		 "followed",
 		 l->name)) != NULL)
@@ -148,8 +127,9 @@ delete_archive(
 	if ((e = find_sharer(s, l->name, l->archive, &other)) != NULL)
 		return e;
 	if (other != NULL)
-		e = stays(left, "%s/archive/%s stays: certificate %s uses it",
-		    s->path, l->archive, other);
+		e = fs_names_say(left,
+		    "%s/archive/%s stays: certificate %s uses it", s->path,
+		    l->archive, other);
 	else
 		e = empty_dir(s, s->archive, "archive", l->archive,
 		    is_version_file, left);

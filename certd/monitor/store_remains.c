@@ -20,17 +20,6 @@ struct search {
 	void *arg;
 };
 
-static bool
-contains(const struct store_names *names, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < names->n; i++)
-		if (strcmp(names->v[i], name) == 0)
-			return true;
-	return false;
-}
-
 static struct err *
 note_archives(struct search *q)
 {
@@ -61,7 +50,7 @@ look_in(struct search *q, int dir, const char *where,
 	if ((e = fs_list(dir, &names)) != NULL)
 		return e;
 	for (i = 0; i < names.n; i++) {
-		if (*names.v[i] == '.' || contains(known, names.v[i]))
+		if (*names.v[i] == '.' || fs_names_has(known, names.v[i]))
 			continue;
 		e = fs_open_dir(dir, names.v[i], &fd);
 		err_free(e);

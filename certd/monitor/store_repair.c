@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,28 +31,6 @@ struct work {
 	struct store_names *steps;
 	unsigned version; /* that live/ is to show */
 };
-
-/* Notes a step. */
-static struct err *step(const struct work *w, const char *fmt, ...)
-    ERR_PRINTF(2, 3);
-
-static struct err *
-step(const struct work *w, const char *fmt, ...)
-{
-	struct err *e;
-	va_list ap;
-	char *text;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (n == -1)
-		return err_sys("repair");
-	e = fs_names_add(w->steps, text);
-	free(text);
-	return e;
-}
 
 /* Gives what is in the way a name that nothing has. */
 static struct err *
@@ -125,7 +102,7 @@ import(const struct work *w)
 	int archive;
 	size_t i;
 
-	if ((e = step(w,
+	if ((e = fs_names_say(w->steps,
 		 "copy the files in live/%s into archive/%s, as "
 		 "version %u",
 		 w->l->name, w->l->archive, w->version)) != NULL ||
@@ -161,7 +138,7 @@ rebuild_live(const struct work *w)
 	struct err *e;
 
 	if (fs_exists(s->live, name) && !is_dir(s->live, name)) {
-		if ((e = step(w,
+		if ((e = fs_names_say(w->steps,
 			 "rename live/%s, which is no directory, to "
 			 "%s.replaced",
 			 name, name)) != NULL)
@@ -170,8 +147,8 @@ rebuild_live(const struct work *w)
 		    (e = move_aside(s->live, name, ".replaced")) != NULL)
 			return e;
 	}
-	if ((e = step(w, "make live/%s show version %u", name, w->version)) !=
-		NULL ||
+	if ((e = fs_names_say(w->steps, "make live/%s show version %u", name,
+		 w->version)) != NULL ||
 	    w->r->plan_only)
 		return e;
 	if ((e = live_build(s, name, w->l->archive, w->version)) != NULL)
@@ -220,7 +197,7 @@ new_conf(const struct work *w)
 	if ((e = component(name, "%s.conf", w->l->name)) != NULL)
 		return e;
 	if (fs_exists(w->s->renewal, name)) {
-		if ((e = step(w,
+		if ((e = fs_names_say(w->steps,
 			 "rename renewal/%s to %s.broken; options that are "
 			 "only in it, hooks above all, are for you to take "
 			 "over",
@@ -230,7 +207,7 @@ new_conf(const struct work *w)
 		    (e = move_aside(w->s->renewal, name, ".broken")) != NULL)
 			return e;
 	}
-	if ((e = step(w, "write renewal/%s: %s at %s%s%s", name,
+	if ((e = fs_names_say(w->steps, "write renewal/%s: %s at %s%s%s", name,
 		 r->authenticator, r->server,
 		 *r->account == '\0' ? "" : " with account ", r->account)) !=
 		NULL ||
@@ -250,7 +227,7 @@ rebuild_conf(const struct work *w)
 
 	if (w->l->conf == NULL)
 		return new_conf(w);
-	if ((e = step(w,
+	if ((e = fs_names_say(w->steps,
 		 "write into renewal/%s.conf what it lacks, and its "
 		 "paths; the rest stays",
 		 w->l->name)) != NULL ||

@@ -231,17 +231,6 @@ needed_keys(int archive, const struct store_names *names, unsigned oldest,
 	return e;
 }
 
-static bool
-contains(const struct store_names *names, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < names->n; i++)
-		if (strcmp(names->v[i], name) == 0)
-			return true;
-	return false;
-}
-
 struct err *
 versions_prune(int archive, unsigned current)
 {
@@ -259,7 +248,8 @@ versions_prune(int archive, unsigned current)
 		for (kind = 0; e == NULL && kind < PEM_N; kind++)
 			if (version_parse(
 				names.v[i], (enum pem_kind)kind, &version) &&
-			    version < oldest && !contains(&keep, names.v[i]))
+			    version < oldest &&
+			    !fs_names_has(&keep, names.v[i]))
 				e = fs_unlink(archive, names.v[i]);
 	store_names_clear(&names);
 	store_names_clear(&keep);
