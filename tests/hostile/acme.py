@@ -24,17 +24,21 @@ class Ca:
         self.address = self.world['acme_address'], stage.ca.port
         self.directory_url = stage.ca.url
         self.connection, self.nonces, self.paths = None, [], None
+        self.used = 0
 
     def call(self, method, url, body=None):
         if self.connection is None:
             self.connection = http.client.HTTPSConnection(
                 *self.address, timeout=60, context=ssl.create_default_context(
                     cafile=self.world['ca_file']))
+        if time.monotonic() - self.used > 30:   # the CA may have closed it
+            self.connection.close()
         path = urllib.parse.urlsplit(url).path
         self.connection.request(method, path, body, {
             'Host': self.host, 'Content-Type': 'application/jose+json'})
         reply = self.connection.getresponse()
         data = reply.read()
+        self.used = time.monotonic()
         if reply.headers['Replay-Nonce']:
             self.nonces.append(reply.headers['Replay-Nonce'])
         return reply, data
