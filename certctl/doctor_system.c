@@ -23,7 +23,6 @@
 #include "doctor.h"
 #include "setup.h"
 
-#define BORN	   1735689600 /* 2025-01-01: no clock is right before that */
 #define FREE_BYTES (16u * 1024 * 1024)
 
 /* ---- clock, jails ---- */
@@ -32,11 +31,12 @@ struct err *
 doctor_check_clock(struct doctor *d)
 {
 	time_t now = time(NULL);
+	char text[TEXT_TIME_SIZE];
 
-	if (now < BORN)
+	if (now < CLOCK_BORN)
 		return doctor_say(d, VERDICT_BAD, "", "set it: timedatectl "
-		    "set-ntp true", "the clock says %ld: no certificate is "
-		    "valid then", (long)now);
+		    "set-ntp true", "the clock says %s: no certificate is "
+		    "valid then", text_time(text, now));
 	return doctor_say(d, VERDICT_OK, "", "", "the clock is set");
 }
 

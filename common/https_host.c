@@ -235,12 +235,19 @@ look_up(struct host_entry *h)
 static struct err *
 problem_of(const struct host_entry *h)
 {
+	struct err *e;
+
 	if (*h->addresses != '\0')
 		return NULL;
+	e = err_new("the name %s cannot be resolved: %s", h->name,
+	    *h->problem != '\0' ? h->problem : "it has no address");
+	if (!h->temporary)
+		return e;
 	return err_mark(
-	    err_new("the name %s cannot be resolved: %s", h->name,
-		*h->problem != '\0' ? h->problem : "it has no address"),
-	    h->temporary ? EAGAIN : 0);
+	    err_advise(e, "see that this machine has a network, and that "
+			  "/etc/resolv.conf, or resolver in section [dns] of "
+			  "certd.conf, names a resolver that answers"),
+	    EAGAIN);
 }
 
 /* Answers everybody who waited when the answer came; a callback may well ask

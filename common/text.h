@@ -49,6 +49,8 @@ bool		 text_is_hex(const char *p, size_t n);
 /* Seconds since the epoch as RFC 3339 in UTC ("2026-11-24T02:53:37Z"). */
 #define TEXT_TIME_SIZE sizeof("2026-11-24T02:53:37Z")
 const char	*text_time(char out[TEXT_TIME_SIZE], time_t t);
+/* 2025-01-01: a clock that says less has not been set. */
+#define CLOCK_BORN 1735689600
 /* A whole decimal number from min to max; false for anything else. */
 bool		 text_number(const char *s, uint64_t min, uint64_t max,
 		    uint64_t *out);

@@ -292,6 +292,20 @@ on_hooks(void *arg, struct err *e)
 		look(r);
 }
 
+/* By a clock that was never set nothing becomes due, and no CA is believed. */
+static struct err *
+check_clock(void)
+{
+	time_t now = time(NULL);
+	char text[TEXT_TIME_SIZE];
+
+	if (now >= CLOCK_BORN)
+		return NULL;
+	return err_advise(err_new("this machine's clock says %s: what is due "
+	    "cannot be known", text_time(text, now)), "set it: timedatectl "
+	    "set-ntp true");
+}
+
 void
 request_renew(struct client *c, struct request *request)
 {
@@ -300,6 +314,10 @@ request_renew(struct client *c, struct request *request)
 
 	if ((e = request_check(request, client_monitor(c)->cfg)) != NULL) {
 		client_refuse(c, 2, e);
+		return;
+	}
+	if ((e = check_clock()) != NULL) {
+		client_refuse(c, 1, e);
 		return;
 	}
 	if ((r = calloc(1, sizeof(*r))) == NULL) {

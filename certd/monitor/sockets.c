@@ -3,7 +3,8 @@
  *
  * Runs in:  certd (root; no network, no exec), before its jail.
  * Promise:  a socket is never open to more than its mode and owner say, not
- *           even for the moment between bind and chmod.
+ *           even for the moment between bind and chmod; what another listens
+ *           at is left to him.
  */
 #define _GNU_SOURCE /* struct ucred */
 #include <errno.h>
@@ -18,6 +19,23 @@
 
 #include "monitor.h"
 
+/* Whether somebody listens there, most likely systemd for us: his file is not to
+ * be taken away. A socket of another type cannot connect, so that nothing is
+ * started by asking. */
+static bool
+is_in_use(const struct sockaddr_un *sun)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool used;
+
+	if (fd == -1)
+		return false;
+	used = connect(fd, (const struct sockaddr *)(const void *)sun,
+	    sizeof(*sun)) == 0 || errno == EPROTOTYPE;
+	close(fd);
+	return used;
+}
+
 static struct err *
 listen_at(const char *dir, const char *name, mode_t mode, uid_t uid, gid_t gid,
     int *out)
@@ -31,6 +49,13 @@ listen_at(const char *dir, const char *name, mode_t mode, uid_t uid, gid_t gid,
 	    name) >= sizeof(sun.sun_path)) {
 		e = err_advise(err_new("%s/%s: too long for a socket", dir,
 		    name), "choose a shorter runtime-dir");
+		goto out;
+	}
+	if (is_in_use(&sun)) {
+		e = err_advise(err_new("%s: somebody listens there already",
+		    sun.sun_path), "if systemd does, certctl alone starts "
+		    "certd; otherwise: systemctl stop certd.socket "
+		    "certd-worker.socket");
 		goto out;
 	}
 	if ((unlink(sun.sun_path) == -1 && errno != ENOENT) ||

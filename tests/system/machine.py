@@ -76,7 +76,8 @@ class Machine:
             environment['SYSTEMD_NSPAWN_UNIFIED_HIERARCHY'] = '1'
         self.nspawn = process.spawn(
             ['systemd-nspawn', '--register=no', '--keep-unit', '--quiet',
-             '--machine=certd-system', '--network-namespace-path='
+             f'--machine=certd-system-{os.getpid()}',
+             '--network-namespace-path='
              f'/proc/{os.getpid()}/ns/net', '--resolv-conf=off',
              '--timezone=off', '--system-call-filter=' + LANDLOCK,
              '--console=read-only', '--boot', '--directory', self.root],
