@@ -287,8 +287,14 @@ serve(struct monitor *m)
 {
 	struct err *e;
 
-	if ((e = monitor_lock_in(m)) != NULL || (e = meet_children(m)) != NULL ||
-	    (e = jobs_recover(m)) != NULL || m->leaving ||
+	if ((e = monitor_lock_in(m)) != NULL || (e = meet_children(m)) != NULL)
+		return e;
+	/* Our hello is out before we look through a large store: the others do
+	 * not wait for it long. */
+	(void)event_base_loop(m->base, EVLOOP_NONBLOCK);
+	if (m->leaving)
+		return NULL;
+	if ((e = jobs_recover(m)) != NULL || m->leaving ||
 	    (e = listen_on_both(m)) != NULL ||
 	    (e = throttle_new(m->base, m->workers_in, "worker socket",
 	    &m->worker_throttle)) != NULL)
