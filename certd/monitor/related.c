@@ -13,15 +13,21 @@
 
 #include "log.h"
 #include "monitor.h"
+#include "queue.h"
 
 struct related {
 	struct identity dirs[STORE_DIRS]; /* when the names were right */
 	bool is_valid;
 	struct store_names touched;	  /* by ourselves, since then */
+	/* One reads what is new, and the others wait: each would read, and have
+	 * the signer look at, the same. */
+	bool is_reading;
+	TAILQ_HEAD(, search) waiting;
 };
 
 /* A request that waits for its lineages. */
 struct search {
+	TAILQ_ENTRY(search) link; /* while it waits */
 	struct monitor *m;
 	struct identity dirs[STORE_DIRS];
 	struct store_names found;
@@ -91,21 +97,40 @@ find(struct search *s)
 
 /* ---- what is new in the store ---- */
 
+static struct err *read_news(struct search *s);
+
+/* The next of those that wait: what came after the last look began is new. */
+static void
+go_on(struct related *r)
+{
+	struct search *s;
+	struct err *e;
+
+	while (!r->is_reading && (s = TAILQ_FIRST(&r->waiting)) != NULL) {
+		TAILQ_REMOVE(&r->waiting, s, link);
+		e = s->m->leaving ? err_new("certd is leaving") : read_news(s);
+		if (e != NULL)
+			fail(s, e);
+	}
+}
+
 static void
 on_news(void *arg, struct catalog *catalog, struct err *e)
 {
 	struct search *s = arg;
 	struct related *r = s->m->related;
 
+	r->is_reading = false;
 	if (e != NULL) {
 		fail(s, e);
-		return;
+	} else {
+		glance_learn(s->m, catalog);
+		catalog_free(catalog);
+		memcpy(r->dirs, s->dirs, sizeof(r->dirs));
+		r->is_valid = true;
+		find(s);
 	}
-	glance_learn(s->m, catalog);
-	catalog_free(catalog);
-	memcpy(r->dirs, s->dirs, sizeof(r->dirs));
-	r->is_valid = true;
-	find(s);
+	go_on(r);
 }
 
 static bool
@@ -135,8 +160,9 @@ read_news(struct search *s)
 	for (i = 0; e == NULL && i < r->touched.n; i++)
 		e = add_once(&news, r->touched.v[i]);
 	if (e == NULL) {
-		catalog_read_names(s->m, &news, on_news, s);
 		store_names_clear(&r->touched);
+		r->is_reading = true;
+		catalog_read_names(s->m, &news, on_news, s);
 	}
 	store_names_clear(&news);
 	return e;
@@ -151,8 +177,9 @@ new_search(struct monitor *m, struct str lineage, struct strs names)
 	struct err *e = NULL;
 	char *name = NULL;
 
-	if (m->related == NULL)
-		m->related = calloc(1, sizeof(*m->related));
+	if (m->related == NULL &&
+	    (m->related = calloc(1, sizeof(*m->related))) != NULL)
+		TAILQ_INIT(&m->related->waiting);
 	if (s == NULL || m->related == NULL)
 		goto fail;
 	s->m = m;
@@ -180,7 +207,6 @@ catalog_read_related(struct monitor *m, struct str lineage, struct strs names,
     catalog_done *done, void *arg)
 {
 	struct search *s = new_search(m, lineage, names);
-	struct err *e;
 
 	if (s == NULL) {
 		done(arg, NULL, err_new("read the store: out of memory"));
@@ -188,8 +214,8 @@ catalog_read_related(struct monitor *m, struct str lineage, struct strs names,
 	}
 	s->done = done;
 	s->arg = arg;
-	if ((e = read_news(s)) != NULL)
-		fail(s, e);
+	TAILQ_INSERT_TAIL(&m->related->waiting, s, link);
+	go_on(m->related);
 }
 
 /* ---- our own changes ---- */
