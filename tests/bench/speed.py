@@ -285,7 +285,9 @@ def bare(stage, count):
         done = subprocess.run(
             ['build/tests/loadgen', ca.url_by_address, ca.ca_file,
              'bench.test', str(count), '32'], cwd=TOP, capture_output=True,
-            text=True, timeout=600, check=True)
+            text=True, timeout=600)
+        if done.returncode:
+            sys.exit(f'bare load: {done.stderr[-1000:]}')
     finally:
         ca.stop()
     return json.loads(done.stdout)
