@@ -235,6 +235,7 @@ struct err *
 place_order(struct job *job)
 {
 	job->orders++;
+	close_remember(job);
 	job_forget_order(job);
 	return request_start(job, VERB_NEW_ORDER, job->ca->directory.new_order,
 	    CA_JSON_MAX_BYTES, on_ordered, job);

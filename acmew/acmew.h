@@ -126,7 +126,7 @@ enum job_event {
 	JE_PUBLISHED,  /* all records stand at the provider */
 	JE_PROPAGATED, /* all name servers show them */
 	JE_ANSWERED,   /* all challenges are answered */
-	JE_AGAIN,      /* it failed in a way that may pass */
+	JE_AGAIN,      /* it failed in a way that may pass, or is forgotten */
 	JE_POLL,       /* time to look again */
 	JE_DOUBT,      /* the order has been pending for long */
 	JE_UNSURE,     /* the CA may have seen finalize */
@@ -237,6 +237,8 @@ struct job {
 	char *order, *finalize, *certificate; /* URLs */
 	struct authorization *authorizations;
 	size_t n_authorizations;
+	char **left; /* URLs of those that failed orders have left pending */
+	size_t n_left;
 	size_t n_open;           /* parallel steps that still run */
 	struct err *blame;       /* failed authorizations, in JS_BLAME */
 	struct err *order_error; /* why the CA failed the order */
@@ -323,6 +325,10 @@ struct err	*on_chain_unlike(struct job *job, const struct msg *m);
 
 /* ---- close.c: the same for the end of an issuance that failed ---- */
 struct err	*close_order(struct job *job);
+/* The order has failed, and another one follows: what it leaves pending is
+ * remembered, and closed if the job fails. */
+void		 close_remember(struct job *job);
+void		 close_forget(struct job *job);
 struct err	*close_failed(struct job *job);
 struct err	*close_late(struct job *job);
 struct err	*report_end(struct job *job);
@@ -346,6 +352,10 @@ void		 job_fail_or_gone(struct job *job, struct answer *a);
 struct err	*order_verdict(struct job *job);
 /* Likewise: JE_AGAIN, or the end of the job. May free it. */
 void		 order_is_over(struct job *job);
+/* The CA knows it no more: it has expired, or was lost (Boulder: malformed, 404). */
+bool		 is_forgotten(const struct answer *a);
+/* The order is over, because the CA has forgotten it. May free the job. */
+void		 order_is_forgotten(struct job *job, struct err *e);
 /* Ends the looks that are under way, and the time that they have. */
 void		 looks_free(struct job *job);
 /* That name, where the CA looks, is an alias of target ("": of none), though

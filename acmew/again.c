@@ -1,5 +1,6 @@
 /*
- * again.c - an order that has failed: another one, where that may help.
+ * again.c - an order that has failed, or that the CA has forgotten: another
+ * one, where that may help.
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
  * Input:    why it failed, says a CA.
@@ -14,6 +15,7 @@
 #include "log.h"
 
 #define PAUSE_GROWTH 5
+#define NOT_FOUND    404
 
 /* Why the order is invalid: its authorizations may know, or it does itself. */
 static struct err *
@@ -73,6 +75,21 @@ order_is_over(struct job *job)
 		job_step(job, JE_AGAIN);
 }
 
+bool
+is_forgotten(const struct answer *a)
+{
+	return a->status == NOT_FOUND && a->problem != PROBLEM_NO_ACCOUNT;
+}
+
+void
+order_is_forgotten(struct job *job, struct err *e)
+{
+	err_free(job->blame);
+	job->blame = err_advise(err_wrap(e, "the CA has forgotten the order"),
+	    "the CA has trouble; try again later");
+	order_is_over(job);
+}
+
 struct err *
 rest_order(struct job *job)
 {
@@ -80,6 +97,7 @@ rest_order(struct job *job)
 	struct timeval limit = { .tv_sec = 2 * (time_t)secs +
 					   job_states[JS_REST].limit_secs };
 
+	close_remember(job);
 	job_forget_order(job);
 	event_add(job->deadline, &limit);
 	return job_wake(job, jitter(secs * 1000));

@@ -156,6 +156,8 @@ on_authorization(void *arg, struct answer *a)
 	struct job *job = authorization->job;
 	struct err *e = a->e;
 
+	if (is_forgotten(a))
+		authorization->status = PROOF_FAILED;
 	if (e == NULL)
 		e = take_answer(authorization, a->response);
 	if (e != NULL &&
@@ -196,10 +198,14 @@ read_authorizations(struct job *job)
 /* ---- challenges ---- */
 
 /* Some CAs validate at once and say so. */
-static enum job_event
-after_answers(const struct job *job)
+static void
+all_answered(struct job *job)
 {
-	return count_pending(job, false) == 0 ? JE_AUTHORIZED : JE_ANSWERED;
+	if (job->blame != NULL)
+		order_is_over(job);
+	else
+		job_step(job, count_pending(job, false) == 0 ? JE_AUTHORIZED
+							     : JE_ANSWERED);
 }
 
 static void
@@ -216,6 +222,10 @@ on_answered(void *arg, struct answer *a)
 		    a->response);
 		job->retry_after_secs =
 		    https_retry_after(a->response, RETRY_AFTER_MAX_SECS);
+	} else if (is_forgotten(a)) {
+		authorization->status = PROOF_FAILED;
+		add_blame(job, e);
+		e = NULL;
 	} else if (a->unsure || authorization->answers > 1) {
 		/* Perhaps it was heard: the order and the authorization will
 		 * tell. */
@@ -229,7 +239,7 @@ on_answered(void *arg, struct answer *a)
 	if (e != NULL)
 		job_fail(job, e);
 	else if (--job->n_open == 0)
-		job_step(job, after_answers(job));
+		all_answered(job);
 }
 
 struct err *

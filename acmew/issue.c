@@ -48,6 +48,10 @@ on_order(void *arg, struct answer *a)
 	enum job_event event = JE_NONE;
 	struct err *e = a->e;
 
+	if (is_forgotten(a)) {
+		order_is_forgotten(job, e);
+		return;
+	}
 	if (e == NULL)
 		e = job_take_order(job, a->response, &event);
 	if (event == JE_PENDING && job->state == JS_VALIDATE && has_doubt(job))
@@ -74,6 +78,10 @@ on_finalized(void *arg, struct answer *a)
 	enum job_event event = JE_NONE;
 	struct err *e = a->e;
 
+	if (is_forgotten(a)) {
+		order_is_forgotten(job, e);
+		return;
+	}
 	if (e == NULL) {
 		e = job_take_order(job, a->response, &event);
 	} else if (a->unsure || a->problem == PROBLEM_NOT_READY) {

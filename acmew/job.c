@@ -156,6 +156,7 @@ job_free(struct job *job)
 		looks_free(job);
 	watch_free(job->watch);
 	job_forget_order(job);
+	close_forget(job);
 	if (job->timer != NULL)
 		event_free(job->timer);
 	if (job->deadline != NULL)

@@ -70,6 +70,10 @@ static const struct job_row issue_rows[] = {
 	{ JS_AUTHORIZE, JE_AGAIN, rest_order, JS_REST },
 	{ JS_RECHECK, JE_AGAIN, rest_order, JS_REST },
 	{ JS_BLAME, JE_AGAIN, rest_order, JS_REST },
+	{ JS_ANSWER, JE_AGAIN, rest_order, JS_REST },
+	{ JS_VALIDATE, JE_AGAIN, rest_order, JS_REST },
+	{ JS_FINALIZE, JE_AGAIN, rest_order, JS_REST },
+	{ JS_ISSUE, JE_AGAIN, rest_order, JS_REST },
 	{ JS_REST, JE_POLL, place_order, JS_ORDER },
 
 	{ JS_FINALIZE, JE_PROCESSING, poll_later, JS_ISSUE },

@@ -3,10 +3,12 @@ what was asked for is remembered. Each rule of the proxy is one mood."""
 
 import email.utils
 import json
+import os
 import time
 
 import pytest
 
+from stage import process
 from stage.proxy import Proxy
 
 ERROR = 'urn:ietf:params:acme:error:'
@@ -267,6 +269,63 @@ def test_order_that_fails_for_good_is_not_placed_again(
         assert 'CAA forbids it' in done.err, done
         assert ca.count('/order-plz') == 1
         nothing_left(certd, zone)
+
+
+def forgotten(path, **more):
+    """What Boulder says of an order that has expired, or is somebody else's."""
+    return {'path': path, 'method': 'POST', 'times': 1, **more,
+            **problem('malformed', 'No such thing', 404)}
+
+
+@pytest.mark.parametrize('rule', [
+    forgotten('/authZ/', skip=1), forgotten('/chalZ/'),
+    forgotten('/my-order/'), forgotten('/finalize-order/')],
+    ids=['authorization', 'challenge', 'order', 'finalize'])
+def test_order_that_is_forgotten_is_placed_again(
+        stage, calm, zone, new_certd, rule):
+    with Proxy(stage, rule, ca=calm) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name, '*.' + zone.name)
+        assert done.code == 0, done
+        assert 'No such thing; order 2 of 3' in done.out, done
+        assert ca.rules[0]['times'] == 0
+        assert ca.count('/order-plz') == 2
+    assert zone.records() == []
+
+
+def test_orders_that_are_forgotten_are_few(
+        stage, calm, zone, new_certd, nothing_left):
+    with Proxy(stage, forgotten('/my-order/', times=-1), ca=calm) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name)
+        assert done.code == 1, done
+        assert 'the CA has forgotten the order' in done.err, done
+        assert ca.count('/order-plz') == 3
+        nothing_left(certd, zone)
+
+
+@pytest.mark.parametrize('path', ['/my-order/', '/authZ/'])
+def test_order_that_is_forgotten_while_certd_was_away(
+        stage, calm, zone, new_certd, path):
+    """The order is there at first; after a crash the CA knows it no more."""
+    with Proxy(stage, ca=calm) as ca:
+        certd = new_certd(server=ca.url)
+        zone.lag(None, None)
+        done = certd.issue(zone.name, options=['--detach'])
+        assert done.code == 0, done
+        process.wait_until(
+            lambda: 'waiting for the name servers' in certd.log(),
+            certd.process, certd.log_file, 'the job')
+        certd.process.kill()
+        certd.process.wait(30)
+        ca.rules.append(forgotten(path))
+        zone.lag(0, 0)
+        certd.start()
+        process.wait_until(
+            lambda: os.path.exists(certd.path('live', zone.name)),
+            certd.process, certd.log_file, 'the certificate')
+        assert ca.rules[0]['times'] == 0
+        assert ca.count('/order-plz') == 2
 
 
 # ---- clocks ----

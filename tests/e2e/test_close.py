@@ -1,5 +1,6 @@
 """A failed order leaves no authorization pending."""
 
+import json
 import os
 import re
 import urllib.parse
@@ -8,6 +9,7 @@ import pytest
 
 from stage import process
 from stage.acme import Account
+from stage.proxy import Proxy
 
 
 def account_of(certd):
@@ -41,6 +43,28 @@ def end_by_provider(certd, zone):
     zone.fault(method='POST', status=403, times=50)
     certd.issue(zone.name, '*.' + zone.name, 'www.' + zone.name)
     zone.heal()
+
+
+def test_earlier_orders_of_a_failed_job_are_closed(
+        stage, new_certd, zone, patient_ca):
+    """Each of three orders fails by one of its two authorizations."""
+    odd = {'skip': 1, 'times': 1, 'path': '/authZ/', 'method': 'POST',
+           'status': 404}
+    said = []
+
+    def listen(text):
+        said.append(json.loads(text)['status'])
+        return text
+
+    with Proxy(stage, {**odd}, {**odd, 'skip': 2}, {**odd, 'skip': 3},
+               {'path': '/authZ/', 'edit': listen}, ca=patient_ca) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name, 'www.' + zone.name)
+        assert done.code == 1, done
+        assert ca.count('/order-plz') == 3
+        urls = closed(certd)
+        assert len(set(urls)) == 3, certd.log()
+        assert said.count('deactivated') == 3, said
 
 
 @pytest.mark.parametrize('end', [end_by_deadline, end_by_cancel,

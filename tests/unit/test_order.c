@@ -447,6 +447,25 @@ walk_failed_order_is_placed_again(void **state)
 	job_step(&job, JE_DROPPED);
 }
 
+/* Wherever a job meets it, the CA may have forgotten order or authorization. */
+static void
+walk_forgotten_order_is_placed_again(void **state)
+{
+	static const enum job_state states[] = { JS_AUTHORIZE, JS_ANSWER,
+		JS_VALIDATE, JS_RECHECK, JS_BLAME, JS_FINALIZE, JS_ISSUE };
+	struct job job;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		begin(&job);
+		job.state = states[i];
+		WALK(&job, JE_AGAIN, JE_POLL);
+		assert_int_equal(job.state, JS_ORDER);
+		assert_string_equal(ran, " rest_order place_order");
+		job_step(&job, JE_DROPPED);
+	}
+}
+
 static void
 step_raised_event_follows(void **state)
 {
@@ -524,6 +543,7 @@ main(void)
 		cmocka_unit_test(walk_each_other_kind),
 		cmocka_unit_test(walk_events_of_another_kind_fail),
 		cmocka_unit_test(walk_failed_order_is_placed_again),
+		cmocka_unit_test(walk_forgotten_order_is_placed_again),
 		cmocka_unit_test(step_raised_event_follows),
 		cmocka_unit_test(step_failing_action_fails_job),
 		cmocka_unit_test(step_unexpected_event_fails_job),
