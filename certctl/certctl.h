@@ -228,11 +228,16 @@ struct err	*ask_secret(struct session *s, const char *question,
 
 struct facts {
 	struct fact {
+		uint32_t job; /* 0: about none */
 		char *key, *value;
 	} *v;
 	size_t n;
 };
 struct err	*facts_add(struct facts *f, struct str key, struct str value);
+/* The same, for the job, as the message says. */
+struct err	*facts_add_told(struct facts *f, const struct msg *m);
+/* Those of the job move from f to *out, which has none. */
+struct err	*facts_take(struct facts *f, uint32_t job, struct facts *out);
 /* The first value of a key; NULL where there is none. */
 const char	*facts_get(const struct facts *f, const char *key);
 /* Aligned lines, each behind indent blanks. */

@@ -21,11 +21,42 @@ facts_add(struct facts *f, struct str key, struct str value)
 	if (v == NULL)
 		return err_sys("facts");
 	f->v = v;
+	v[f->n].job = 0;
 	v[f->n].key = str_dup(key);
 	v[f->n].value = str_dup(value);
 	f->n++;
 	if (v[f->n - 1].key == NULL || v[f->n - 1].value == NULL)
 		return err_sys("facts");
+	return NULL;
+}
+
+struct err *
+facts_add_told(struct facts *f, const struct msg *m)
+{
+	struct err *e = facts_add(f, m->fact.key, m->fact.value);
+
+	if (e == NULL)
+		f->v[f->n - 1].job = m->fact.job;
+	return e;
+}
+
+struct err *
+facts_take(struct facts *f, uint32_t job, struct facts *out)
+{
+	size_t i, left = 0;
+
+	*out = (struct facts){ NULL, 0 };
+	if (f->n == 0)
+		return NULL;
+	if ((out->v = calloc(f->n, sizeof(*out->v))) == NULL)
+		return err_sys("facts");
+	for (i = 0; i < f->n; i++) {
+		if (f->v[i].job == job)
+			out->v[out->n++] = f->v[i];
+		else
+			f->v[left++] = f->v[i];
+	}
+	f->n = left;
 	return NULL;
 }
 

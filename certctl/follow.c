@@ -16,9 +16,9 @@ struct follow {
 	struct session *s;
 	const struct aim *aim;
 	struct progress *progress;
-	struct facts facts;   /* of the result that comes next */
+	struct facts facts;   /* of jobs under way, and of none */
 	json_t *certificates, *hook_failures; /* for --json */
-	unsigned kept, good, bad;
+	unsigned kept, waiting, good, bad, denied;
 	uint32_t job;         /* the one that is waited for; 0: none yet */
 	char *name;
 	struct question question;
@@ -94,12 +94,27 @@ on_accepted(void *arg, const struct msg *m)
 	    f, json_outcome(f->job, m->accepted.lineage, "started", none));
 }
 
+/* It has failed, is left alone for now, and there is little time. */
+static void
+warn(struct follow *f, const struct msg_kept *k)
+{
+	struct err *e = err_new("%.*s: not renewed now: %.*s",
+	    (int)k->lineage.n, k->lineage.p, (int)k->reason.n, k->reason.p);
+
+	print_problem(f->s->err, e);
+	err_free(e);
+	f->s->status = EXIT_FAILED;
+}
+
 static struct err *
 on_kept(void *arg, const struct msg *m)
 {
 	struct follow *f = arg;
 
 	f->kept++;
+	f->waiting += m->kept.state != KEPT_FINE;
+	if (m->kept.state == KEPT_PRESSING)
+		warn(f, &m->kept);
 	if (!f->s->json) {
 		print_text(f->s->out, m->kept.lineage);
 		fputs(": kept: ", f->s->out);
@@ -129,7 +144,7 @@ on_fact(void *arg, const struct msg *m)
 {
 	struct follow *f = arg;
 
-	return facts_add(&f->facts, m->fact.key, m->fact.value);
+	return facts_add_told(&f->facts, m);
 }
 
 static struct err *
@@ -180,27 +195,30 @@ on_result(void *arg, const struct msg *m)
 	const struct aim *aim = f->aim;
 	const char *word = m->result.ok ? aim->good : aim->bad;
 	bool wanted = m->result.ok != aim->wants_end;
+	struct facts facts;
 	struct err *e;
 
 	f->good += m->result.ok;
 	f->bad += !m->result.ok;
+	f->denied += m->result.denied;
 	if ((e = progress_end(f->progress, m->result.job, m->result.lineage,
-		 wanted, word)) != NULL)
+		 wanted, word)) != NULL ||
+	    (e = facts_take(&f->facts, m->result.job, &facts)) != NULL)
 		return e;
 	if (!f->s->json)
-		facts_print(&f->facts, f->s->out, 2);
+		facts_print(&facts, f->s->out, 2);
 	(void)fflush(f->s->out);
 	if (!m->result.ok && !aim->wants_end)
 		report_failure(f, m);
 	if (!wanted && !aim->all)
 		f->s->status = EXIT_FAILED;
-	e = tell(f, json_result(m, word, f->facts.n == 0 ? NULL : &f->facts));
+	e = tell(f, json_result(m, word, facts.n == 0 ? NULL : &facts));
 	if (aim->facts != NULL && m->result.ok) {
 		facts_clear(aim->facts);
-		*aim->facts = f->facts;
-		memset(&f->facts, 0, sizeof(f->facts));
+		*aim->facts = facts;
+		memset(&facts, 0, sizeof(facts));
 	}
-	facts_clear(&f->facts);
+	facts_clear(&facts);
 	progress_draw(f->progress);
 	return e;
 }
@@ -263,9 +281,22 @@ print_end(struct follow *f)
 	if (f->s->json)
 		return;
 	facts_print(&f->facts, f->s->out, 0);
-	if (f->aim->summary)
-		fprintf(f->s->out, "%u %s, %u failed, %u kept\n", f->good,
-		    f->aim->good, f->bad, f->kept);
+	if (!f->aim->summary)
+		return;
+	fprintf(f->s->out, "%u %s, %u failed, %u kept", f->good, f->aim->good,
+	    f->bad, f->kept);
+	if (f->waiting > 0)
+		fprintf(f->s->out, ", %u of them because %s failed before",
+		    f->waiting, f->waiting == 1 ? "it has" : "they have");
+	fputc('\n', f->s->out);
+}
+
+/* Nothing of what was asked for was permitted. */
+static bool
+is_all_denied(const struct follow *f)
+{
+	return f->denied > 0 && f->denied == f->bad && f->good == 0 &&
+	       f->kept == 0;
 }
 
 /* Asks certd, and the person when certd asks back, until there is no question
@@ -308,6 +339,8 @@ follow(struct session *s, struct msg *request, const struct aim *aim)
 		e = ask_certd(&f, request, &c);
 	if (e == NULL && !s->interrupted)
 		print_end(&f);
+	if (e == NULL && is_all_denied(&f) && s->status == EXIT_FAILED)
+		s->status = EXIT_DENIED;
 	if (e == NULL && aim->detailed && f.good > 0 && s->status == EXIT_DONE)
 		s->status = EXIT_RENEWED;
 	if (e == NULL && s->interrupted)

@@ -88,6 +88,14 @@ enum question_kind {
 	QUESTION_N
 };
 
+/* Why a certificate was left as it is. */
+enum kept_state {
+	KEPT_FINE,     /* there is nothing to do */
+	KEPT_WAITING,  /* it is due, but has failed before: later */
+	KEPT_PRESSING, /* likewise, and it expires soon */
+	KEPT_N
+};
+
 enum stage {
 #define STAGE(name, label) STAGE_##name,
 #include "stages.def"

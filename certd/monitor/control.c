@@ -209,6 +209,7 @@ control_fact(struct job *j, const char *key, const char *value)
 {
 	struct msg m = { .type = MSG_fact };
 
+	m.fact.job = j->id;
 	m.fact.key = str_of(key);
 	m.fact.value = str_of(value);
 	tell_followers(j, &m);

@@ -84,6 +84,7 @@ tell_kept(struct issue *i, const struct entry *x)
 	(void)snprintf(reason, sizeof(reason), "not due for renewal before %s; "
 	    "--force-renewal renews it now", text_time(when,
 	    entry_renew_after(x)));
+	m.kept.state = KEPT_FINE;
 	m.kept.lineage = str_of(x->lineage);
 	m.kept.reason = str_of(reason);
 	client_send(i->client, &m);

@@ -14,6 +14,8 @@
 #include "monitor.h"
 #include "names.h"
 
+#define PRESSING_SECS (10 * 86400)
+
 /* A request to renew, while the catalogue is read. */
 struct renew {
 	struct client *client;
@@ -24,12 +26,14 @@ struct renew {
 };
 
 static void
-keep(struct renew *r, const char *lineage, const char *reason)
+keep(struct renew *r, const char *lineage, enum kept_state state,
+    const char *reason)
 {
 	struct msg m = { .type = MSG_kept };
 
-	if (r->brief)
+	if (r->brief && state != KEPT_PRESSING)
 		return;
+	m.kept.state = state;
 	m.kept.lineage = str_of(lineage);
 	m.kept.reason = str_of(reason);
 	client_send(r->client, &m);
@@ -47,7 +51,7 @@ keep_until(void *arg, const char *lineage, time_t renew_after)
 	else
 		(void)snprintf(reason, sizeof(reason), "not due for renewal "
 		    "before %s", text_time(when, renew_after));
-	keep(arg, lineage, reason);
+	keep(arg, lineage, KEPT_FINE, reason);
 }
 
 /* A lineage that cannot even be tried. */
@@ -66,10 +70,41 @@ fail(struct renew *r, const char *lineage, struct err *e)
 	    strlen(err_advice(e)));
 	m.result.lineage = str_of(name);
 	m.result.ok = false;
+	m.result.denied = request_status(e) == 3;
 	m.result.text = str_of(text);
 	m.result.advice = str_of(advice);
 	client_send(r->client, &m);
 	err_free(e);
+}
+
+/* So near its end that somebody must hear of it, however often it has failed: ten
+ * days, or a quarter of a short life. */
+static bool
+is_pressing(const struct entry *x)
+{
+	time_t life = x->not_after - x->not_before, near = life / 4;
+
+	if (near > PRESSING_SECS)
+		near = PRESSING_SECS;
+	return x->not_after != 0 && time(NULL) > x->not_after - near;
+}
+
+static void
+keep_waiting(struct renew *r, const struct entry *x, const struct failure *f)
+{
+	char end[TEXT_TIME_SIZE], last[TEXT_TIME_SIZE], next[TEXT_TIME_SIZE],
+	    reason[512] = "";
+	bool pressing = is_pressing(x);
+	int n = 0;
+
+	if (pressing)
+		n = snprintf(reason, sizeof(reason), "its certificate ends %s; ",
+		    text_time(end, x->not_after));
+	(void)snprintf(reason + n, sizeof(reason) - (size_t)n, "failed %u times "
+	    "in a row, last %s (%.200s); tried again after %s, at once with "
+	    "--force-renewal", f->count, text_time(last, f->last), f->text,
+	    text_time(next, f->retry_at));
+	keep(r, x->lineage, pressing ? KEPT_PRESSING : KEPT_WAITING, reason);
 }
 
 /* Has it failed so recently that trying again would only make it worse? Then
@@ -77,20 +112,14 @@ fail(struct renew *r, const char *lineage, struct err *e)
 static bool
 is_backed_off(struct renew *r, const struct entry *x)
 {
-	char reason[512], last[TEXT_TIME_SIZE], next[TEXT_TIME_SIZE];
 	struct failure f;
 	bool wait;
 
 	log_err(LOG_LEVEL_WARN, failure_look(client_monitor(r->client),
 	    x->files->server, x->names, x->n_names, &f));
 	wait = f.count > 0 && f.retry_at > time(NULL);
-	if (wait) {
-		(void)snprintf(reason, sizeof(reason), "failed %u times in a "
-		    "row, last %s (%.200s); tried again after %s, at once with "
-		    "--force-renewal", f.count, text_time(last, f.last),
-		    f.text, text_time(next, f.retry_at));
-		keep(r, x->lineage, reason);
-	}
+	if (wait)
+		keep_waiting(r, x, &f);
 	free(f.text);
 	return wait;
 }
@@ -206,7 +235,7 @@ consider(struct renew *r, struct entry *x)
 	}
 	other = job_of_lineage(client_monitor(r->client), x->lineage);
 	if (other != NULL && other->kind != KIND_issue) {
-		keep(r, x->lineage,
+		keep(r, x->lineage, KEPT_FINE,
 		    "another job works on it; certctl status tells");
 		return;
 	}

@@ -15,7 +15,7 @@ from stage.proxy import Proxy
 
 
 def folder_of(certd, server=None):
-    url = urllib.parse.urlparse(server or certd.stage.world['ca']['url'])
+    url = urllib.parse.urlparse(server or certd.server)
     return certd.path('accounts', url.netloc, url.path.strip('/'))
 
 
@@ -89,7 +89,8 @@ def test_register_asks_for_the_terms(new_certd):
     assert len(ids(certd)) == 1
 
 
-def test_rollover(stage, certd, zone):
+def test_rollover(stage, new_certd, zone, patient_ca):
+    certd = new_certd(server=patient_ca.url)
     assert certd.issue(zone.name).code == 0
     before, url = ids(certd)[0], shown(certd)['account_url']
     old_key = pem.read(os.path.join(folder_of(certd), before,
@@ -117,12 +118,12 @@ def test_rollover(stage, certd, zone):
     accounts = os.path.dirname(folder_of(certd))
     os.rename(accounts, os.path.join(
         os.path.dirname(accounts),
-        urllib.parse.urlparse(stage.ca.url_by_address).netloc))
-    done = certbot('show_account', '--server', stage.ca.url_by_address)
+        urllib.parse.urlparse(patient_ca.url_by_address).netloc))
+    done = certbot('show_account', '--server', patient_ca.url_by_address)
     assert done.code == 0 and url.rsplit('/', 1)[1] in done.out, done
     os.rename(os.path.join(
         os.path.dirname(accounts),
-        urllib.parse.urlparse(stage.ca.url_by_address).netloc), accounts)
+        urllib.parse.urlparse(patient_ca.url_by_address).netloc), accounts)
     # The CA knows the old key no more.
     path = os.path.join(folder, 'private_key.json')
     os.unlink(path)

@@ -128,10 +128,10 @@ def test_account_is_found_again_when_its_url_is_lost(certd, zone):
     assert accounts(certd)[folder]['uri'] == regr['uri']
 
 
-def test_rsa_account_of_certbot_is_used(stage, zone, new_certd):
-    certd = new_certd(start=False, server=stage.ca.url_by_address)
+def test_rsa_account_of_certbot_is_used(stage, zone, new_certd, patient_ca):
+    certd = new_certd(start=False, server=patient_ca.url_by_address)
     certbot = Certbot(stage, certd.store, certd.folder)
-    done = certbot('register', '--server', stage.ca.url_by_address,
+    done = certbot('register', '--server', patient_ca.url_by_address,
                    '--agree-tos', '--register-unsafely-without-email')
     assert done.code == 0, done
     before = accounts(certd)

@@ -92,14 +92,14 @@ def test_there_is_no_way_around_it(ruled, zone):
             ):
         refused(ruled, member(*arguments))
     done = member('renew', '--cert-name', other, '--force-renewal')
-    assert done.code == 1 and 'rule ours' in done.err, done
+    assert done.code == 3 and 'rule ours' in done.err, done
     done = member('renew', '--force-renewal')
     assert done.code == 1 and 'rule ours' in done.err, done
     assert f'{ok}: renewed' in done.out, done
     assert '1 renewed, 1 failed' in done.out, done
     done = member('renew', '--force-renewal', '--key-type', 'rsa',
                   '--cert-name', ok)
-    assert done.code == 1 and 'keys of type ecdsa' in done.err, done
+    assert done.code == 3 and 'keys of type ecdsa' in done.err, done
     with open(conf, encoding='utf-8') as f:
         assert f.read() == text
     assert os.readlink(ruled.live(other)).endswith('fullchain1.pem')

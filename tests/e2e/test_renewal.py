@@ -3,12 +3,17 @@ itself."""
 
 import os
 import re
+import sys
 
 import pytest
 
 from conftest import tree
 from stage import pem
 from stage.lineage import conf_path, edit, parameters, set_parameter, version
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), 'bench'))
+from lineages import Maker                                      # noqa: E402
 
 
 @pytest.fixture
@@ -155,6 +160,54 @@ def test_one_failure_stops_no_other(two):
     done = certd.ctl('renew', '--cert-name', bad)
     assert done.code == 0 and version(certd, bad) == 4, done
     assert version(certd, good) == 2    # it was not named
+
+
+def test_what_waits_because_it_failed_is_told(zone, new_certd):
+    """Cron hears of it where there is little time left, and only then."""
+    certd = new_certd(start=False)
+    maker = Maker(certd.store)
+    near, far = f'near.{zone.name}', f'far.{zone.name}'
+    maker.make(near, days=5)
+    maker.make(far, days=20)
+    zone.fault(method='POST', status=403, times=-1)
+    with certd:
+        # The second failure in a row counts for ten minutes.
+        for options in ([], ['--force-renewal']):
+            done = certd.ctl('renew', *options)
+            assert done.code == 1 and '2 failed' in done.out, done
+        asked = len(zone.requests())
+        done = certd.ctl('renew')
+        assert done.code == 1, done
+        assert '0 renewed, 0 failed, 2 kept, 2 of them because they have ' \
+            'failed before\n' in done.out, done
+        assert f'{near}: not renewed now: its certificate ends' in done.err
+        done = certd.ctl('renew', '--quiet')
+        assert done.code == 1 and done.out == '', done
+        assert near in done.err and far not in done.err, done
+        assert 'failed 2 times' in done.err, done
+        done = certd.ctl('renew', '--quiet', '--cert-name', far)
+        assert (done.code, done.text) == (0, ''), done
+        assert len(zone.requests()) == asked
+        zone.heal()
+        done = certd.ctl('renew', '--force-renewal', '--quiet')
+        assert (done.code, done.text) == (0, ''), done
+
+
+def test_facts_of_jobs_at_once_are_filed_properly(zone, new_certd):
+    certd = new_certd(start=False)
+    maker = Maker(certd.store)
+    names = [f'{i}.{zone.name}' for i in range(6)]
+    for name in names:
+        maker.make(name, days=5)
+    with certd:
+        done = certd.ctl('renew', '--json', '--deploy-hook', 'sleep 0.3')
+        assert done.code == 0, done
+        rows = done.json['certificates']
+        assert sorted(row['name'] for row in rows) == names
+        for row in rows:
+            assert row['facts']['certificate'] == \
+                certd.live(row['name']), row
+            assert isinstance(row['facts']['expires'], str), row
 
 
 def test_what_cannot_be_renewed_stops_no_other(two):

@@ -69,6 +69,7 @@ class Certd:
         self.credentials = os.path.join(self.folder, 'cloudflare.ini')
         self.log_file = os.path.join(self.folder, 'certd.log')
         self.process, self.deaths_expected = None, False
+        self.server = server or stage.world['ca']['url']
         self.write_config(server, settings or {})
         if zone and not os.path.exists(self.credentials):
             zone.credentials(self.credentials)

@@ -103,6 +103,17 @@ say_fact(int fd, const char *key, const char *value)
 }
 
 static void
+say_fact_of(int fd, uint32_t job, const char *key, const char *value)
+{
+	struct msg m = { .type = MSG_fact };
+
+	m.fact.job = job;
+	m.fact.key = str_of(key);
+	m.fact.value = str_of(value);
+	say(fd, &m);
+}
+
+static void
 say_error(int fd, uint32_t status)
 {
 	struct msg m = { .type = MSG_error };
@@ -383,6 +394,7 @@ refusal_is_heard_though_certd_hears_nothing(void **state)
 static void
 part_issues(int fd)
 {
+	struct msg m = { .type = MSG_result };
 	char line[1024];
 
 	greet(fd, line);
@@ -390,9 +402,16 @@ part_issues(int fd)
 	say_event(fd, STAGE_order);
 	say_event(fd, STAGE_publish);
 	say_event(fd, STAGE_done);
-	say_fact(fd, "certificate", "/live/cert.pem");
-	say_fact(fd, "key", "/live/key.pem");
+	say_fact_of(fd, 8, "certificate", "/live/another.pem");
+	say_fact_of(fd, 7, "certificate", "/live/cert.pem");
+	say_fact_of(fd, 8, "key", "/live/another_key.pem");
+	say_fact_of(fd, 7, "key", "/live/key.pem");
 	say_result(fd, true);
+	m.result.job = 8;
+	m.result.lineage = str_of("b.example");
+	m.result.ok = true;
+	m.result.text = m.result.advice = str_of("");
+	say(fd, &m);
 	say_end(fd);
 }
 
@@ -422,7 +441,10 @@ issue_shows_stages_and_paths(void **state)
 	    "a.example: publishing the DNS records: 1 of 2\n"
 	    "a.example: issued (0:00)\n"
 	    "  certificate: /live/cert.pem\n"
-	    "  key:         /live/key.pem\n");
+	    "  key:         /live/key.pem\n"
+	    "b.example: issued (0:00)\n"
+	    "  certificate: /live/another.pem\n"
+	    "  key:         /live/another_key.pem\n");
 	assert_string_equal(r.err, "");
 	done(&r);
 }
@@ -439,7 +461,10 @@ issue_as_json_is_one_document(void **state)
 	    "{\"certificates\":[{\"name\":\"a.example\",\"job\":7,"
 	    "\"result\":\"issued\",\"text\":null,\"advice\":null,"
 	    "\"retry_at\":null,\"facts\":{\"certificate\":\"/live/cert.pem\","
-	    "\"key\":\"/live/key.pem\"}}]}\n");
+	    "\"key\":\"/live/key.pem\"}},{\"name\":\"b.example\",\"job\":8,"
+	    "\"result\":\"issued\",\"text\":null,\"advice\":null,"
+	    "\"retry_at\":null,\"facts\":{\"certificate\":"
+	    "\"/live/another.pem\",\"key\":\"/live/another_key.pem\"}}]}\n");
 	done(&r);
 }
 
@@ -527,6 +552,89 @@ issue_that_is_not_due_is_done(void **state)
 	assert_string_equal(r.out,
 	    "{\"certificates\":[{\"name\":\"a.example\",\"job\":null,"
 	    "\"result\":\"kept\",\"text\":\"not due\"}]}\n");
+	done(&r);
+}
+
+static void
+part_waits(int fd)
+{
+	struct msg m = { .type = MSG_kept };
+	char line[1024];
+
+	greet(fd, line);
+	m.kept.reason = str_of("failed 3 times");
+	m.kept.lineage = str_of("a.example");
+	m.kept.state = KEPT_WAITING;
+	say(fd, &m);
+	m.kept.lineage = str_of("b.example");
+	m.kept.state = KEPT_PRESSING;
+	say(fd, &m);
+	say_end(fd);
+}
+
+static void
+renew_tells_of_what_waits_and_fails_where_it_presses(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_with(&r, part_waits, "renew");
+	assert_null(r.e);
+	assert_int_equal(r.s.status, EXIT_FAILED);
+	assert_string_equal(r.out, "a.example: kept: failed 3 times\n"
+	    "b.example: kept: failed 3 times\n"
+	    "0 renewed, 0 failed, 2 kept, 2 of them because they have failed "
+	    "before\n");
+	assert_string_equal(r.err,
+	    "certctl: b.example: not renewed now: failed 3 times\n");
+	done(&r);
+}
+
+static void
+say_denied(int fd, bool denied)
+{
+	struct msg m = { .type = MSG_result };
+
+	m.result.lineage = str_of("a.example");
+	m.result.denied = denied;
+	m.result.text = str_of("no");
+	m.result.advice = str_of("");
+	say(fd, &m);
+}
+
+static void
+part_denies_all(int fd)
+{
+	char line[1024];
+
+	greet(fd, line);
+	say_denied(fd, true);
+	say_denied(fd, true);
+	say_end(fd);
+}
+
+static void
+part_denies_one(int fd)
+{
+	char line[1024];
+
+	greet(fd, line);
+	say_denied(fd, true);
+	say_denied(fd, false);
+	say_end(fd);
+}
+
+static void
+renew_that_is_all_denied_exits_with_3(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_with(&r, part_denies_all, "renew");
+	assert_int_equal(r.s.status, EXIT_DENIED);
+	done(&r);
+	run_with(&r, part_denies_one, "renew");
+	assert_int_equal(r.s.status, EXIT_FAILED);
 	done(&r);
 }
 
@@ -639,7 +747,7 @@ watch_as_json_is_an_object_an_event(void **state)
 		assert_true(json_is_object(o));
 		json_decref(o);
 	}
-	assert_int_equal(n, 4); /* three stages, one result */
+	assert_int_equal(n, 5); /* three stages, two results */
 	done(&r);
 }
 
@@ -806,6 +914,9 @@ main(void)
 		cmocka_unit_test(issue_that_fails_says_why_and_exits_with_1),
 		cmocka_unit_test(issue_sends_options_before_names),
 		cmocka_unit_test(issue_that_is_not_due_is_done),
+		cmocka_unit_test(
+		    renew_tells_of_what_waits_and_fails_where_it_presses),
+		cmocka_unit_test(renew_that_is_all_denied_exits_with_3),
 		cmocka_unit_test(issue_detached_returns_when_accepted),
 		cmocka_unit_test(issue_whose_certd_dies_exits_with_4),
 		cmocka_unit_test(ctrl_c_leaves_the_job_and_says_how_to_go_on),
