@@ -352,7 +352,7 @@ void		 job_fail_or_gone(struct job *job, struct answer *a);
 struct err	*order_verdict(struct job *job);
 /* Likewise: JE_AGAIN, or the end of the job. May free it. */
 void		 order_is_over(struct job *job);
-/* The CA knows it no more: it has expired, or was lost (Boulder: malformed, 404). */
+/* The CA knows it no more: it has expired, or was lost (Boulder: 404). */
 bool		 is_forgotten(const struct answer *a);
 /* The order is over, because the CA has forgotten it. May free the job. */
 void		 order_is_forgotten(struct job *job, struct err *e);

@@ -16,10 +16,10 @@ struct follow {
 	struct session *s;
 	const struct aim *aim;
 	struct progress *progress;
-	struct facts facts;   /* of jobs under way, and of none */
+	struct facts facts; /* of jobs under way, and of none */
 	json_t *certificates, *hook_failures; /* for --json */
 	unsigned kept, waiting, good, bad, denied;
-	uint32_t job;         /* the one that is waited for; 0: none yet */
+	uint32_t job; /* the one that is waited for; 0: none yet */
 	char *name;
 	struct question question;
 };

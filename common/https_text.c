@@ -97,9 +97,10 @@ bad_certificate(const char *url, const char *host, const char *detail)
 	if (strstr(cause, "expired") != NULL ||
 	    strstr(cause, "not yet valid") != NULL)
 		return err_advise(e,
-		    "check the clock of this machine, which says %s; if it is "
-		    "right, the server needs a new certificate",
-		    text_time(now, time(NULL)));
+		    "the clock of this machine says %s: if that is wrong, set "
+		    "it (timedatectl set-ntp true keeps it right) and try "
+		    "again; if it is right, %s needs a new certificate",
+		    text_time(now, time(NULL)), host);
 	if (cause == detail) /* the name, not the issuer */
 		return err_advise(e, "check the host in the URL");
 	return err_advise(e,

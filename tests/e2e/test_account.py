@@ -135,9 +135,10 @@ def test_rollover(stage, new_certd, zone, patient_ca):
 
 
 @pytest.mark.parametrize('lost', ['before', 'after'])
-def test_rollover_whose_answer_is_lost(stage, new_certd, lost):
+def test_rollover_whose_answer_is_lost(stage, new_certd, patient_ca, lost):
     """The CA is asked which key it knows; where that is the old one, again."""
-    with Proxy(stage, {'path': 'rollover', 'reset': lost, 'times': 1}) as proxy:
+    with Proxy(stage, {'path': 'rollover', 'reset': lost, 'times': 1},
+               ca=patient_ca) as proxy:
         certd = new_certd(zone_=None, server=proxy.url)
         assert certd.ctl('account', 'register').code == 0
         before = shown(certd)

@@ -331,6 +331,19 @@ def test_order_that_is_forgotten_while_certd_was_away(
 
 # ---- clocks ----
 
+def test_certificate_of_the_ca_that_has_expired(stage, zone, new_certd):
+    """The server's, or the clock of this machine: which, a person must say."""
+    with Proxy(stage, certificate=os.path.join(os.path.dirname(
+            stage.world['certificate']), 'expired.pem')) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name)
+        assert done.code == 1, done
+        assert 'is not trusted: certificate has expired' in done.err, done
+        now = time.strftime('%Y-%m-%d', time.gmtime())
+        assert f'the clock of this machine says {now}' in done.err, done
+        assert 'set it' in done.err and ca.requests == [], done
+
+
 @pytest.mark.parametrize('minutes, told', [
     (61, '61 minutes behind'), (-61, '61 minutes ahead of')])
 def test_clock_that_is_off_is_told(stage, zone, new_certd, minutes, told):

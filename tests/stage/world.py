@@ -77,6 +77,7 @@ class Stage:
             os.mkdir(os.path.join(folder, name), 0o711)
         authority = tlsca.Authority(os.path.join(folder, 'tls'))
         certificate = authority.issue('stage', [*hosts, *hosts.values()])
+        authority.issue('expired', [*hosts, *hosts.values()], days=-0.5)
         tlsca.Authority(os.path.join(folder, 'tls'), 'stranger').issue(
             'unknown', [*hosts, *hosts.values()])
         return {
