@@ -77,8 +77,8 @@ fail(struct renew *r, const char *lineage, struct err *e)
 	err_free(e);
 }
 
-/* So near its end that somebody must hear of it, however often it has failed: ten
- * days, or a quarter of a short life. */
+/* So near its end that somebody must hear of it, however often it has failed:
+ * ten days, or a quarter of a short life. */
 static bool
 is_pressing(const struct entry *x)
 {
