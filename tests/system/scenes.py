@@ -374,7 +374,8 @@ def token_is_rotated(w):
 
 def what_is_wrong_is_told(w):
     """A user that is missing, a token that others can read, an unknown key, a
-    second certd: each is named with what to do, and mended by that."""
+    second certd, a value that cannot be, a store that is read-only, no resolver:
+    each is named with what to do, and mended by that."""
     m = w.machine
     w.gone()
     m.run('userdel', '_certd-sign')
@@ -395,15 +396,81 @@ def what_is_wrong_is_told(w):
     m.write('/etc/certd/certd.conf', settings + '[hooks]\nnew-key = 1\n')
     assert m.run('certctl', 'list').code == 0
     assert 'new-key is no setting' in m.journal('-u', 'certd', '-o', 'cat')
+    w.gone()
     done = m.run('certd', '--foreground', '--spawn')
-    assert done.code == 1 and 'another certd' in done.err, done
+    assert done.code == 1 and 'systemctl stop certd.socket' in done.err, done
+    for _ in range(8):          # systemd takes sockets from who starts often
+        m.write('/etc/certd/certd.conf', settings + '#\n')
+        assert m.run('certctl', 'list').code == 0
+        m.write('/etc/certd/certd.conf', settings)
+        assert m.run('certctl', 'list').code == 0
     m.write('/etc/certd/certd.conf', settings.replace(
         '[acme]', '[acme]\nmax-orders = many'))
     done = m.run('certctl', 'list')
     assert done.code == 1 and 'max-orders = many' in done.err, done
     m.write('/etc/certd/certd.conf', settings)
+    disk_is_read_only(w)
+    no_resolver(w)
     done = m.run('certctl', 'doctor')
     assert done.code == 0, done
+
+
+def disk_is_read_only(w):
+    """As the kernel makes it after errors: told, and nothing is changed."""
+    m, before = w.machine, w.tree()
+    w.gone()
+    store = '/etc/letsencrypt'
+    done = m.sh(f'mount --bind {store} {store} && '
+                f'mount -o remount,ro,bind {store}')
+    assert done.code == 0, done
+    try:
+        assert m.run('certctl', 'list').code == 0
+        done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
+                     '--force-renewal')
+        assert done.code == 1 and 'Read-only file system' in done.err, done
+        done = m.run('certctl', 'doctor')
+        assert done.code == 1 and 'is read-only' in done.out, done
+    finally:
+        w.gone()                # it has a mount of its own
+        done = m.run('umount', store)
+    assert done.code == 0, done
+    assert w.tree() == before
+    assert w.served('mail') == w.serial('mail.example.com')
+
+
+def no_resolver(w):
+    """An empty resolv.conf: told with where it is looked for."""
+    m, before = w.machine, w.serial('mail.example.com')
+    resolvers = m.read('/etc/resolv.conf')
+    w.gone()
+    m.write('/etc/resolv.conf', '')
+    try:
+        done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
+                     '--force-renewal')
+        assert done.code == 1 and 'resolv.conf' in done.err, done
+    finally:
+        m.write('/etc/resolv.conf', resolvers)
+        w.gone()
+    assert w.serial('mail.example.com') == before
+
+
+def shells_complete(w):
+    """bash, as an administrator has it, completes what the tables and the
+    folder of certificates say."""
+    for line, wanted in (
+            ('certctl ren', 'renew'), ('certctl renew --force-r',
+                                       '--force-renewal'),
+            ('certctl renew --cert-name mai', 'mail.example.com'),
+            ('certctl renew --cert-name=mai', 'mail.example.com'),
+            ('certctl show imap', 'imap.example.com')):
+        done = w.machine.run('bash', '-ic', (
+            '. /usr/share/bash-completion/bash_completion; '
+            '_completion_loader certctl; complete -p certctl >/dev/null || '
+            f'exit 9; COMP_LINE="{line}"; COMP_POINT=${{#COMP_LINE}}; '
+            f'COMP_WORDS=({line.replace("=", " = ")}); '
+            'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _certctl certctl; '
+            'printf "%s\\n" "${COMPREPLY[@]}"'))
+        assert done.code == 0 and done.out.split() == [wanted], (line, done)
 
 
 def readme_is_right(w):
@@ -505,5 +572,6 @@ def package_is_purged(w):
 
 SCENES = [certbot_was_here, package_is_installed, first_certificates,
           servers_answer, cron_renews, hooks_are_free, log_has_fields,
-          token_is_rotated, machine_is_reset, package_is_upgraded,
-          certbot_is_left, package_is_purged]
+          token_is_rotated, shells_complete, what_is_wrong_is_told, machine_is_reset,
+          package_is_upgraded, certbot_is_left, readme_is_right,
+          package_is_purged]
