@@ -14,7 +14,8 @@
 #include "monitor.h"
 #include "names.h"
 
-#define PRESSING_SECS (10 * 86400)
+#define DAY_SECS 86400
+#define PRESSING_DAYS 10
 
 /* A request to renew, while the catalogue is read. */
 struct renew {
@@ -84,8 +85,8 @@ is_pressing(const struct entry *x)
 {
 	time_t life = x->not_after - x->not_before, near = life / 4;
 
-	if (near > PRESSING_SECS)
-		near = PRESSING_SECS;
+	if (near > PRESSING_DAYS * DAY_SECS)
+		near = PRESSING_DAYS * DAY_SECS;
 	return x->not_after != 0 && time(NULL) > x->not_after - near;
 }
 
