@@ -1,7 +1,7 @@
 /* fuzz_frame.c - any bytes as a frame. Seeds are made from the message table:
  * the corpus directory gets the least and a middling frame of every row. */
 /* objects: $(BASE) */
-/* covers: proto/codec.c proto/walk.c proto/wire.c proto/describe.c */
+/* covers: proto/codec.c proto/walk.c proto/describe.c */
 /* libs: $(MSGPACK) */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* fuzz_inspect.c - any certificate of the store. */
 /* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
-/* covers: certd/sign/inspect.c certd/sign/cert.c certd/sign/pem.c */
+/* covers: certd/sign/inspect.c certd/sign/cert.c */
 /* libs: jansson libcrypto */
 #include <string.h>
 
