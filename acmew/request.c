@@ -35,9 +35,9 @@ static const bool is_repeatable[VERB_N] = {
 };
 
 /* Nobody waits long for what would expire by itself; nor may closing use up the
- * signatures that certd makes for it (certd/monitor/policy.c: four for a name,
- * which this failure, two bad nonces and the last try are): that would be a
- * refusal, and hide why the job has failed. */
+ * signatures that certd makes for it (certd/monitor/policy.c: four for a name of
+ * each of three orders, which this failure, two bad nonces and the last try
+ * are): that would be a refusal, and hide why the job has failed. */
 #define CLOSE_FAILURES_MAX 1
 
 static void try_again(evutil_socket_t fd, short what, void *arg);
