@@ -28,13 +28,14 @@ facts(struct client *c, const char *key, struct strs texts)
 static void
 on_zones(void *arg, const struct msg *answer, struct err *e)
 {
-	const struct msg_dns_zone_list *list = &answer->dns_zone_list;
+	const struct msg_dns_zone_list *list;
 	struct client *c = arg;
 	char count[24];
 
 	if (e != NULL) {
 		client_refuse(c, 1, e);
 	} else {
+		list = &answer->dns_zone_list;
 		facts(c, "zone", list->zones);
 		(void)snprintf(count, sizeof(count), "%u", list->count);
 		client_fact(c, "zones", count);
