@@ -44,6 +44,7 @@ struct question {
 	enum msg_type expected;
 	peer_done *done;
 	void *arg;
+	void *owned; /* arg, where it is nobody else's */
 };
 
 struct peer {
@@ -243,9 +244,9 @@ peer_new(struct event_base *base, int fd, const struct peer_kind *kind,
 	return NULL;
 }
 
-struct err *
-peer_ask(struct peer *p, struct msg *m, int fd, enum msg_type expected,
-    peer_done *done, void *arg)
+static struct err *
+ask(struct peer *p, struct msg *m, int fd, enum msg_type expected,
+    peer_done *done, void *arg, void *owned)
 {
 	struct question *q;
 	struct err *e;
@@ -258,12 +259,27 @@ peer_ask(struct peer *p, struct msg *m, int fd, enum msg_type expected,
 	q->expected = expected;
 	q->done = done;
 	q->arg = arg;
+	q->owned = owned;
 	if ((e = channel_send(p->channel, m, fd)) != NULL) {
 		free(q);
 		return err_wrap(e, "question to %s", p->kind->name);
 	}
 	add(p, q);
 	return NULL;
+}
+
+struct err *
+peer_ask(struct peer *p, struct msg *m, int fd, enum msg_type expected,
+    peer_done *done, void *arg)
+{
+	return ask(p, m, fd, expected, done, arg, NULL);
+}
+
+struct err *
+peer_ask_owned(struct peer *p, struct msg *m, int fd, enum msg_type expected,
+    peer_done *done, void *arg)
+{
+	return ask(p, m, fd, expected, done, arg, arg);
 }
 
 struct err *
@@ -296,6 +312,7 @@ peer_free(struct peer *p)
 		return;
 	for (q = TAILQ_FIRST(&p->by_age); q != NULL; q = next) {
 		next = TAILQ_NEXT(q, by_age);
+		free(q->owned);
 		free(q);
 	}
 	event_free(p->timer);

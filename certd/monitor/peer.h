@@ -38,6 +38,10 @@ struct err	*peer_new(struct event_base *base, int fd,
  * answer: m->type tells them apart. */
 struct err	*peer_ask(struct peer *p, struct msg *m, int fd,
 		    enum msg_type expected, peer_done *done, void *arg);
+/* The same, for an arg of one block that done frees: so does peer_free(), where
+ * certd leaves before the answer. */
+struct err	*peer_ask_owned(struct peer *p, struct msg *m, int fd,
+		    enum msg_type expected, peer_done *done, void *arg);
 /* Sends m, which has no answer. */
 struct err	*peer_tell(struct peer *p, struct msg *m);
 /* It may be silent for longer than its kind: what it does takes as long as an

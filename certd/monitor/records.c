@@ -114,7 +114,7 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	m.dns_publish.value = str_of(p->value);
 	if ((e = ledger_record_add(p->job->m->ledger, &row)) == NULL) {
 		p->row = row.id;
-		e = peer_ask(p->job->m->publisher, &m, -1, MSG_dns_published,
+		e = peer_ask_owned(p->job->m->publisher, &m, -1, MSG_dns_published,
 		    on_published, p);
 	}
 	if (e != NULL)
@@ -149,7 +149,7 @@ records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 	m.key_auth.account = registration_key(j->account);
 	m.key_auth.token = token;
 	job_hold(j);
-	if ((e = peer_ask(j->m->signer, &m, -1, MSG_digest, on_digest,
+	if ((e = peer_ask_owned(j->m->signer, &m, -1, MSG_digest, on_digest,
 	    p)) != NULL) {
 		job_release(j);
 		free(p);
@@ -222,7 +222,7 @@ remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
 		ask.dns_find_remove.record = str_of(row->name);
 		ask.dns_find_remove.value = str_of(row->value);
 	}
-	e = peer_ask(m->publisher, &ask, -1, MSG_dns_removed, on_removed, r);
+	e = peer_ask_owned(m->publisher, &ask, -1, MSG_dns_removed, on_removed, r);
 	if (e != NULL) {
 		free(r);
 	} else if (j != NULL) {

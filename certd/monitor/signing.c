@@ -222,7 +222,7 @@ ask(struct job *j, const struct msg_sign *s, struct asked *w)
 		if (lseek(fd, 0, SEEK_SET) == -1)
 			return err_sys("certificate");
 	}
-	return peer_ask(j->m->signer, &m, fd, MSG_jws, on_jws, w);
+	return peer_ask_owned(j->m->signer, &m, fd, MSG_jws, on_jws, w);
 }
 
 struct err *
