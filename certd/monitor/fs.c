@@ -88,8 +88,9 @@ fs_flush(struct fs_later *l)
 	return e;
 }
 
-struct err *
-fs_later_add(struct fs_later *l, int fd, const char *name)
+/* Adds a file or directory; its descriptor is copied. */
+static struct err *
+add_later(struct fs_later *l, int fd, const char *name)
 {
 	struct err *e = l->n < FS_LATER_MAX ? NULL : fs_flush(l);
 
@@ -105,7 +106,7 @@ fs_later_add(struct fs_later *l, int fd, const char *name)
 static struct err *
 sync_or_add(int fd, const char *name, struct fs_later *l)
 {
-	return l == NULL ? fs_sync(fd, name) : fs_later_add(l, fd, name);
+	return l == NULL ? fs_sync(fd, name) : add_later(l, fd, name);
 }
 
 /* ---- directories ---- */

@@ -24,13 +24,11 @@ bool		 fs_is_component(const char *name);
 
 /* What must be on disk before the next step and can go there together, with one
  * wait for the disk instead of one each. Empty where zeroed. */
-#define FS_LATER_MAX 24
+#define FS_LATER_MAX 24 /* a full list is flushed */
 struct fs_later {
 	int fds[FS_LATER_MAX];
 	size_t n;
 };
-/* Adds a file or directory (its descriptor is copied). A full list is flushed. */
-struct err	*fs_later_add(struct fs_later *l, int fd, const char *name);
 /* Forces all to disk. The list is empty afterwards, on error too. */
 struct err	*fs_flush(struct fs_later *l);
 /* Forgets them: the step is not taken. */
