@@ -199,7 +199,7 @@ def test_an_account_cannot_be_closed(scene):
 
 
 BUDGETS = {NEW_ORDER: 48, GET: 400 + 2 * 150, ANSWER: 8 + 2 * 16,
-           FINALIZE: 48, CLOSE: 16 + 2 * 4}
+           FINALIZE: 48, CLOSE: 16 + 2 * 12}
 
 
 @pytest.mark.parametrize('verb', VERBS)
