@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 #include "url.h"
 
 struct err *

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define PAUSE_GROWTH 5
 #define NOT_FOUND    404

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "names.h"
+#include "order.h"
 
 #define LOOK_MSECS 5000
 #define ASKED_MAX  4

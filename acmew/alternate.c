@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 #include "url.h"
 
 #define REL "rel=\"alternate\""

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "acmew.h"
+#include "ca.h"
 #include "url.h"
 
 #define FAILURES_MAX 4 /* 1 + 2 + 4 + 8 s, or what the CA asks for */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define ANSWERS_MAX 3 /* of one challenge, where the CA did not hear us */
 

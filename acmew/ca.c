@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 #include "url.h"
 
 /* Nothing has been begun yet, and somebody may be waiting at a terminal. */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 #include "url.h"
 
 /* Nothing that was begun for the order may call back any more. */

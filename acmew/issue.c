@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "acmew.h"
+#include "order.h"
 
 #define FINALIZES_MAX 4
 #define DOUBT_POLLS                                                            \

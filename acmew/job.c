@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define FAILED_TEXT_MAX   4096 /* the bounds of messages.def */
 #define FAILED_ADVICE_MAX 1024

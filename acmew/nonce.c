@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define POOL_MAX       256
 #define POOL_AGE_MSECS (5 * 60 * 1000) /* older ones are refused by many */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define CONTACTS_MAX      32 /* the bounds of the message */
 #define CONTACT_MAX_BYTES 512

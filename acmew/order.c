@@ -8,8 +8,8 @@
  */
 #include <event2/event.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 /* The state, the event, what is done, and the state that follows. The action
  * runs in the new state and may raise the next event. */

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "acmew.h"
 #include "names.h"
+#include "order.h"
 
 /* ---- records ---- */
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 /* Whether a request is harmless when the CA sees it twice. A second newAccount
  * finds the first one's account; a second newOrder makes, or finds, an order;

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acmew.h"
 #include "buf.h"
+#include "names.h"
 #include "text.h"
+#include "watch.h"
 
 struct finding;
 

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "acmew.h"
+#include "watch.h"
 
 /* Strangers are ignored: other clients prove the same name. */
 static bool

@@ -8,8 +8,8 @@
  */
 #include <event2/event.h>
 
-#include "acmew.h"
 #include "log.h"
+#include "order.h"
 
 #define QUEUE_MAX_BYTES                                                        \
 	(32u * 1024 * 1024) /* 64 jobs, a chain each, and room */

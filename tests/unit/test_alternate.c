@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "acmew.h"
+#include "order.h"
 
 /* ---- not called here ---- */
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "acmew.h"
+#include "ca.h"
 
 #define URL "https://ca.example/x"
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "acmew.h"
+#include "order.h"
 
 /* ---- actions that do nothing but tell that they ran ---- */
 
