@@ -63,16 +63,17 @@ folder	= $(basename $(wildcard $(1)/*.c))
 BASE	:= $(call common,buf err log names text url) \
 	   $(filter-out proto/channel%,$(call folder,proto))
 DAEMON	:= $(BASE) $(call common,landlock sandbox*) proto/channel proto/channel_io
+CHILD	:= $(call common,child root_peer)
 CONFIG	:= $(call common,config* cli_ini ini*)
 NETWORK	:= $(call common,dns* https*)
 
 certd_OBJ	:= $(DAEMON) $(CONFIG) common/service common/roots common/audit $(call folder,certd/monitor)
 certd_LIB	= libevent_core $(MSGPACK) libseccomp sqlite3 libmd
-certd-sign_OBJ	:= $(DAEMON) $(call folder,certd/sign)
+certd-sign_OBJ	:= $(DAEMON) $(CHILD) $(call folder,certd/sign)
 certd-sign_LIB	= libevent_core $(MSGPACK) libseccomp libcrypto jansson
-certd-dns_OBJ	:= $(DAEMON) common/root_peer $(CONFIG) $(NETWORK) $(call folder,certd/dns)
+certd-dns_OBJ	:= $(DAEMON) $(CHILD) $(CONFIG) $(NETWORK) $(call folder,certd/dns)
 certd-dns_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson
-certd-hook_OBJ	:= $(DAEMON) common/root_peer common/roots $(call folder,certd/hook)
+certd-hook_OBJ	:= $(DAEMON) $(CHILD) common/roots $(call folder,certd/hook)
 certd-hook_LIB	= libevent_core $(MSGPACK) libseccomp
 acmew_OBJ	:= $(DAEMON) $(CONFIG) $(NETWORK) $(call folder,acmew)
 acmew_LIB	= libevent_core $(MSGPACK) libseccomp libcurl libcares jansson

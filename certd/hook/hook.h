@@ -20,8 +20,6 @@
 #include "sandbox.h"
 #include "text.h"
 
-#define MONITOR_FD 3
-
 /* The bounds of message hook_run. */
 #define COMMAND_MAX_BYTES 4096
 #define LINEAGE_MAX_BYTES 4096
