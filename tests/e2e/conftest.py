@@ -3,60 +3,15 @@
     tests/with-stage /usr/bin/python3 -m pytest tests/e2e
 """
 
-import contextlib
 import os
-import re
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from stage import Stage                                         # noqa: E402
 from stage.certbot import Certbot                               # noqa: E402
-
-
-def pytest_configure(config):
-    if 'STAGE' not in os.environ:
-        pytest.exit('these tests need the stage: run "make e2e", or '
-                    'tests/with-stage /usr/bin/python3 -m pytest tests/e2e', 2)
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    if report.failed:
-        for certd in getattr(item, 'certds', []):
-            if os.path.exists(certd.log_file):
-                report.sections.append((certd.log_file, certd.log()))
-
-
-@pytest.fixture(scope='session')
-def stage():
-    return Stage.attach(os.environ['STAGE'])
-
-
-@pytest.fixture
-def zone(stage):
-    """A zone that only this test has."""
-    zone = stage.zone()
-    yield zone
-    zone.remove()
-
-
-@pytest.fixture
-def new_certd(stage, zone, request):
-    """Starts as many certds as the test wants, stops and checks them after
-    it. Arguments: those of Stage.certd(); start=False: only prepared."""
-    request.node.certds = []
-    with contextlib.ExitStack() as stack:
-        def make(zone_=zone, start=True, **arguments):
-            label = re.sub('^test_', '', request.node.originalname)
-            certd = stage.certd(zone_, label=label, **arguments)
-            request.node.certds.append(certd)
-            if start:
-                stack.enter_context(certd)
-            return certd
-        yield make
+from stage.files import tree                                    # noqa: E402
+from stage.fixtures import *                                    # noqa: E402,F403
 
 
 @pytest.fixture
@@ -77,22 +32,6 @@ def patient_ca(stage):
     ca = stage.new_ca(environment={'PEBBLE_WFE_NONCEREJECT': '0'})
     yield ca
     ca.stop()
-
-
-# ---- what several tests ask ----
-
-def tree(top, leave_out=()):
-    """{path below top: (mode, link target or None)}; paths that begin with one
-    of leave_out are not in it."""
-    found = {}
-    for folder, folders, files in os.walk(top):
-        for name in folders + files:
-            path = os.path.join(folder, name)
-            short = os.path.relpath(path, top)
-            if not short.startswith(tuple(leave_out)):
-                target = os.readlink(path) if os.path.islink(path) else None
-                found[short] = (oct(os.lstat(path).st_mode & 0o7777), target)
-    return found
 
 
 @pytest.fixture

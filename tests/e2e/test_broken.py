@@ -12,21 +12,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from conftest import tree
 from stage import pem
 from stage.certbot import Certbot
+from stage.files import read, tree, write
 
 KINDS = ('cert', 'privkey', 'chain', 'fullchain')
-
-
-def read(path):
-    with open(path, encoding='utf-8') as f:
-        return f.read()
-
-
-def write(path, text):
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write(text)
 
 
 def clone(certd, source, name):

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from conftest import tree
 from stage.certbot import Certbot
+from stage.files import tree
 
 
 def of_lineage(certd, name):

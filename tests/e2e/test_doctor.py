@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from conftest import tree
+from stage.files import tree
 
 
 def findings(done, check=None, result=None):

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from conftest import tree
 from stage.certd import run
+from stage.files import tree
 from stage.image import own_mounts
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(

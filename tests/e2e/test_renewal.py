@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from conftest import tree
 from stage import pem
+from stage.files import tree
 from stage.lineage import conf_path, edit, parameters, set_parameter, version
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(

@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from stage.files import read
+
 
 @pytest.fixture
 def setup(certd, stage):
@@ -31,11 +33,6 @@ def setup(certd, stage):
                          input=stdin, **more)
     run.path, run.token_path = path, os.path.join(folder, 'cloudflare.ini')
     return run
-
-
-def read(path):
-    with open(path, encoding='utf-8') as f:
-        return f.read()
 
 
 def test_by_options(setup, zone, certd):

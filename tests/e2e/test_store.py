@@ -9,9 +9,9 @@ import threading
 import configobj
 import pytest
 
-from conftest import tree
 from stage import pem
 from stage.certbot import Certbot
+from stage.files import tree
 
 # Of certbot 2 only: copies of keys and requests, and its lock.
 CERTBOTS_OWN = ('keys', 'csr', '.certbot.lock')

@@ -9,9 +9,9 @@ import stat
 import configobj
 import pytest
 
-from conftest import tree
 from stage import pem, process
 from stage.certbot import Certbot
+from stage.files import read, tree, write
 
 KINDS = ('cert', 'privkey', 'chain', 'fullchain')
 RENEW = ('renew', '--force-renewal', '--no-random-sleep-on-renew',
@@ -27,16 +27,6 @@ ari_retry_after = 2026-11-24T02:53:37
     [[nested]]
     deep = 1
 '''
-
-
-def read(path):
-    with open(path, encoding='utf-8') as f:
-        return f.read()
-
-
-def write(path, text):
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write(text)
 
 
 def owner(path):

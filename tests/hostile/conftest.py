@@ -4,7 +4,6 @@
 """
 
 import collections
-import contextlib
 import os
 import sys
 
@@ -13,26 +12,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from hostile.scene import Scene                                 # noqa: E402
 from hostile.wire import Table                                  # noqa: E402
-from stage import Stage                                         # noqa: E402
+from stage.fixtures import *                                    # noqa: E402,F403
 
 BUILD = os.environ.get('STAGE_BUILD', 'build')
-
-
-def pytest_configure(config):
-    if 'STAGE' not in os.environ:
-        pytest.exit('these tests need the stage: run "make hostile", or '
-                    'tests/with-stage /usr/bin/python3 -m pytest '
-                    'tests/hostile', 2)
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    if report.failed:
-        for certd in getattr(item, 'certds', []):
-            if os.path.exists(certd.log_file):
-                report.sections.append((certd.log_file,
-                                        certd.log()[-20000:]))
 
 
 # ---- how many attempts came to what ----
@@ -61,11 +43,6 @@ TALLY = collections.Counter()
 
 
 @pytest.fixture(scope='session')
-def stage():
-    return Stage.attach(os.environ['STAGE'])
-
-
-@pytest.fixture(scope='session')
 def table():
     return Table(os.path.join(BUILD, 'tests', 'table'))
 
@@ -74,26 +51,6 @@ def table():
 def attempts():
     """Counted as (kind, outcome)."""
     return TALLY
-
-
-@pytest.fixture
-def zone(stage):
-    zone = stage.zone()
-    yield zone
-    zone.remove()
-
-
-@pytest.fixture
-def new_certd(stage, zone, request):
-    request.node.certds = []
-    with contextlib.ExitStack() as stack:
-        def make(zone_=zone, start=True, **arguments):
-            certd = stage.certd(zone_, label='hostile', **arguments)
-            request.node.certds.append(certd)
-            if start:
-                stack.enter_context(certd)
-            return certd
-        yield make
 
 
 @pytest.fixture

@@ -58,6 +58,31 @@ check(struct scene *s, struct chain_facts *f)
 	return chain_check(&q, f);
 }
 
+/* A way for a chain to be wrong, and what is said of it. */
+struct bad_chain {
+	const char *title;
+	void (*spoil)(struct scene *);
+	const char *why;
+};
+
+static inline void
+check_bad(const struct bad_chain *bad, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct chain_facts f;
+		struct scene s;
+
+		print_message("%s\n", bad[i].title);
+		scene_init(&s);
+		bad[i].spoil(&s);
+		scene_build(&s);
+		assert_fails(check(&s, &f), bad[i].why);
+		assert_null(f.cert);
+		chain_facts_clear(&f);
+		buf_free(s.pem);
+	}
+}
+
 /* A line of CAs, each signed by the next, n certificates in all. */
 static inline void
 long_chain(struct scene *s, int n)

@@ -148,11 +148,7 @@ hundred(struct scene *s)
 	long_chain(s, 100);
 }
 
-static const struct {
-	const char *title;
-	void (*spoil)(struct scene *);
-	const char *why;
-} bad[] = {
+static const struct bad_chain bad[] = {
 	{ "11 certificates", eleven, "11 certificates instead of 1 to 10" },
 	{ "100 certificates", hundred, "100 certificates" },
 	{ "empty", empty, "0 certificates" },
@@ -175,19 +171,7 @@ static void
 check_bad_texts_are_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct chain_facts f;
-		struct scene s;
-
-		print_message("%s\n", bad[i].title);
-		scene_init(&s);
-		bad[i].spoil(&s);
-		scene_build(&s);
-		assert_fails(check(&s, &f), bad[i].why);
-		assert_null(f.cert);
-		chain_facts_clear(&f);
-		buf_free(s.pem);
-	}
+	check_bad(bad, sizeof(bad) / sizeof(bad[0]));
 }
 
 /* What some servers make of line ends and the space between blocks. */
