@@ -62,8 +62,8 @@ on_answer(void *arg, const struct https_response *r, struct err *e)
 
 	if (e != NULL)
 		dns_reply_fail(&reply, DNS_TIMEOUT, "%s", err_text(e));
-	else if (!is_message(r))
-		dns_reply_fail(&reply, DNS_SERVER,
+	else if (!is_message(r)) /* a proxy's page: nobody has answered */
+		dns_reply_fail(&reply, DNS_TIMEOUT,
 		    "%s: status %ld and no DNS message", r->url, r->status);
 	else
 		dns_reply_read(&reply, q->name, q->type, q->server->url,

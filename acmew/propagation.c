@@ -3,30 +3,32 @@
  *
  * Runs in:  acmew (network; no keys, no exec, no files).
  * Input:    what watched.c has seen.
- * Promise:  success only after all agreed and the settle delay has passed;
- *           otherwise, at the deadline, an error that names each server and
- *           what it lacks.
+ * Promise:  success only after all agreed and the settle delay has passed, or
+ *           nobody can be asked and an administrator has said how long is
+ *           enough then; otherwise, at the deadline, an error.
  */
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "log.h"
 #include "propagation.h"
 
 #define PROGRESS_PAUSE_MSECS 500
-#define COMPLAINTS_MAX       8
-#define TEXT_MAX_BYTES       3072
+
+static uint32_t
+patience_secs(const struct watch *w)
+{
+	uint32_t half = w->terms.timeout_secs / 2;
+
+	return half > WATCH_PATIENCE_SECS ? WATCH_PATIENCE_SECS : half;
+}
 
 bool
 watch_is_patient(const struct watch *w)
 {
-	uint64_t patience = w->terms.timeout_secs / 2;
-
-	if (patience > WATCH_PATIENCE_SECS)
-		patience = WATCH_PATIENCE_SECS;
-	return clock_msecs() - w->started_msecs < patience * 1000;
+	return clock_msecs() - w->started_msecs <
+	       (uint64_t)patience_secs(w) * 1000;
 }
 
 /* The watch belongs to whoever hears this: it is gone when done returns. */
@@ -96,6 +98,7 @@ begin_settling(struct watch *w)
 	    good, all, (msecs + 999) / 1000);
 	w->ops->progress(w->arg, text);
 	event_del(w->deadline);
+	event_del(w->unheard);
 	event_add(w->settled, &tv);
 }
 
@@ -131,130 +134,66 @@ on_settled(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the time-out ---- */
 
-/* What is wrong at one address; false when nothing is. */
-static bool
-complain(struct buf *b, const struct watched *d, size_t which)
+/* An administrator has said how long to wait without a look, as certbot does:
+ * that nobody can be asked is no reason to fail. */
+static void
+go_on_unheard(struct watch *w)
 {
-	const struct spot *s = &d->spots[which];
-	const struct place *p = &d->places[which];
-	const char *name = watched_name(d);
+	unsigned msecs = settle_msecs(w);
+	struct timeval tv = { msecs / 1000, (msecs % 1000) * 1000 };
+	char text[256];
 
-	if (p->showing == SHOWS_ALL && p->streak >= STREAK_ENOUGH)
-		return false;
-	if (s->doh != NULL)
-		err_free(buf_addf(b, "; %s ", s->doh->url));
-	else
-		err_free(buf_addf(b, "; %s (%s) ",
-		    d->list->servers[p->server].name, s->at->text));
-	if (s->is_astray)
-		err_free(buf_addf(b, "says of %s: %s", name, s->problem));
-	else if (p->showing == SHOWS_LACK)
-		err_free(buf_addf(
-		    b, "lacks %s \"%s\"", name, d->values[s->missing]));
-	else if (p->showing == SHOWS_ALL)
-		err_free(buf_addf(b, "shows %s only now and then", name));
-	else
-		err_free(buf_addf(b, "does not tell of %s: %s", name,
-		    s->problem[0] == '\0' ? "no answer yet" : s->problem));
-	return true;
+	for (size_t i = 0; i < w->n_names; i++)
+		watched_end(&w->names[i]);
+	snprintf(text, sizeof(text),
+	    "nobody can be asked for the records, at port 53 or over HTTPS: "
+	    "going on without a look, as dns-cloudflare-propagation-seconds "
+	    "(%u) says",
+	    w->terms.least_secs);
+	log_warn("%s", text);
+	event_del(w->deadline);
+	event_del(w->unheard);
+	event_add(w->settled, &tv);
+	w->ops->progress(w->arg, text);
+}
+
+static bool
+may_go_on_unheard(const struct watch *w)
+{
+	return w->terms.least_secs > 0 && watch_is_unheard(w);
 }
 
 static void
-complain_all(struct buf *b, const struct watch *w)
+on_unheard(evutil_socket_t fd, short what, void *arg)
 {
-	size_t said = 0, kept_back = 0;
-
-	for (size_t i = 0; i < w->n_names; i++) {
-		const struct watched *d = &w->names[i];
-
-		if (d->is_good)
-			continue;
-		if (d->trouble != NULL)
-			err_free(buf_addf(b, "; %s", err_text(d->trouble)));
-		else if (d->n_spots == 0)
-			err_free(buf_addf(b,
-			    "; the name servers of %s were "
-			    "not found in time",
-			    watched_name(d)));
-		for (size_t j = 0; j < d->n_spots; j++) {
-			if (said == COMPLAINTS_MAX)
-				kept_back++;
-			else
-				said += complain(b, d, j);
-		}
-	}
-	if (kept_back > 0)
-		err_free(buf_addf(b, "; and up to %zu more", kept_back));
-}
-
-/* The first zone that is delegated to others than the provider says, or NULL. */
-static const struct server_list *
-find_elsewhere(const struct watch *w)
-{
-	for (size_t j = 0; j < w->n_names; j++) {
-		const struct server_list *list = w->names[j].list;
-
-		if (list != NULL && list->is_elsewhere)
-			return list;
-	}
-	return NULL;
-}
-
-static bool
-has_any_answer(const struct watch *w)
-{
-	for (size_t i = 0; i < w->n_names; i++)
-		for (size_t j = 0; j < w->names[i].n_spots; j++) {
-			enum showing s = w->names[i].places[j].showing;
-
-			if (s == SHOWS_ALL || s == SHOWS_LACK ||
-			    s == SHOWS_MUTE)
-				return true;
-		}
-	return false;
-}
-
-static struct err *
-advise(const struct watch *w, struct err *e)
-{
-	const struct server_list *list = find_elsewhere(w);
-	char text[512];
-
-	if (list != NULL) {
-		server_list_text(list, text, sizeof(text));
-		return err_advise(e,
-		    "%s: delegate it there, or use the provider that serves it",
-		    text);
-	}
-	if (!has_any_answer(w))
-		return err_advise(e,
-		    "no name server answered at all: see that this machine may "
-		    "send to port 53, over UDP and TCP, and that resolver is "
-		    "right");
-	return err_advise(e,
-	    "look at these servers; where they are only slow, raise "
-	    "propagation-timeout");
+	(void)fd;
+	(void)what;
+	if (may_go_on_unheard(arg))
+		go_on_unheard(arg);
 }
 
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-	struct watch *w = arg;
-	struct buf *b = buf_new(TEXT_MAX_BYTES);
-	struct err *e;
-
 	(void)fd;
 	(void)what;
-	if (b == NULL) {
-		finish(w, err_sys("name servers"));
-		return;
-	}
-	complain_all(b, w);
-	e = advise(
-	    w, err_new("after %u s not all name servers show all records%s",
-		   w->terms.timeout_secs, buf_data(b)));
-	buf_free(b);
-	finish(w, e);
+	if (may_go_on_unheard(arg))
+		go_on_unheard(arg);
+	else
+		finish(arg, complaint_err(arg));
+}
+
+/* Name servers and resolvers have had their chance by then, whichever comes
+ * last. */
+static uint32_t
+unheard_secs(const struct watch *w)
+{
+	uint32_t secs = patience_secs(w), doh;
+
+	doh = w->worker->config->doh_wait_secs + WATCH_DOH_CHANCE_SECS;
+	if (w->worker->doh_servers.n > 0 && secs < doh)
+		secs = doh;
+	return secs > w->terms.least_secs ? secs : w->terms.least_secs;
 }
 
 /* ---- beginning and end ---- */
@@ -276,13 +215,16 @@ static struct err *
 fill(struct watch *w, const struct watch_record *records, size_t n)
 {
 	struct timeval limit = { .tv_sec = w->terms.timeout_secs };
+	struct timeval unheard = { .tv_sec = unheard_secs(w) };
 	struct err *e = NULL;
 
 	w->names = calloc(n, sizeof(*w->names));
 	w->deadline = evtimer_new(w->worker->base, on_deadline, w);
 	w->settled = evtimer_new(w->worker->base, on_settled, w);
+	w->unheard = evtimer_new(w->worker->base, on_unheard, w);
 	if (w->names == NULL || w->deadline == NULL || w->settled == NULL ||
-	    event_add(w->deadline, &limit) == -1)
+	    w->unheard == NULL || event_add(w->deadline, &limit) == -1 ||
+	    event_add(w->unheard, &unheard) == -1)
 		return err_new("out of memory");
 	for (size_t i = 0; i < n && e == NULL; i++)
 		e = watched_add(name_for(w, records[i].name), &records[i]);
@@ -325,5 +267,7 @@ watch_free(struct watch *w)
 		event_free(w->deadline);
 	if (w->settled != NULL)
 		event_free(w->settled);
+	if (w->unheard != NULL)
+		event_free(w->unheard);
 	free(w);
 }

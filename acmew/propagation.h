@@ -1,7 +1,7 @@
 /*
  * propagation.h - shared by propagation.c (a job's records), watched.c (one record
- * name) and spots.c (the addresses that are asked for it); nobody else includes
- * it.
+ * name), spots.c (the addresses that are asked for it) and complaint.c (what is
+ * said when they do not show it); nobody else includes it.
  */
 #ifndef PROPAGATION_H
 #define PROPAGATION_H
@@ -13,6 +13,8 @@
 #define WATCH_MAX_MSECS	  2000
 #define WATCH_RETRY_MSECS 2000 /* of the search for name servers */
 #define WATCH_DOH_MSECS	  5000
+/* Resolvers over HTTPS have answered by then, if they ever do. */
+#define WATCH_DOH_CHANCE_SECS 15
 /* For servers that do not answer; never more than half of the time-out. */
 #define WATCH_PATIENCE_SECS 60
 
@@ -48,11 +50,13 @@ struct watched {
 	size_t n_extra;
 	bool is_own_zone; /* the name itself is delegated */
 	bool was_heard;   /* a name server has answered with authority */
+	bool was_refused; /* somebody has answered that it cannot or will not */
 	bool told_elsewhere;
 	struct event *fallback; /* then over HTTPS, unless it was heard */
 	struct finding *finding;
 	struct event *retry;
 	struct err *trouble; /* why no name servers were found */
+	struct buf *port_53; /* what became of them, once others are asked */
 	struct server_list *list;
 	struct place *places;
 	struct spot *spots;
@@ -68,6 +72,7 @@ struct watch {
 	struct watched *names;
 	size_t n_names;
 	struct event *deadline, *settled;
+	struct event *unheard; /* until then somebody must have answered */
 	uint64_t started_msecs, told_msecs;
 	size_t told_good, told_all;
 };
@@ -79,6 +84,8 @@ struct err	*watched_add(struct watched *d, const struct watch_record *r);
 /* Begins to look; what happens is told by watch_changed(), watch_fail(). */
 struct err	*watched_start(struct watched *d);
 void		 watched_stop(struct watched *d);
+/* Likewise, and nothing begins anew. */
+void		 watched_end(struct watched *d);
 void		 watched_clear(struct watched *d);
 /* The name that is asked for now. */
 const char	*watched_name(const struct watched *d);
@@ -96,6 +103,16 @@ struct err	*spots_make(struct watched *d);
 struct err	*spots_make_doh(struct watched *d);
 void		 spots_stop(struct watched *d);
 void		 spots_free(struct watched *d);
+
+/* ---- complaint.c ---- */
+
+/* Whether nobody can be asked: no name server has answered at port 53, and no
+ * resolver over HTTPS. */
+bool		 watch_is_unheard(const struct watch *w);
+/* Keeps what became of the name servers of d, before others take their place. */
+void		 complaint_keep(struct watched *d);
+/* What is wrong at the deadline, and what to do next. */
+struct err	*complaint_err(const struct watch *w);
 
 /* ---- propagation.c ---- */
 

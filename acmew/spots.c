@@ -150,6 +150,8 @@ note(struct spot *s, const struct dns_answer *a)
 		s->of->was_heard = true;
 	s->is_referral = s->doh == NULL && p->showing == SHOWS_MUTE &&
 			 a->outcome != DNS_SERVER;
+	if (p->showing == SHOWS_MUTE && !s->is_referral)
+		s->of->was_refused = true;
 	note_problem(s, a);
 	if (s->doh != NULL)
 		return;

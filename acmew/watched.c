@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "log.h"
 #include "propagation.h"
 
@@ -74,6 +75,14 @@ watched_stop(struct watched *d)
 }
 
 void
+watched_end(struct watched *d)
+{
+	watched_stop(d);
+	if (d->fallback != NULL)
+		event_del(d->fallback);
+}
+
+void
 watched_clear(struct watched *d)
 {
 	drop_spots(d);
@@ -82,6 +91,7 @@ watched_clear(struct watched *d)
 	if (d->fallback != NULL)
 		event_free(d->fallback);
 	err_free(d->trouble);
+	buf_free(d->port_53);
 	for (size_t i = 0; i < d->n_names; i++)
 		free(d->names[i]);
 	for (size_t i = 0; i < d->n_values; i++)
@@ -149,6 +159,7 @@ on_fallback(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (d->was_heard || d->watch->worker->doh_servers.n == 0)
 		return;
+	complaint_keep(d);
 	drop_spots(d);
 	d->watch->ops->progress(d->watch->arg,
 	    "no name server answers at port 53: resolvers are asked over "

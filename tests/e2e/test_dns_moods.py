@@ -162,7 +162,7 @@ def test_without_port_53_resolvers_are_asked_over_https(
         assert upstream.asked('_acme-challenge.' + zone.name)
 
 
-def test_without_port_53_and_https_it_is_told(
+def test_without_port_53_resolvers_over_https_come_too_late(
         stage, zone, new_certd, spoiled, nothing_left):
     with spoiled({'ns1.stage.test': {'mood': 'recursive'},
                   'ns2.stage.test': {'mood': 'recursive'}}) as scene:
@@ -171,6 +171,50 @@ def test_without_port_53_and_https_it_is_told(
         done = certd.issue(zone.name)
         assert done.code == 1, done
         assert 'without authority' in done.err, done
+        nothing_left(certd, zone)
+
+
+def test_where_nobody_can_be_asked_both_ways_are_told(
+        stage, zone, new_certd, spoiled, nothing_left):
+    """Where an administrator has said how long to wait, as certbot does in any
+    case, that is waited instead; the next renewal knows it."""
+    gone = f'https://fake.stage.test:1/dns-query@{stage.world["fake_address"]}'
+    with spoiled({'ns1.stage.test': {'mood': 'recursive'},
+                  'ns2.stage.test': {'mood': 'silent'}}) as scene, \
+            dnsfake.Doh(stage, None, status=403) as portal:
+        certd = new_certd(settings=dns_settings(
+            scene, propagation_timeout='4s', doh_wait='1s',
+            doh_servers=f'{gone}, {portal.setting}'))
+        done = certd.issue(zone.name)
+        assert done.code == 1, done
+        for server in scene.fakes:
+            assert f'({server.address}) does not tell of' in done.err, done
+        assert gone.partition('@')[0] + ' does not tell' in done.err, done
+        assert f'{portal.url}: status 403' in done.err, done
+        assert 'port 53, over UDP and TCP, or to port 443' in done.err, done
+        assert 'dns-cloudflare-propagation-seconds' in done.err, done
+        nothing_left(certd, zone)
+
+        wait = ['--dns-cloudflare-propagation-seconds', '2']
+        done = certd.issue(zone.name, options=['--force-renewal', *wait])
+        assert done.code == 0, done
+        assert 'going on without a look' in done.out, done
+        done = certd.ctl('renew', '--force-renewal')
+        assert done.code == 0, done
+        assert 'going on without a look' in done.out, done
+        assert zone.records() == []
+
+
+def test_servers_that_refuse_are_no_reason_to_go_on_unseen(
+        stage, zone, new_certd, spoiled, nothing_left):
+    with spoiled({'ns1.stage.test': {'mood': 'servfail'},
+                  'ns2.stage.test': {'mood': 'refused'}}) as scene:
+        certd = new_certd(settings=dns_settings(
+            scene, propagation_timeout='4s', doh_servers=''))
+        done = certd.issue(zone.name, options=[
+            '--dns-cloudflare-propagation-seconds', '2'])
+        assert done.code == 1, done
+        assert 'SERVFAIL' in done.err and 'REFUSED' in done.err, done
         nothing_left(certd, zone)
 
 
