@@ -4,7 +4,8 @@
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
  * Promise:  the API knows no idempotent POST: wherever one may have had its
  *           effect, the record is searched for before it is posted again, and
- *           adopted where it stands.
+ *           adopted where it stands; so is one of an order that was
+ *           interrupted.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -146,9 +147,24 @@ join(struct cf_op *op)
 	cf_batch_join(op, post, on_shared);
 }
 
+static void
+on_sought(struct cf_op *op)
+{
+	if (op->n_numbers > 0)
+		end_well(op, op->numbers[0]);
+	else
+		join(op);
+}
+
+static void
+seek(struct cf_op *op)
+{
+	cf_op_list(op, on_sought);
+}
+
 struct err *
 cloudflare_publish(struct cloudflare *cf, struct str record, struct str value,
-    cf_done *done, void *arg)
+    bool again, cf_done *done, void *arg)
 {
 	struct cf_op *op;
 	struct err *e;
@@ -157,6 +173,6 @@ cloudflare_publish(struct cloudflare *cf, struct str record, struct str value,
 		return err_new("no value of a challenge");
 	e = cf_op_new(cf, "publishing", record, value, done, arg, &op);
 	if (e == NULL)
-		cf_op_find_zone(op, join);
+		cf_op_find_zone(op, again ? seek : join);
 	return e;
 }

@@ -74,9 +74,10 @@ void		 cloudflare_forget(struct cloudflare *cf);
 /* All three: the record must be a challenge name; on error no callback comes.
  * The callback may come before the function has returned. */
 
-/* Makes a TXT record, or adopts the same one. */
+/* Makes a TXT record, or adopts the same one; again: it may well be there, and
+ * is looked for first. */
 struct err	*cloudflare_publish(struct cloudflare *cf, struct str record,
-		    struct str value, cf_done *done, void *arg);
+		    struct str value, bool again, cf_done *done, void *arg);
 /* Deletes a record by its number; that it is gone is fine, that it is another
  * record is not. */
 struct err	*cloudflare_remove(struct cloudflare *cf, struct str record,

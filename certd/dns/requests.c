@@ -100,7 +100,7 @@ static struct err *
 on_dns_publish(struct request *r, const struct msg *m)
 {
 	return cloudflare_publish(r->p->cloudflare, m->dns_publish.record,
-	    m->dns_publish.value, on_done, r);
+	    m->dns_publish.value, m->dns_publish.again, on_done, r);
 }
 
 static struct err *

@@ -79,6 +79,10 @@ struct ledger_record {
 };
 /* To be called before the provider is asked; r->id is set. */
 struct err	*ledger_record_add(struct ledger *l, struct ledger_record *r);
+/* The same record of the same job goes to the provider once more: its row is
+ * found, r->id is set, and where it stood before is no longer believed. */
+struct err	*ledger_record_again(struct ledger *l, struct ledger_record *r,
+		    bool *found);
 /* The provider has it under these numbers. An error where id is unknown. */
 struct err	*ledger_record_complete(struct ledger *l, int64_t id,
 		    const char *zone, const char *number);

@@ -139,6 +139,28 @@ ledger_record_add(struct ledger *l, struct ledger_record *r)
 	return e;
 }
 
+static struct err *
+take_id(void *arg, sqlite3_stmt *st)
+{
+	*(int64_t *)arg = column_number(st, 0);
+	return NULL;
+}
+
+struct err *
+ledger_record_again(struct ledger *l, struct ledger_record *r, bool *found)
+{
+	sqlite3_stmt *st;
+	struct err *e;
+
+	if ((e = ledger_prepare(l, ST_record_find, &st)) != NULL)
+		return e;
+	bind_number(st, 1, r->job);
+	bind_text(st, 2, r->name);
+	bind_text(st, 3, r->value);
+	e = ledger_row(l, st, take_id, &r->id, found);
+	return e != NULL || !*found ? e : run_with(l, ST_record_doubt, r->id);
+}
+
 struct err *
 ledger_record_complete(
     struct ledger *l, int64_t id, const char *zone, const char *number)

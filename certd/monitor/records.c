@@ -103,6 +103,7 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	struct ledger_record row = { .job = p->job->id, .name = p->record,
 		.value = p->value, .created = time(NULL) };
 	struct msg m = { .type = MSG_dns_publish };
+	bool again = false;
 
 	if (e != NULL || p->job->ending) {
 		finish(p, e);
@@ -112,8 +113,13 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	    (int)answer->digest.value.n, answer->digest.value.p);
 	m.dns_publish.record = str_of(p->record);
 	m.dns_publish.value = str_of(p->value);
-	if ((e = ledger_record_add(p->job->m->ledger, &row)) == NULL) {
+	/* An order that goes on after an interruption has the values it had. */
+	e = ledger_record_again(p->job->m->ledger, &row, &again);
+	if (e == NULL && !again)
+		e = ledger_record_add(p->job->m->ledger, &row);
+	if (e == NULL) {
 		p->row = row.id;
+		m.dns_publish.again = again;
 		e = peer_ask_owned(p->job->m->publisher, &m, -1, MSG_dns_published,
 		    on_published, p);
 	}

@@ -113,10 +113,14 @@ def test_stopped_job_is_parked_and_goes_on(zone, new_certd):
         assert waiting[0].code == 4, waiting
         assert 'go on when it runs again' in waiting[0].err, waiting
         assert len(zone.records()) == 2         # still needed
+        before = len(zone.requests('POST'))
         certd.start()
+        wait_for_stage(certd, 'name servers')
+        assert len(zone.requests('POST')) == before     # found, not made
         wait_idle(certd)
         assert os.path.exists(certd.live(zone.name))
         assert zone.records() == []
+        assert certd.log().count('act=unpublish') == 2, certd.log()
         assert orders(certd) == 1, certd.log()
 
 

@@ -256,6 +256,37 @@ record_of_job_and_of_all(void **state)
 }
 
 static void
+record_of_an_order_that_goes_on_has_one_row(void **state)
+{
+	struct ledger_record r = {
+		.job = 1, .name = "_acme-challenge.a", .value = "v"
+	}, s = r;
+	struct got got = { 0 };
+	bool found = true;
+
+	(void)state;
+	assert_ok(ledger_record_again(l, &r, &found));
+	assert_false(found);
+	assert_ok(ledger_record_add(l, &r));
+	assert_ok(ledger_record_complete(l, r.id, "zone", "4711"));
+	reopen();
+	s.value = "w";
+	assert_ok(ledger_record_again(l, &s, &found));
+	assert_false(found);
+	s.value = "v";
+	s.job = 2;
+	assert_ok(ledger_record_again(l, &s, &found));
+	assert_false(found);
+	s.job = 1;
+	assert_ok(ledger_record_again(l, &s, &found));
+	assert_true(found);
+	assert_int_equal(s.id, r.id);
+	assert_ok(ledger_record_each(l, 0, got_record, &got));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.text, "1|_acme-challenge.a|v|||0");
+}
+
+static void
 each_error_of_callee_stops(void **state)
 {
 	struct ledger_record r = { .job = 1, .name = "n", .value = "v" };
@@ -621,6 +652,7 @@ main(void)
 		TEST(revocation_is_kept_until_the_certificate_ends),
 		TEST(job_lives_through_reopening),
 		TEST(record_of_job_and_of_all),
+		TEST(record_of_an_order_that_goes_on_has_one_row),
 		TEST(each_error_of_callee_stops),
 		TEST(each_within_each_is_refused),
 		TEST(index_is_of_one_file),
