@@ -44,7 +44,7 @@ static const struct step issue_steps[] = {
 	{ PREPARE, STAGE_queued, false, publisher_prepare },
 	{ PREPARE, STAGE_account, false, registration_start },
 	{ PREPARE, STAGE_key, true, key_prepare },
-	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ WORK, STAGE_queued, false, wait_for_worker },
 	{ TIDY, STAGE_cleanup, false, records_remove },
 	{ TIDY, STAGE_hooks, false, deploy_run },
 	{ TIDY, STAGE_done, true, end },
@@ -52,7 +52,7 @@ static const struct step issue_steps[] = {
 
 static const struct step revoke_steps[] = {
 	{ PREPARE, STAGE_account, false, registration_start },
-	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ WORK, STAGE_queued, false, wait_for_worker },
 	{ TIDY, STAGE_store, false, revoke_note },
 	{ TIDY, STAGE_done, true, end },
 };
@@ -60,7 +60,7 @@ static const struct step revoke_steps[] = {
 static const struct step account_steps[] = {
 	{ PREPARE, STAGE_account, false, registration_start },
 	{ PREPARE, STAGE_key, false, rollover_prepare },
-	{ WORK, STAGE_queued, true, wait_for_worker },
+	{ WORK, STAGE_queued, false, wait_for_worker },
 	{ TIDY, STAGE_store, false, account_settle },
 	{ TIDY, STAGE_done, true, end },
 };
@@ -284,6 +284,8 @@ wait_for_worker(struct job *j)
 {
 	j->phase = JP_START;
 	worker_dispatch(j->m);
+	if (j->worker == NULL && !j->ending)
+		job_progress(j, STAGE_queued, "");
 	return NULL;
 }
 

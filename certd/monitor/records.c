@@ -57,8 +57,7 @@ finish(struct publication *p, struct err *e)
 	struct job *j = p->job;
 
 	if (e != NULL)
-		worker_disappoint(j, p->id, err_wrap(e, "publish %s",
-		    p->record));
+		worker_disappoint(j, p->id, e);
 	free(p);
 	job_release(j);
 }
@@ -92,7 +91,7 @@ on_published(void *arg, const struct msg *answer, struct err *e)
 	}
 	free(zone);
 	free(number);
-	finish(p, e);
+	finish(p, err_wrap(e, "publishing %s", p->record));
 }
 
 /* The value is known: into the ledger, then to the publisher. */
@@ -106,7 +105,7 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	bool again = false;
 
 	if (e != NULL || p->job->ending) {
-		finish(p, e);
+		finish(p, err_wrap(e, "publishing %s", p->record));
 		return;
 	}
 	(void)snprintf(p->value, sizeof(p->value), "%.*s",
@@ -124,7 +123,7 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 		    on_published, p);
 	}
 	if (e != NULL)
-		finish(p, e);
+		finish(p, err_wrap(e, "publishing %s", p->record));
 }
 
 /* Where the challenge of name is published: at its own name, or where the

@@ -49,23 +49,29 @@ worker_send(struct job *j, struct msg *m)
 		job_fail(j, err_wrap(e, "answer to the worker"));
 }
 
+static void
+turn_down(struct job *j, uint32_t id, const char *outcome, struct err *e)
+{
+	struct msg m = { .type = MSG_refused, .id = id };
+
+	audit_job(j, "worker", outcome, "%s", err_text(e));
+	m.refused.job = j->id;
+	m.refused.reason = str_of(err_text(e));
+	worker_send(j, &m);
+	job_fail(j, e);
+}
+
 void
 worker_refuse(struct job *j, uint32_t id, struct err *e)
 {
 	j->is_suspect = true;
-	worker_disappoint(j, id, e);
+	turn_down(j, id, "refused", e);
 }
 
 void
 worker_disappoint(struct job *j, uint32_t id, struct err *e)
 {
-	struct msg m = { .type = MSG_refused, .id = id };
-
-	audit_job(j, "worker", "refused", "%s", err_text(e));
-	m.refused.job = j->id;
-	m.refused.reason = str_of(err_text(e));
-	worker_send(j, &m);
-	job_fail(j, e);
+	turn_down(j, id, "failed", e);
 }
 
 /* The worker has the job no more. */
