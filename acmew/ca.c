@@ -136,6 +136,18 @@ failed(struct ca *ca, const struct attempt *a, struct err *e)
 	tell_all(ca, e);
 }
 
+struct err *
+ca_take_directory(struct ca *ca, const struct https_response *r)
+{
+	enum problem problem;
+
+	ca->clock_ahead_secs = https_clock_ahead(r);
+	if (r->status != 200)
+		return answer_err(r, &problem);
+	nonce_keep(ca->nonces, r);
+	return read_directory(ca, r);
+}
+
 static void
 on_directory(void *arg, const struct https_response *r, struct err *e)
 {
@@ -154,12 +166,11 @@ on_directory(void *arg, const struct https_response *r, struct err *e)
 				  "that ca-certificates holds its root"));
 		return;
 	}
-	ca->clock_ahead_secs = https_clock_ahead(r);
 	if (r->status == 200) {
-		nonce_keep(ca->nonces, r);
-		tell_all(ca, read_directory(ca, r));
+		tell_all(ca, ca_take_directory(ca, r));
 		return;
 	}
+	ca->clock_ahead_secs = https_clock_ahead(r);
 	a.status = r->status;
 	a.retry_after_secs = https_retry_after(r, RETRY_AFTER_MAX_SECS);
 	e = answer_err(r, &a.problem);

@@ -48,6 +48,10 @@ void		 ca_leave(struct ca *ca, struct job *job);
 /* "this machine's clock is 61 minutes ahead of the CA's", or "" where the two
  * agree well enough. */
 const char	*ca_clock_text(const struct ca *ca, char out[CLOCK_TEXT_SIZE]);
+/* An answer to a request for the directory: the next job has it. An error where
+ * it is none. */
+struct err	*ca_take_directory(struct ca *ca,
+		    const struct https_response *r);
 /* Something was wrong: the directory is read anew for the next job. */
 void		 ca_forget_directory(struct ca *ca);
 void		 ca_free(struct ca *ca);

@@ -80,6 +80,9 @@ fill_job(struct job *job, const struct job_terms *t)
 		return err_new("out of memory");
 	if (t->issue != NULL && (e = fill_issue(job, t->issue)) != NULL)
 		return e;
+	if (t->kind == KIND_probe &&
+	    (e = copy_names(&job->names, &t->names)) != NULL)
+		return e;
 	return ca_find(job->worker, t->directory, &job->ca);
 }
 
@@ -155,6 +158,7 @@ job_free(struct job *job)
 	if (job->looks != NULL)
 		looks_free(job);
 	watch_free(job->watch);
+	probe_free(job->probe);
 	job_forget_order(job);
 	close_forget(job);
 	if (job->timer != NULL)

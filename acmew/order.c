@@ -137,6 +137,13 @@ static const struct job_row rollover_rows[] = {
 	{ JS_FIND_NEW, JE_NEW_KEY, report_done, JS_OVER },
 };
 
+/* Needs no account. */
+static const struct job_row probe_rows[] = {
+	{ JS_DIRECTORY, JE_START, look_around, JS_PROBE },
+	{ JS_PROBE, JE_ACHIEVED, report_done, JS_OVER },
+	{ JS_PROBE, JE_LATE, look_late, JS_OVER },
+};
+
 #define TABLE(rows)                                                            \
 	{                                                                      \
 		rows, sizeof(rows) / sizeof(*(rows))                           \
@@ -151,6 +158,7 @@ const struct job_table job_tables[KIND_N] = {
 	[KIND_update] = TABLE(update_rows),
 	[KIND_deactivate] = TABLE(deactivate_rows),
 	[KIND_rollover] = TABLE(rollover_rows),
+	[KIND_probe] = TABLE(probe_rows),
 };
 
 /* The limits are above what the attempts of one request can take (request.c:
@@ -179,6 +187,7 @@ const struct job_state_row job_states[JS_N] = {
 	[JS_FIND_OLD] = { "find old", STAGE_account, 900 },
 	[JS_REVOKE] = { "revoke", STAGE_revoke, 300 },
 	[JS_CHANGE] = { "change", STAGE_change, 300 },
+	[JS_PROBE] = { "probe", STAGE_probe, 15 }, /* somebody waits for it */
 	/* Whoever waits for the job waits for this too. */
 	[JS_CLOSE] = { "close", STAGE_cleanup, 20 },
 	[JS_OVER] = { "over", STAGE_done, 0 },

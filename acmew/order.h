@@ -19,6 +19,7 @@
 
 struct event;
 struct look;
+struct probe;
 
 /* ---- order.c: one job as a state machine ---- */
 
@@ -46,6 +47,7 @@ enum job_state {
 	JS_CLOSE,     /* it has failed, and its order is being closed */
 	JS_REVOKE,    /* the revocation is under way */
 	JS_CHANGE,    /* what is done to the account is under way */
+	JS_PROBE,     /* CA and name servers are looked at */
 	JS_OVER,      /* nothing is left to do: the job is freed */
 	JS_N,
 	JS_ANY = JS_N, /* in rows: whatever the state is */
@@ -196,6 +198,7 @@ struct job {
 	struct watch *watch;
 	struct str chain; /* borrowed during JE_CHAIN only */
 	struct alternates alternates;
+	struct probe *probe;
 };
 
 /* What certd has said of a job. */
@@ -204,6 +207,7 @@ struct job_terms {
 	enum job_kind kind;
 	struct str directory;
 	const struct msg_job_issue *issue; /* NULL for other kinds */
+	struct strs names; /* KIND_probe: to look at */
 };
 /* A job, not yet started. */
 struct err	*job_new(struct worker *w, const struct job_terms *t,
@@ -305,6 +309,13 @@ bool		 is_forgotten(const struct answer *a);
 void		 order_is_forgotten(struct job *job, struct err *e);
 /* Ends the looks that are under way, and the time that they have. */
 void		 looks_free(struct job *job);
+
+/* ---- probe.c: a look at the CA and at name servers ---- */
+struct err	*look_around(struct job *job);
+/* Tells what has not answered. */
+struct err	*look_late(struct job *job);
+/* NULL is fine. */
+void		 probe_free(struct probe *p);
 
 /* certd's answers, for worker.c; the job may be gone when they return. */
 struct err	*on_account_spare(struct job *job, const struct msg *m);

@@ -48,16 +48,20 @@ read_terms(const struct msg *m, struct job_terms *t)
 	switch (m->type) {
 	case MSG_job_issue:
 		*t = (struct job_terms){ m->job_issue.job, KIND_issue,
-			m->job_issue.directory, &m->job_issue };
+			m->job_issue.directory, &m->job_issue, { NULL, 0 } };
 		return true;
 	case MSG_job_revoke:
 		*t = (struct job_terms){ m->job_revoke.job, KIND_revoke,
-			m->job_revoke.directory, NULL };
+			m->job_revoke.directory, NULL, { NULL, 0 } };
 		return true;
 	case MSG_job_account:
 		*t = (struct job_terms){ m->job_account.job,
 			(enum job_kind)m->job_account.kind,
-			m->job_account.directory, NULL };
+			m->job_account.directory, NULL, { NULL, 0 } };
+		return true;
+	case MSG_job_probe:
+		*t = (struct job_terms){ m->job_probe.job, KIND_probe,
+			m->job_probe.directory, NULL, m->job_probe.names };
 		return true;
 	default:
 		return false;

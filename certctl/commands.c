@@ -49,6 +49,7 @@ static const unsigned revoke_options[] = { OPTION_cert_name, OPT_cert_path,
 static const unsigned account_options[] = { OPTION_server, OPTION_staging,
 	OPTION_account, OPTION_email, OPTION_no_email, OPTION_agree_tos,
 	OPTION_eab_kid, OPT_eab_file, OPTION_eab_hmac_alg, 0 };
+static const unsigned doctor_options[] = { OPTION_offline, 0 };
 static const unsigned setup_options[] = { OPTION_server, OPTION_staging,
 	OPTION_agree_tos, OPTION_email, OPT_token_file, OPT_store_group,
 	OPT_renew_by, OPT_disable_certbot, OPT_no_check, OPT_settings, 0 };
@@ -98,7 +99,7 @@ const struct command commands[] = {
 	{ "setup", NULL, NULL, "the first settings, by questions or by options",
 	    setup_options, cmd_setup },
 	{ "doctor", NULL, NULL, "look at everything, change nothing",
-	    no_options, cmd_doctor },
+	    doctor_options, cmd_doctor },
 	{ "help", NULL, "[COMMAND]", "explain a command", no_options,
 	    cmd_help },
 	{ "version", NULL, NULL, "print the version", no_options, cmd_version },

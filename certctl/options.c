@@ -133,6 +133,7 @@
 	0, NULL, NULL,                                                         \
 	    "once more, although these names were issued too often today "     \
 	    "(max-per-day)"
+#define ABOUT_offline 0, NULL, NULL, "ask nobody on the network"
 #define ABOUT_brief                                                            \
 	0, NULL, NULL,                                                         \
 	    "say nothing of certificates that need nothing (--quiet does "     \

@@ -131,6 +131,10 @@ judge(const struct setup *st, const struct facts *f)
 	if (count(f, "global") > 0)
 		fprintf(st->s->out, "It is the global key of the account, "
 		    "which may do everything: better make an API token.\n");
+	if (facts_get(f, "expires") != NULL)
+		fprintf(st->s->out, "It expires at %s: renewals will fail "
+		    "then, unless there is a new one.\n",
+		    facts_get(f, "expires"));
 	if (count(f, "extra") > 0) {
 		fprintf(st->s->out, "It may do more than it must "
 		    "(Zone:Zone:Read and Zone:DNS:Edit are enough): ");

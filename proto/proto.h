@@ -37,7 +37,9 @@ enum phase { /* bits: a row may be legal in several */
 	JP_FINAL = 16,	/* job: until the chain is stored */
 	JP_STORED = 32, /* job: only to be finished */
 	JP_CLOSE = 64,	/* job: it has failed, its order is being closed */
-	PH_JOBS = JP_START | JP_ORDER | JP_FINAL | JP_STORED | JP_CLOSE,
+	JP_LOOK = 128,	/* job: one that only looks, until it ends */
+	PH_JOBS = JP_START | JP_ORDER | JP_FINAL | JP_STORED | JP_CLOSE |
+	    JP_LOOK,
 };
 
 enum job_kind {
@@ -66,6 +68,14 @@ enum verb {
 };
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
+
+/* What acmew has looked at, for doctor. */
+enum probe_about {
+	PROBE_CA,    /* does the CA answer */
+	PROBE_CLOCK, /* this machine's, against the CA's */
+	PROBE_DNS,   /* the name servers of a zone */
+	PROBE_N
+};
 
 /* What a file that certctl hands over is. */
 enum file_use {

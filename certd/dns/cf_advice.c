@@ -50,6 +50,13 @@ row_for(const struct cf_reply *r)
 	return NULL;
 }
 
+bool
+cf_reply_is_of_token(const struct cf_reply *r)
+{
+	return !r->ok && (r->status == 401 || cf_reply_has(r, 9109) ||
+			     cf_reply_has(r, 1000));
+}
+
 struct err *
 cf_reply_error(const struct cf_reply *r)
 {
@@ -66,6 +73,10 @@ cf_reply_error(const struct cf_reply *r)
 		e = err_new("Cloudflare says: %ld %s: %ld %s (HTTP status %ld)",
 		    r->problems[0].code, r->problems[0].message,
 		    r->problems[1].code, r->problems[1].message, r->status);
+	if (r->life != NULL)
+		return err_advise(err_wrap(e, "%s", r->life),
+		    "make a new token at " TOKENS
+		    ", then: certctl setup --token-file FILE");
 	if (row != NULL)
 		return err_advise(e, "%s", row->advice);
 	if (r->status == 401 || r->status == 403)

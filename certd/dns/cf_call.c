@@ -4,8 +4,9 @@
  *
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
  * Input:    answers of the provider (hostile, see cf_reply.c).
- * Promise:  never faster than pace.c allows; at most TRIES requests a call; a
- *           POST that may have had its effect is not sent again from here.
+ * Promise:  never faster than pace.c allows; at most TRIES requests a call, and
+ *           one that asks why a token is refused; a POST that may have had its
+ *           effect is not sent again from here.
  */
 #define _GNU_SOURCE /* asprintf */
 #include <errno.h>
@@ -39,6 +40,7 @@ struct cf_call {
 	struct https_call *https;
 	cf_call_done *done;
 	void *arg;
+	struct cf_reply *refused; /* the token was; why is being asked */
 };
 
 uint64_t
@@ -63,6 +65,9 @@ call_free(struct cf_call *c)
 	https_cancel(c->https);
 	if (c->timer != NULL)
 		event_free(c->timer);
+	if (c->refused != NULL)
+		cf_reply_clear(c->refused);
+	free(c->refused);
 	free(c->asked);
 	free(c->body);
 	free(c);
@@ -173,6 +178,71 @@ slow_down(struct cf_call *c, const struct https_response *r)
 	give_up_429(c, secs);
 }
 
+/* Hands an answer over; reply is cleared by the caller. */
+static void
+finish_reply(struct cf_call *c, struct cf_reply *reply)
+{
+	char *asked = c->asked; /* c is gone when the caller reads */
+
+	c->asked = NULL;
+	reply->asked = asked;
+	finish(c, reply, NULL);
+	free(asked);
+}
+
+/* What the API says of the token goes with its refusal. */
+static void
+on_life(void *arg, const struct https_response *r, struct err *e)
+{
+	struct cf_call *c = arg;
+	struct cf_reply *refused = c->refused, reply;
+	struct cf_life life = { 0 };
+
+	c->https = NULL;
+	c->refused = NULL;
+	if (e == NULL) {
+		e = cf_reply_read(r->status, r->body, r->body_bytes, &reply);
+		if (e == NULL && cf_life_read(&reply, &life) && life.is_over)
+			refused->life = life.words;
+		cf_reply_clear(&reply);
+	}
+	err_free(e);
+	finish_reply(c, refused);
+	cf_reply_clear(refused);
+	free(refused);
+}
+
+static struct err *transmit(
+    struct cf_call *c, const char *method, const char *url, https_done *done);
+
+/* Why is the token refused? Asked once; reply is taken where that is true. */
+static bool
+ask_life(struct cf_call *c, struct cf_reply *reply)
+{
+	char *url;
+	struct err *e;
+
+	if (!cf_reply_is_of_token(reply) ||
+	    !cf_life_may_ask(&c->cf->credentials) ||
+	    asprintf(&url, "%s" CF_LIFE_PATH, c->cf->api) == -1)
+		return false;
+	if ((c->refused = malloc(sizeof(*c->refused))) == NULL) {
+		free(url);
+		return false;
+	}
+	e = transmit(c, "GET", url, on_life);
+	free(url);
+	if (e != NULL) {
+		err_free(e);
+		free(c->refused);
+		c->refused = NULL;
+		return false;
+	}
+	*c->refused = *reply;
+	memset(reply, 0, sizeof(*reply));
+	return true;
+}
+
 static void
 on_response(struct cf_call *c, const struct https_response *r)
 {
@@ -195,13 +265,8 @@ on_response(struct cf_call *c, const struct https_response *r)
 		retry(c, e, true);
 	} else if (e != NULL) {
 		finish(c, NULL, e);
-	} else {
-		char *asked = c->asked; /* c is gone when the caller reads */
-
-		c->asked = NULL;
-		reply.asked = asked;
-		finish(c, &reply, NULL);
-		free(asked);
+	} else if (!ask_life(c, &reply)) {
+		finish_reply(c, &reply);
 	}
 	cf_reply_clear(&reply);
 }
@@ -221,20 +286,36 @@ on_https(void *arg, const struct https_response *r, struct err *e)
 		finish(c, NULL, e);
 }
 
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+static struct err *
+transmit(struct cf_call *c, const char *method, const char *url, https_done *done)
 {
-	struct cf_call *c = arg;
 	const struct credentials *who = &c->cf->credentials;
 	struct https_header headers[3];
 	struct https_request req = {
-		.method = c->method,
-		.url = c->url,
-		.body = c->body,
+		.method = method,
+		.url = url,
+		.body = url == c->url ? c->body : NULL,
 		.headers = headers,
 		.max_bytes = CF_BODY_MAX_BYTES,
 		.timeout_secs = TIMEOUT_SECS,
 	};
+
+	while (req.n_headers < who->n_headers) {
+		headers[req.n_headers] = who->headers[req.n_headers];
+		req.n_headers++;
+	}
+	if (req.body != NULL) { /* without a body it would be error 6003 */
+		req.body_bytes = strlen(c->body);
+		headers[req.n_headers++] =
+		    (struct https_header){ "Content-Type", "application/json" };
+	}
+	return https_start(c->cf->https, &req, done, c, &c->https);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct cf_call *c = arg;
 	struct err *e;
 
 	(void)fd;
@@ -243,18 +324,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		give_up_429(c, (long)(c->cf->silent_until - cf_now_secs()));
 		return;
 	}
-	while (req.n_headers < who->n_headers) {
-		headers[req.n_headers] = who->headers[req.n_headers];
-		req.n_headers++;
-	}
-	if (c->body != NULL) { /* without a body it would be error 6003 */
-		req.body_bytes = strlen(c->body);
-		headers[req.n_headers++] =
-		    (struct https_header){ "Content-Type", "application/json" };
-	}
 	c->tries++;
-	if ((e = https_start(c->cf->https, &req, on_https, c, &c->https)) !=
-	    NULL)
+	if ((e = transmit(c, c->method, c->url, on_https)) != NULL)
 		finish(c, NULL, e);
 }
 

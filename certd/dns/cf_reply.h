@@ -5,6 +5,7 @@
 #define CF_REPLY_H
 
 #include <jansson.h>
+#include <time.h>
 
 #include "publisher.h"
 
@@ -26,6 +27,8 @@ struct cf_reply {
 	unsigned page, n_pages;	  /* 1 and 1 where nothing is said */
 	struct cf_problem problems[CF_PROBLEMS_MAX];
 	size_t n_problems;
+	const char *life;	  /* what is known of the token that it
+				   * complains of, or NULL; borrowed */
 };
 
 /* Reads the envelope. An error where the body is none. Afterwards
@@ -39,6 +42,20 @@ bool		 cf_reply_has(const struct cf_reply *r, long code);
 struct err	*cf_reply_error(const struct cf_reply *r);
 /* Puts before e (taken) what was asked for. */
 struct err	*cf_reply_wrap(const struct cf_reply *r, struct err *e);
+/* ---- cf_life.c: what the API says of a token itself ---- */
+#define CF_LIFE_PATH "/user/tokens/verify"
+struct cf_life {
+	bool is_over;	/* expired, or disabled */
+	char words[96]; /* that it is, or "" */
+	time_t expires; /* 0: never, or not known */
+};
+/* False where the answer tells nothing. */
+bool		 cf_life_read(const struct cf_reply *r, struct cf_life *out);
+/* Whether the API can be asked with these credentials. */
+bool		 cf_life_may_ask(const struct credentials *c);
+/* Whether it complains of the credentials, and not of what they may do. */
+bool		 cf_reply_is_of_token(const struct cf_reply *r);
+
 /* A copy of text as it may stand in messages and logs; out is terminated. */
 void		 cf_show(char *out, size_t size, const char *text);
 

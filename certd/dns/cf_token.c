@@ -3,8 +3,9 @@
  * own, so that the token in use stays as it is.
  *
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
- * Input:    lists of zones with the permissions of whoever asks.
- * Promise:  at most PAGES_MAX requests; what is not understood is left out.
+ * Input:    lists of zones with the permissions of whoever asks, and what the
+ *           API says of the token itself.
+ * Promise:  at most PAGES_MAX requests and one; what is not understood is left out.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -94,6 +95,33 @@ see_zone(struct cf_token *t, const json_t *zone)
 }
 
 static void
+on_life(void *arg, const struct cf_reply *reply, struct err *e)
+{
+	struct cf_token *t = arg;
+	struct cf_life life;
+
+	if (e == NULL && cf_life_read(reply, &life))
+		t->sight.expires = life.expires;
+	err_free(e); /* it works, so much is known */
+	end(t, NULL);
+}
+
+/* When will it end? */
+static void
+ask_life(struct cf_token *t)
+{
+	struct err *e;
+
+	if (!cf_life_may_ask(&t->cf->credentials)) {
+		end(t, NULL);
+		return;
+	}
+	if ((e = cf_call_start(t->cf, "GET", CF_LIFE_PATH, NULL, 0, on_life,
+		 t)) != NULL)
+		end(t, e);
+}
+
+static void
 on_page(void *arg, const struct cf_reply *reply, struct err *e)
 {
 	struct cf_token *t = arg;
@@ -114,7 +142,7 @@ on_page(void *arg, const struct cf_reply *reply, struct err *e)
 	if (t->page < reply->n_pages && t->page < PAGES_MAX)
 		ask(t);
 	else
-		end(t, NULL);
+		ask_life(t);
 }
 
 static void

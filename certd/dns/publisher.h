@@ -103,6 +103,7 @@ struct cf_sight {
 	char extra[CF_EXTRA_MAX][CF_WORD_SIZE];
 	size_t n_extra;
 	bool global; /* a key and no token */
+	time_t expires; /* of the token; 0: never, or not known */
 };
 /* s lives during the callback; where it is NULL, e (the callee's) says why. */
 typedef void cf_sight_done(void *arg, const struct cf_sight *s,

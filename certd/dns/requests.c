@@ -165,6 +165,8 @@ on_sight(void *arg, const struct cf_sight *sight, struct err *e)
 	m.dns_zone_list.lacking = (struct strs){ lacking, sight->n_lacking };
 	m.dns_zone_list.extra = (struct strs){ extra, sight->n_extra };
 	m.dns_zone_list.global = sight->global;
+	m.dns_zone_list.expires =
+	    sight->expires > 0 ? (uint64_t)sight->expires : 0;
 	send_answer(r->p, &m, r->id);
 	free(r);
 }

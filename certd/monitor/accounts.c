@@ -72,7 +72,8 @@ check_alone(const struct job *j)
 	if (j->kind != KIND_deactivate && j->kind != KIND_rollover)
 		return NULL;
 	TAILQ_FOREACH(other, &j->m->jobs, link)
-		if (other != j && strcmp(other->server, j->server) == 0)
+		if (other != j && other->kind != KIND_probe &&
+		    strcmp(other->server, j->server) == 0)
 			return err_advise(err_new("job %u (%s) is at work at "
 			    "this CA", other->id, other->lineage), "wait for "
 			    "it: certctl watch %u", other->id);
@@ -148,7 +149,7 @@ on_account(struct client *c, const struct msg *m)
 	struct job *j = NULL;
 	struct err *e;
 
-	if (kind < KIND_show || kind >= KIND_N)
+	if (kind < KIND_show || kind > KIND_rollover)
 		e = err_new("no such operation on an account");
 	else if ((j = job_new(client_monitor(c), kind, "account",
 	    (struct strs) { NULL, 0 })) == NULL)

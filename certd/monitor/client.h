@@ -83,6 +83,8 @@ void		 report_status(struct client *c);
 
 /* ---- doctor.c: what is good and what is not ---- */
 void		 request_doctor(struct client *c);
+/* Those under way are forgotten: certd leaves. */
+void		 doctors_end(struct monitor *m);
 
 /* ---- lock.c: certbot's lock, waited for ---- */
 /* e NULL: the store is locked until this returns. Otherwise why it is not. */

@@ -4,7 +4,7 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    the store as it is; whatever a check asks for.
  * Promise:  one check that finds something bad stops no other; every check
- *           says something.
+ *           says something; those that need the network have an end.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,18 +24,16 @@ static const struct doctor_check checks[] = {
 };
 #define CHECKS_N (sizeof(checks) / sizeof(checks[0]))
 
+/* Then all of these at once, unless --offline was given. */
+static void (*const slow[])(struct doctor *d) = {
+	doctor_check_token,
+	doctor_check_network,
+};
+
 /* Of message "finding". */
 #define SUBJECT_BYTES 1024
 #define FOUND_BYTES   4096
 #define TODO_BYTES    2048
-
-struct doctor {
-	struct client *client;
-	struct catalog *catalog;
-	size_t at;   /* the check that is under way */
-	size_t said; /* by it */
-	bool is_running, goes_on;
-};
 
 struct monitor *
 doctor_monitor(const struct doctor *d)
@@ -49,29 +47,50 @@ doctor_catalog(const struct doctor *d)
 	return d->catalog;
 }
 
-void
-doctor_say(struct doctor *d, enum verdict result, const char *subject,
-    const char *todo, const char *found, ...)
+/* Names of files may be in the texts. */
+static void
+say(struct doctor *d, const char *check, enum verdict result,
+    const char *subject, const char *todo, const char *found)
 {
+	char shown[FOUND_BYTES], about[SUBJECT_BYTES], what[TODO_BYTES];
 	struct msg m = { .type = MSG_finding };
-	char text[FOUND_BYTES], shown[FOUND_BYTES], about[SUBJECT_BYTES],
-	    what[TODO_BYTES];
-	va_list ap;
 
-	va_start(ap, found);
-	(void)vsnprintf(text, sizeof(text), found, ap);
-	va_end(ap);
-	/* Names of files may be in them. */
-	(void)text_escape(shown, sizeof(shown), text, strlen(text));
+	(void)text_escape(shown, sizeof(shown), found, strlen(found));
 	(void)text_escape(about, sizeof(about), subject, strlen(subject));
 	(void)text_escape(what, sizeof(what), todo, strlen(todo));
-	m.finding.check = str_of(checks[d->at].name);
+	m.finding.check = str_of(check);
 	m.finding.subject = str_of(about);
 	m.finding.result = result;
 	m.finding.found = str_of(shown);
 	m.finding.todo = str_of(what);
 	client_send(d->client, &m);
 	d->said++;
+}
+
+void
+doctor_say(struct doctor *d, enum verdict result, const char *subject,
+    const char *todo, const char *found, ...)
+{
+	char text[FOUND_BYTES];
+	va_list ap;
+
+	va_start(ap, found);
+	(void)vsnprintf(text, sizeof(text), found, ap);
+	va_end(ap);
+	say(d, checks[d->at].name, result, subject, todo, text);
+}
+
+void
+doctor_say_as(struct doctor *d, const char *check, enum verdict result,
+    const char *subject, const char *todo, const char *found, ...)
+{
+	char text[FOUND_BYTES];
+	va_list ap;
+
+	va_start(ap, found);
+	(void)vsnprintf(text, sizeof(text), found, ap);
+	va_end(ap);
+	say(d, check, result, subject, todo, text);
 }
 
 void
@@ -83,14 +102,40 @@ doctor_say_err(
 }
 
 static void
-end(struct doctor *d)
+drop(struct doctor *d)
+{
+	TAILQ_REMOVE(&doctor_monitor(d)->doctors, d, of_monitor);
+	catalog_free(d->catalog);
+	free(d);
+}
+
+void
+doctor_hold(struct doctor *d)
+{
+	d->holds++;
+}
+
+void
+doctor_release(struct doctor *d)
 {
 	struct client *c = d->client;
 
-	catalog_free(d->catalog);
-	free(d);
+	if (--d->holds > 0)
+		return;
+	drop(d);
 	client_end(c);
 	client_release(c);
+}
+
+static void
+run_slow(struct doctor *d)
+{
+	size_t i;
+
+	doctor_hold(d);
+	for (i = 0; !d->is_offline && i < sizeof(slow) / sizeof(slow[0]); i++)
+		slow[i](d);
+	doctor_release(d);
 }
 
 /* A loop and no recursion: most checks are done at once. */
@@ -105,7 +150,7 @@ run_checks(struct doctor *d)
 	} while (d->goes_on && ++d->at < CHECKS_N);
 	d->is_running = false;
 	if (d->at == CHECKS_N)
-		end(d);
+		run_slow(d);
 }
 
 void
@@ -117,7 +162,7 @@ doctor_done(struct doctor *d)
 	if (d->is_running)
 		return;
 	if (++d->at == CHECKS_N)
-		end(d);
+		run_slow(d);
 	else
 		run_checks(d);
 }
@@ -128,12 +173,12 @@ on_catalog(void *arg, struct catalog *catalog, struct err *e)
 	struct doctor *d = arg;
 	struct client *c = d->client;
 
+	d->catalog = catalog;
 	if (e == NULL) {
-		d->catalog = catalog;
 		run_checks(d);
 		return;
 	}
-	free(d);
+	drop(d);
 	client_refuse(c, 1, e);
 	client_release(c);
 }
@@ -148,6 +193,21 @@ request_doctor(struct client *c)
 		return;
 	}
 	d->client = c;
+	d->is_offline = request_has(client_request(c), OPTION_offline);
+	LIST_INIT(&d->asks);
+	TAILQ_INSERT_TAIL(&client_monitor(c)->doctors, d, of_monitor);
 	client_hold(c);
 	catalog_read(client_monitor(c), NULL, on_catalog, d);
+}
+
+void
+doctors_end(struct monitor *m)
+{
+	struct doctor *d;
+
+	while ((d = TAILQ_FIRST(&m->doctors)) != NULL) {
+		doctor_asks_end(d);
+		probe_forget(m, d);
+		drop(d);
+	}
 }

@@ -19,6 +19,10 @@
 /* A job that has not ended by then never will: every wait inside has a shorter
  * deadline. */
 #define JOB_LIMIT_SECS 7200
+/* To be looked at: until acmew is there, and then longer than it takes for that
+ * (JS_PROBE). Somebody waits for it. */
+#define PROBE_WAIT_SECS	 10
+#define PROBE_LIMIT_SECS 20
 /* Longer than acmew takes for that (JS_CLOSE). */
 #define CLOSE_LIMIT_SECS 30
 /* A job that certd did not survive so often is perhaps why. */
@@ -65,23 +69,32 @@ static const struct step account_steps[] = {
 	{ TIDY, STAGE_done, true, end },
 };
 
+static const struct step probe_steps[] = {
+	{ WORK, STAGE_queued, false, wait_for_worker },
+	{ TIDY, STAGE_done, false, probe_end },
+};
+
 static const struct kind {
 	const struct step *steps;
 	const char *wish; /* "NAME asks ..." of the audit */
 	bool has_lineage; /* it works on a certificate of the store */
 	bool may_fail;	  /* failures are remembered, and make it wait */
+	bool only_looks;  /* nothing is written down about it */
 } kinds[KIND_N] = {
-	[KIND_issue] = { issue_steps, "for a certificate", true, true },
+	[KIND_issue] = { issue_steps, "for a certificate", true, true, false },
 	[KIND_revoke] = { revoke_steps, "to revoke a certificate", true,
+		false, false },
+	[KIND_show] = { account_steps, "for the account", false, false,
 		false },
-	[KIND_show] = { account_steps, "for the account", false, false },
-	[KIND_register] = { account_steps, "for an account", false, false },
+	[KIND_register] = { account_steps, "for an account", false, false,
+		false },
 	[KIND_update] = { account_steps, "to change the account's contacts",
-		false, false },
+		false, false, false },
 	[KIND_deactivate] = { account_steps, "to deactivate the account",
-		false, false },
+		false, false, false },
 	[KIND_rollover] = { account_steps, "to change the account's key",
-		false, false },
+		false, false, false },
+	[KIND_probe] = { probe_steps, "to look", false, false, true },
 };
 
 static void wind_up(struct job *j);
@@ -282,11 +295,20 @@ job_ordered(struct job *j, struct str url)
 static struct err *
 wait_for_worker(struct job *j)
 {
-	j->phase = JP_START;
+	j->phase = kinds[j->kind].only_looks ? JP_LOOK : JP_START;
 	worker_dispatch(j->m);
 	if (j->worker == NULL && !j->ending)
 		job_progress(j, STAGE_queued, "");
 	return NULL;
+}
+
+void
+job_given(struct job *j)
+{
+	struct timeval limit = { .tv_sec = PROBE_LIMIT_SECS };
+
+	if (kinds[j->kind].only_looks)
+		(void)event_add(j->deadline, &limit);
 }
 
 bool
@@ -357,11 +379,19 @@ end(struct job *j)
 	publisher_release(j);
 	if (j->batch != NULL)
 		batch_job_ended(j, kept);
+	job_leave(j);
+	return NULL;
+}
+
+void
+job_leave(struct job *j)
+{
+	struct monitor *m = j->m;
+
 	TAILQ_REMOVE(&m->jobs, j, link);
 	job_discard(j);
 	worker_dispatch(m); /* its place is free */
 	monitor_rest(m);
-	return NULL;
 }
 
 /* ---- beginning ---- */
@@ -377,8 +407,12 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		worker_let_go(j);
 		job_closed(j);
 	}
-	job_fail(j, err_new("not done after %d minutes, in stage \"%s\"",
-	    JOB_LIMIT_SECS / 60, stage_word(j->stage)));
+	if (kinds[j->kind].only_looks)
+		job_fail(j, err_new("nothing was seen within %d s",
+		    j->worker == NULL ? PROBE_WAIT_SECS : PROBE_LIMIT_SECS));
+	else
+		job_fail(j, err_new("not done after %d minutes, in stage "
+		    "\"%s\"", JOB_LIMIT_SECS / 60, stage_word(j->stage)));
 }
 
 /* It is under way, until its time is up. */
@@ -388,7 +422,7 @@ enlist(struct job *j, time_t secs)
 	struct timeval limit = { .tv_sec = secs };
 	struct err *e;
 
-	if ((e = job_save(j)) != NULL)
+	if (!kinds[j->kind].only_looks && (e = job_save(j)) != NULL)
 		return e;
 	j->deadline = event_new(j->m->base, -1, 0, on_deadline, j);
 	j->wake = event_new(j->m->base, -1, 0, on_wake, j);
@@ -402,9 +436,11 @@ enlist(struct job *j, time_t secs)
 struct err *
 job_start(struct job *j)
 {
-	struct err *e = enlist(j, JOB_LIMIT_SECS);
+	bool only_looks = kinds[j->kind].only_looks;
+	struct err *e = enlist(j, only_looks ? PROBE_WAIT_SECS :
+	    JOB_LIMIT_SECS);
 
-	if (e == NULL)
+	if (e == NULL && !only_looks)
 		audit_job(j, "ask", "asked", "%s", kinds[j->kind].wish);
 	return e;
 }

@@ -106,6 +106,8 @@ struct job {
 	struct err *failure;
 	struct install *install; /* under way; install.c */
 	unsigned offers;       /* of chains */
+	const struct probe_ops *probe; /* who asked to look; NULL: nobody */
+	void *probe_arg;
 	LIST_HEAD(follower_list, follow) followers; /* control.c */
 };
 
@@ -132,6 +134,8 @@ struct job	*job_find(struct monitor *m, uint32_t id);
 void		 job_step_done(struct job *j, struct err *e);
 /* Whether it is prepared and no worker has it. */
 bool		 job_waits_for_worker(const struct job *j);
+/* A worker gets it now. */
+void		 job_given(struct job *j);
 /* Writes what is known of the job to the ledger. */
 struct err	*job_save(struct job *j);
 /* The state of a job in the ledger. */
@@ -167,6 +171,8 @@ void		 job_closed(struct job *j);
  * then job_step_done(): that may be the end of the job. */
 void		 job_hold(struct job *j);
 void		 job_release(struct job *j);
+/* Its last step is over: it is no more. */
+void		 job_leave(struct job *j);
 void		 jobs_free(struct monitor *m);
 
 /* ---- key.c ---- */

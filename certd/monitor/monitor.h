@@ -43,6 +43,7 @@ struct throttle;
 TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(deployment_list, deployment);
+TAILQ_HEAD(doctor_list, doctor);
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(lock_wait_list, lock_wait);
 TAILQ_HEAD(look_list, look);
@@ -74,6 +75,7 @@ struct monitor {
 	int control_fd, worker_fd; /* they listen; -1: not yet */
 
 	struct client_list clients;
+	struct doctor_list doctors;
 	struct worker_list workers;
 	struct job_list jobs;
 	struct batch_list batches;
@@ -96,7 +98,7 @@ struct monitor {
 	size_t credentials_users; /* jobs */
 	const char *config_file;
 	struct stat certd_conf, cli_ini; /* as they were when read */
-	uint32_t last_job, last_key;
+	uint32_t probes, last_key; /* how many there were; a number */
 	int lock;	/* on the state directory, until the end */
 	bool leaving;
 	int exit_status;

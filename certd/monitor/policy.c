@@ -96,6 +96,9 @@ static const struct verb_row {
 #define TELL	      300
 #define TELL_PER_NAME 20
 
+/* A CA, its clock, and 20 zones. */
+#define PROBED_MAX 32
+
 const char *
 policy_url(const struct grant *g, struct str text)
 {
@@ -230,6 +233,15 @@ policy_tell(const struct grant *g, struct budget *b, bool *last)
 	if (b->told_n <= most)
 		b->told_n++;
 	return b->told_n <= most;
+}
+
+const char *
+policy_probed(struct budget *b)
+{
+	if (b->probed_n >= PROBED_MAX)
+		return "it has seen more than there is to look at";
+	b->probed_n++;
+	return NULL;
 }
 
 const char *

@@ -11,6 +11,7 @@ struct budget {
 	uint32_t signed_n[VERB_N];
 	uint32_t published_n;
 	uint32_t said_n, told_n;
+	uint32_t probed_n;
 };
 
 /* What of a job decides: a copy of nothing, all borrowed. */
@@ -47,6 +48,9 @@ const char	*policy_say(const struct grant *g, struct budget *b);
 /* Whether progress is still shown; *last: it was, but is no more. */
 bool		 policy_tell(const struct grant *g, struct budget *b,
 		    bool *last);
+
+/* Likewise for what it has seen in a job that only looks. */
+const char	*policy_probed(struct budget *b);
 
 /* May a user hand over a file for this (enum file_use)? NULL or the reason. */
 const char	*policy_file(uint32_t use, uid_t uid);

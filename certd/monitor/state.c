@@ -19,6 +19,7 @@ monitor_init(struct monitor *m)
 	TAILQ_INIT(&m->hook_runs);
 	TAILQ_INIT(&m->deployments);
 	TAILQ_INIT(&m->clients);
+	TAILQ_INIT(&m->doctors);
 	TAILQ_INIT(&m->readings);
 	TAILQ_INIT(&m->workers);
 	TAILQ_INIT(&m->registrations);
@@ -37,6 +38,7 @@ monitor_empty(struct monitor *m)
 	deploys_free(m);
 	batches_free(m);
 	lock_waits_end(m);
+	doctors_end(m);
 	control_close_all(m);
 	worker_close_all(m);
 	jobs_free(m);

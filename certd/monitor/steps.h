@@ -76,6 +76,24 @@ struct err	*account_settle(struct job *j);
 void		 account_tell(struct job *j, struct str status,
 		    struct strs contacts);
 
+/* ---- probe.c: a job that only looks, for doctor ---- */
+struct probe_ops {
+	/* What acmew has seen; lives during the call. */
+	void (*said)(void *arg, const struct msg_probed *said);
+	/* Once, perhaps before probe_start() returns: it is over. e (the
+	 * callee's): why it could not be done. */
+	void (*over)(void *arg, struct err *e);
+};
+/* Has acmew look whether the CA and the name servers of names (at most 20)
+ * answer. On error nothing is called. */
+struct err	*probe_start(struct monitor *m, const char *server,
+		    struct strs names, const struct probe_ops *ops, void *arg);
+/* Nothing more is to be called with this arg. */
+void		 probe_forget(struct monitor *m, const void *arg);
+/* acmew's word, and the step after it. */
+struct err	*probe_said(struct job *j, const struct msg *m);
+struct err	*probe_end(struct job *j);
+
 /* ---- signing.c ---- */
 /* acmew asks (request id) for a signature. */
 struct err	*signing_wish(struct job *j, uint32_t id,

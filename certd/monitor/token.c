@@ -30,7 +30,7 @@ on_zones(void *arg, const struct msg *answer, struct err *e)
 {
 	const struct msg_dns_zone_list *list;
 	struct client *c = arg;
-	char count[24];
+	char count[24], when[TEXT_TIME_SIZE];
 
 	if (e != NULL) {
 		client_refuse(c, 1, e);
@@ -43,6 +43,9 @@ on_zones(void *arg, const struct msg *answer, struct err *e)
 		facts(c, "extra", list->extra);
 		if (list->global)
 			client_fact(c, "global", "true");
+		if (list->expires > 0)
+			client_fact(c, "expires", text_time(when,
+			    (time_t)list->expires));
 		client_end(c);
 	}
 	client_release(c);

@@ -154,6 +154,7 @@ static const struct wish wishes[] = {
 	{ MSG_ordered, on_ordered },
 	{ MSG_chain_offer, on_chain_offer },
 	{ MSG_chain, on_chain },
+	{ MSG_probed, probe_said },
 };
 
 const struct wish *

@@ -141,6 +141,15 @@ offer_account(const struct job *j, struct msg *m)
 		.kind = j->kind, .directory = str_of(j->server) };
 }
 
+static void
+offer_probe(const struct job *j, struct msg *m)
+{
+	m->type = MSG_job_probe;
+	m->job_probe = (struct msg_job_probe) { .job = j->id,
+		.directory = str_of(j->server),
+		.names = { j->name_strs, j->n_names } };
+}
+
 static void (*const offers[KIND_N])(const struct job *j, struct msg *m) = {
 	[KIND_issue] = offer_issue,
 	[KIND_revoke] = offer_revoke,
@@ -149,6 +158,7 @@ static void (*const offers[KIND_N])(const struct job *j, struct msg *m) = {
 	[KIND_update] = offer_account,
 	[KIND_deactivate] = offer_account,
 	[KIND_rollover] = offer_account,
+	[KIND_probe] = offer_probe,
 };
 
 static void
@@ -160,6 +170,7 @@ give(struct worker *w, struct job *j)
 	m.id = channel_next_id(w->channel);
 	j->worker = w;
 	w->jobs++;
+	job_given(j);
 	worker_send(j, &m);
 	if (j->kind != KIND_issue || j->order_url == NULL)
 		return;
@@ -238,6 +249,8 @@ on_done(struct job *j, const struct msg *m)
 	let_go(j);
 	if (j->closing)
 		job_closed(j);
+	else if (j->phase == JP_LOOK)
+		job_stored(j);
 	else if (!j->stored)
 		job_fail(j, err_new("the worker gave the job up"));
 	return NULL;

@@ -3,12 +3,14 @@
     tests/with-stage /usr/bin/python3 -m pytest tests/e2e
 """
 
+import itertools
 import os
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from stage import dnsfake                                       # noqa: E402
 from stage.certbot import Certbot                               # noqa: E402
 from stage.files import tree                                    # noqa: E402
 from stage.fixtures import *                                    # noqa: E402,F403
@@ -32,6 +34,24 @@ def patient_ca(stage):
     ca = stage.new_ca(environment={'PEBBLE_WFE_NONCEREJECT': '0'})
     yield ca
     ca.stop()
+
+
+@pytest.fixture(scope='module')
+def places(stage):
+    """Addresses that nobody uses: this worker's share of them."""
+    first = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
+    return itertools.islice(dnsfake.addresses(stage), first * 25, None)
+
+
+@pytest.fixture
+def spoiled(stage, zone, places):
+    """Makes the servers of the test's zone: see dnsfake.Zone."""
+    def make(servers, **more):
+        made = {host: server if isinstance(server, str) else
+                dnsfake.Fake(stage, next(places), **server)
+                for host, server in servers.items()}
+        return dnsfake.Zone(stage, next(places), zone.name, made, **more)
+    return make
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Name servers with moods, resolvers that lie, aliases, and no port 53 at all."""
 
-import itertools
 import re
 import subprocess
 import threading
@@ -10,25 +9,6 @@ import pytest
 from stage import dnsfake
 
 WAIT = {'propagation-timeout': '14s'}   # servers are given up after half of it
-
-
-@pytest.fixture(scope='module')
-def places(stage):
-    """Addresses that nobody uses: this worker's share of them."""
-    import os
-    first = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
-    return itertools.islice(dnsfake.addresses(stage), first * 25, None)
-
-
-@pytest.fixture
-def spoiled(stage, zone, places):
-    """Makes the servers of the test's zone: see dnsfake.Zone."""
-    def make(servers, **more):
-        made = {host: server if isinstance(server, str) else
-                dnsfake.Fake(stage, next(places), **server)
-                for host, server in servers.items()}
-        return dnsfake.Zone(stage, next(places), zone.name, made, **more)
-    return make
 
 
 @pytest.fixture(scope='module')

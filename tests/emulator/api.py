@@ -42,7 +42,10 @@ class Call:
 
 
 def verify_token(call):
-    return {'id': call.who.id, 'status': call.who.status}, None
+    found = {'id': call.who.id, 'status': call.who.status}
+    if call.who.expires:
+        found['expires_on'] = call.who.expires
+    return found, None
 
 
 def name_matches(name, wanted):
@@ -183,7 +186,7 @@ def answer(model, method, path, query, headers, body):
     """(HTTP status, headers, JSON) for a request below BASE."""
     who = None
     try:
-        who = model.principal(headers)
+        who = model.principal(headers, path.endswith('/tokens/verify'))
         methods = False
         for verb, pattern, function in ROUTES:
             match = pattern.fullmatch(path)

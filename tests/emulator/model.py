@@ -38,10 +38,11 @@ class Principal:
     """A token, or an e-mail address with its global key."""
 
     def __init__(self, zones='*', rights=ALL_RIGHTS, status='active',
-                 limit=LIMIT_CALLS):
+                 limit=LIMIT_CALLS, expires=None):
         self.id = secrets.token_hex(16)
         self.zones, self.rights = zones, set(rights)
         self.status, self.limit = status, limit
+        self.expires = expires          # as the API writes times
         self.calls, self.blocked_until = [], 0
 
     def sees(self, zone):
@@ -188,14 +189,15 @@ class Model:
                 return zone
         raise KeyError(f'no zone {name}')
 
-    def principal(self, headers):
+    def principal(self, headers, of_itself=False):
+        """of_itself: the question is whether the token is still good."""
         auth = headers.get('Authorization')
         email, key = headers.get('X-Auth-Email'), headers.get('X-Auth-Key')
         if auth is not None:
             if not re.fullmatch(r'Bearer [A-Za-z0-9_-]{20,200}', auth):
                 raise errors.bad_header(6111, 'Authorization')
             who = self.tokens.get(auth[len('Bearer '):])
-            if who is None or who.status != 'active':
+            if who is None or (who.status != 'active' and not of_itself):
                 raise errors.invalid_token()
         elif email is None or key is None:
             raise errors.no_credentials()

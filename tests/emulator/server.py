@@ -64,8 +64,9 @@ class Emulator:
         self.model.publisher.lags[zone] = seconds
 
     def control_token(self, token, zones='*', rights=ALL_RIGHTS,
-                      status='active', limit=1200):
-        self.model.tokens[token] = Principal(zones, rights, status, limit)
+                      status='active', limit=1200, expires=None):
+        self.model.tokens[token] = Principal(zones, rights, status, limit,
+                                             expires)
 
     def control_key(self, email, key, zones='*'):
         self.model.keys[(email, key)] = Principal(zones)

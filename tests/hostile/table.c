@@ -46,12 +46,13 @@ main(void)
 	       "\"stages\":%d,\"roles\":{\"admin\":%d,"
 	       "\"monitor\":%d,\"signer\":%d,\"publisher\":%d,\"hook\":%d,"
 	       "\"worker\":%d},\"phases\":{\"new\":%d,\"open\":%d,"
-	       "\"start\":%d,\"order\":%d,\"final\":%d,\"stored\":%d},"
+	       "\"start\":%d,\"order\":%d,\"final\":%d,\"stored\":%d,"
+	       "\"look\":%d},"
 	       "\"verbs\":{",
 	    PROTO_VERSION, PROTO_FRAME_MAX, PROTO_TEXTS_BYTES, STAGE_N,
 	    ROLE_ADMIN, ROLE_MONITOR, ROLE_SIGNER, ROLE_PUBLISHER, ROLE_HOOK,
 	    ROLE_WORKER, PH_NEW, PH_OPEN, JP_START, JP_ORDER, JP_FINAL,
-	    JP_STORED);
+	    JP_STORED, JP_LOOK);
 	for (i = 1; i < VERB_N; i++)
 		printf("%s\"%s\":%zu", i == 1 ? "" : ",",
 		    verb_word((uint32_t)i), i);

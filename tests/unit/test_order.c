@@ -57,6 +57,8 @@ ACTION(tell_registered)
 ACTION(change_contacts)
 ACTION(deactivate_account)
 ACTION(roll_over)
+ACTION(look_around)
+ACTION(look_late)
 ACTION(report_end)
 ACTION(report_failure)
 ACTION(report_late)
@@ -416,6 +418,33 @@ walk_each_other_kind(void **state)
 	}
 }
 
+/* Neither an account nor a signature: it ends in its first state, well, late, or
+ * when certd drops it. */
+static void
+walk_a_look(void **state)
+{
+	static const struct {
+		enum job_event event;
+		const char *ran;
+	} ends[] = {
+		{ JE_ACHIEVED, " look_around report_done" },
+		{ JE_LATE, " look_around look_late" },
+		{ JE_DROPPED, " look_around report_done" },
+		{ JE_FAILED, " look_around report_failure" },
+		{ JE_ACCOUNT, " look_around report_failure" },
+	};
+	struct job job;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		begin(&job);
+		job.kind = KIND_probe;
+		WALK(&job, JE_START, ends[i].event);
+		assert_true(freed);
+		assert_string_equal(ran, ends[i].ran);
+	}
+}
+
 /* An issuance's events mean nothing to a revocation, and the reverse. */
 static void
 walk_events_of_another_kind_fail(void **state)
@@ -541,6 +570,7 @@ main(void)
 		cmocka_unit_test(walk_resumed_order_goes_on_where_it_stands),
 		cmocka_unit_test(walk_unknown_account_is_made_anew),
 		cmocka_unit_test(walk_each_other_kind),
+		cmocka_unit_test(walk_a_look),
 		cmocka_unit_test(walk_events_of_another_kind_fail),
 		cmocka_unit_test(walk_failed_order_is_placed_again),
 		cmocka_unit_test(walk_forgotten_order_is_placed_again),

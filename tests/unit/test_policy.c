@@ -86,7 +86,7 @@ static void
 sign_each_kind_verb_and_phase(void **state)
 {
 	static const enum phase phases[] = { JP_START, JP_ORDER, JP_FINAL,
-		JP_STORED, JP_CLOSE, PH_NEW, PH_OPEN };
+		JP_STORED, JP_CLOSE, JP_LOOK, PH_NEW, PH_OPEN };
 	uint32_t kind, verb;
 	size_t p, n = 0;
 	int bits;
@@ -94,7 +94,7 @@ sign_each_kind_verb_and_phase(void **state)
 	(void)state;
 	for (kind = 0; kind < KIND_N; kind++)
 		for (verb = 0; verb < 16; verb++)
-			for (p = 0; p < 7; p++)
+			for (p = 0; p < sizeof(phases) / sizeof(phases[0]); p++)
 				for (bits = 0; bits < 4; bits++) {
 	struct grant g = grant(phases[p], (bits & 1) != 0 ? ACCOUNT : "");
 	struct budget b = { 0 };
@@ -387,6 +387,20 @@ option_that_runs_as_root_needs_root(void **state)
 	assert_non_null(policy_option(63, 0));
 }
 
+/* Each is a line for a person to read. */
+static void
+probed_beyond_what_there_is_is_refused(void **state)
+{
+	struct budget b = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 1000 && policy_probed(&b) == NULL; i++)
+		;
+	assert_in_range(i, 22, 100); /* a CA, its clock, 20 zones */
+	assert_non_null(policy_probed(&b));
+}
+
 /* Every message may cost a line in the log or a write to the disk. */
 static void
 say_beyond_budget_is_refused(void **state)
@@ -439,6 +453,7 @@ main(void)
 		cmocka_unit_test(say_beyond_budget_is_refused),
 		cmocka_unit_test(tell_beyond_budget_is_passed_over),
 		cmocka_unit_test(option_that_runs_as_root_needs_root),
+		cmocka_unit_test(probed_beyond_what_there_is_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
