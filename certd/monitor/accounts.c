@@ -80,6 +80,15 @@ check_alone(const struct job *j)
 	return NULL;
 }
 
+/* Making one is what issuing does, and to look at it harms nobody. */
+static struct err *
+check_allowed(const struct client *c, const struct job *j)
+{
+	if (j->kind == KIND_show || j->kind == KIND_register)
+		return NULL;
+	return client_may_account(c, j->server);
+}
+
 struct err *
 account_in_change(const struct job *j)
 {
@@ -157,9 +166,10 @@ on_account(struct client *c, const struct msg *m)
 	else
 		e = fill_in(client_request(c), j, c);
 	if (e == NULL) {
-		status = 1;
-		if ((e = check_alone(j)) == NULL)
+		if ((e = check_allowed(c, j)) == NULL &&
+		    (e = check_alone(j)) == NULL)
 			e = job_start(j);
+		status = request_status(e);
 	}
 	if (e != NULL) {
 		job_discard(j);

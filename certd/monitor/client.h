@@ -59,6 +59,8 @@ uid_t		 client_uid(const struct client *c);
 /* Whether it may have a certificate for these names; see judge_ask(). */
 struct err	*client_may(const struct client *c, struct strs names,
 		    enum key_kind kind, const char *server);
+/* Whether the policy has a say in what it does. */
+bool		 client_is_bound(const struct client *c);
 const char	*client_name(const struct client *c);
 struct monitor	*client_monitor(const struct client *c);
 /* The options of its request. */
@@ -116,6 +118,20 @@ void		 request_repair(struct client *c, struct str lineage,
 void		 live_tidy_later(struct monitor *m, const char *name);
 /* At once: certd leaves. */
 void		 live_tidy_now(struct monitor *m);
+
+/* ---- touch.c: what is there already ---- */
+/* With a policy: NULL, or why the client may not change this certificate, end this
+ * job, or change the account at this CA; err_errno() is EACCES then. */
+struct err	*client_may_touch(const struct client *c,
+		    const struct entry *x);
+struct err	*client_may_stop(const struct client *c, const struct job *j);
+struct err	*client_may_account(const struct client *c,
+		    const char *server);
+/* Calls go, at once or later, if the client may change this certificate; else it
+ * is told. */
+typedef void touch_go(struct client *c, struct str lineage, uint32_t number);
+void		 request_touch(struct client *c, struct str lineage,
+		    uint32_t number, touch_go *go);
 
 /* ---- request.c: what an administrator asks for ---- */
 /* The options of a request, by number; NULL where not given. */

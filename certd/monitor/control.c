@@ -79,6 +79,12 @@ client_may(const struct client *c, struct strs names, enum key_kind kind,
 	return judge_ask(c->m->judge, &c->caller, names, kind, server);
 }
 
+bool
+client_is_bound(const struct client *c)
+{
+	return judge_binds(c->m->judge, &c->caller);
+}
+
 struct request *
 client_request(struct client *c)
 {

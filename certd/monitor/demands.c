@@ -94,9 +94,14 @@ static struct err *
 on_cancel(struct client *c, const struct msg *m)
 {
 	struct job *j = find_job(c, m->cancel.job);
+	struct err *e;
 
 	if (j == NULL)
 		return NULL;
+	if ((e = client_may_stop(c, j)) != NULL) {
+		client_refuse(c, request_status(e), e);
+		return NULL;
+	}
 	audit_client(c, j->lineage, "cancel", "done", "job %u", j->id);
 	client_follow(c, j);
 	j->is_cancelled = true;
@@ -104,10 +109,17 @@ on_cancel(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static void
+go_deploy(struct client *c, struct str lineage, uint32_t none)
+{
+	(void)none;
+	request_deploy(c, lineage);
+}
+
 static struct err *
 on_deploy(struct client *c, const struct msg *m)
 {
-	request_deploy(c, m->deploy.lineage);
+	request_touch(c, m->deploy.lineage, 0, go_deploy);
 	return NULL;
 }
 
@@ -119,24 +131,38 @@ on_doctor(struct client *c, const struct msg *m)
 	return NULL;
 }
 
+static void
+go_delete(struct client *c, struct str lineage, uint32_t none)
+{
+	(void)none;
+	request_delete(c, lineage);
+}
+
 static struct err *
 on_delete(struct client *c, const struct msg *m)
 {
-	request_delete(c, m->delete.lineage);
+	request_touch(c, m->delete.lineage, 0, go_delete);
 	return NULL;
 }
 
 static struct err *
 on_restore(struct client *c, const struct msg *m)
 {
-	request_restore(c, m->restore.lineage, m->restore.version);
+	request_touch(c, m->restore.lineage, m->restore.version,
+	    request_restore);
 	return NULL;
+}
+
+static void
+go_repair(struct client *c, struct str lineage, uint32_t plan_only)
+{
+	request_repair(c, lineage, plan_only != 0);
 }
 
 static struct err *
 on_repair(struct client *c, const struct msg *m)
 {
-	request_repair(c, m->repair.lineage, m->repair.plan_only);
+	request_touch(c, m->repair.lineage, m->repair.plan_only, go_repair);
 	return NULL;
 }
 

@@ -204,6 +204,10 @@ make_job(struct pick *w, const struct msg_cert_info *info)
 
 	if (x == NULL)
 		x = current;
+	/* That of the file, and that of the store, which may go with it. */
+	if ((e = client_may(w->client, names, 0, NULL)) != NULL ||
+	    (x != NULL && (e = client_may_touch(w->client, x)) != NULL))
+		return e;
 	if (x != NULL && (other = job_of_lineage(m, x->lineage)) != NULL)
 		return err_advise(err_new("job %u works on %s", other->id,
 		    x->lineage), "wait for it: certctl watch %u", other->id);
@@ -229,8 +233,9 @@ on_inspected(void *arg, const struct msg *answer, struct err *e)
 {
 	struct pick *w = arg;
 
-	finish(w, 1, e == NULL ? make_job(w, &answer->cert_info) :
-	    err_wrap(e, "the certificate to be revoked"));
+	e = e == NULL ? make_job(w, &answer->cert_info) :
+	    err_wrap(e, "the certificate to be revoked");
+	finish(w, request_status(e), e);
 }
 
 /* ---- its file ---- */

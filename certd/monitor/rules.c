@@ -192,13 +192,19 @@ ask_name(const struct judge *j, const struct caller *who, struct str name,
 	    &mine->names);
 }
 
+bool
+judge_binds(const struct judge *j, const struct caller *who)
+{
+	return j->rules != NULL && (who->uid != 0 || j->binds_root);
+}
+
 struct err *
 judge_ask(const struct judge *j, const struct caller *who, struct strs names,
     enum key_kind kind, const char *server)
 {
 	struct err *e = NULL;
 
-	if (j->rules == NULL || (who->uid == 0 && !j->binds_root))
+	if (!judge_binds(j, who))
 		return NULL;
 	for (size_t i = 0; e == NULL && i < names.n; i++)
 		e = ask_name(j, who, names.v[i], kind, server);

@@ -21,6 +21,8 @@ struct caller {
 struct judge;
 struct err	*judge_new(const struct rules *rules, struct judge **out);
 void		 judge_free(struct judge *j);
+/* Whether there is a policy, and it has a say in what who does. */
+bool		 judge_binds(const struct judge *j, const struct caller *who);
 /* NULL, or why who may not have a certificate for these names with such a key
  * (0: any) of that CA (NULL: any); err_errno() is EACCES then. Root is bound only
  * if a rule names the user root. */

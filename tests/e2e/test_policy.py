@@ -3,9 +3,11 @@ the user nobody."""
 
 import os
 import subprocess
+import threading
 
 import pytest
 
+from stage.proxy import Proxy
 from test_input import as_user
 
 MEMBER = as_user('nobody', 'certadmin')
@@ -105,6 +107,84 @@ def test_there_is_no_way_around_it(ruled, zone):
     assert os.readlink(ruled.live(other)).endswith('fullchain1.pem')
     made = [r for r in zone.requests('POST') if r not in before]
     assert not [r for r in made if other in r['body']], made
+
+
+def test_members_touch_only_what_is_theirs(ruled, zone):
+    ok, other, both = (f'{n}.{zone.name}' for n in ('ok', 'other', 'both'))
+    assert ruled.issue(ok, **MEMBER).code == 0
+    assert ruled.issue(other).code == 0
+    assert ruled.issue('x.' + ok, other, options=['--cert-name', both]).code == 0
+
+    def tree():
+        return sorted((root, files, links) for part in
+                      ('live', 'archive', 'renewal')
+                      for root, links, files in os.walk(ruled.path(part)))
+    before = tree()
+    archived = ruled.path('archive', other, 'cert1.pem')
+    for name in (other, both):
+        for arguments in (
+                ['delete', '--cert-name', name, '-n'],
+                ['revoke', '--cert-name', name, '-n'],
+                ['revoke', '--cert-name', name, '--delete-after-revoke', '-n'],
+                ['restore', name, '1'],
+                ['repair', name, '-n'],
+                ['repair', '--dry-run', name],
+                ['deploy', name]):
+            refused(ruled, ruled.ctl(*arguments, **MEMBER), other)
+    for path in (ruled.live(other, 'cert'), archived):
+        refused(ruled, ruled.ctl('revoke', '--cert-path', path, '-n',
+                                 **MEMBER), other)
+    for what in (['update', '--email', 'nobody@example.net'], ['rollover'],
+                 ['deactivate', '-n']):
+        done = ruled.ctl('account', *what, **MEMBER)
+        assert done.code == 3 and 'everybody' in done.err, done
+    assert ruled.ctl('account', 'show', **MEMBER).code == 0
+    assert tree() == before, 'refused before anything was changed'
+    lines = ruled.ctl('audit', '--json', '--lines', '1000').json['lines']
+    assert not [a for a in lines if a['act'] in ('delete', 'revoke', 'restore',
+                                                 'repair')
+                or a['act'] == 'sign' and 'revoke' in a['what']]
+    assert len([a for a in lines if a['outcome'] == 'refused'
+                and 'uid=65534' in a['who']]) == 19
+
+    # What is theirs is theirs, and what is nobody's is not found.
+    assert ruled.ctl('deploy', ok, **MEMBER).code == 0
+    assert ruled.ctl('revoke', '--cert-name', ok, '-n',
+                     '--no-delete-after-revoke', **MEMBER).code == 0
+    assert ruled.ctl('delete', '--cert-name', ok, '-n', **MEMBER).code == 0
+    done = ruled.ctl('delete', '--cert-name', ok, '-n', **MEMBER)
+    assert done.code == 1 and 'no certificate named' in done.err, done
+    # Root is not bound.
+    assert ruled.ctl('delete', '--cert-name', both, '-n').code == 0
+    # What cannot be read could be anybody's.
+    os.unlink(archived)
+    with open(ruled.path('archive', other, 'cert1.pem'), 'w',
+              encoding='utf-8') as f:
+        f.write('no certificate')
+    done = ruled.ctl('delete', '--cert-name', other, '-n', **MEMBER)
+    assert done.code == 3 and 'cannot be read' in done.err, done
+
+
+def test_members_stop_only_jobs_of_their_own(stage, zone, new_certd):
+    ok, other = f'ok.{zone.name}', f'other.{zone.name}'
+    go_on = threading.Event()
+
+    def hold(text):
+        go_on.wait(120)
+        return text
+    with Proxy(stage, {'path': '/chalZ/', 'edit': hold}) as ca:
+        certd = new_certd(start=False, server=ca.url)
+        certd.line = add_policy(
+            certd, f'[[ours]]\nusers = nobody\nnames = {ok}\n')
+        try:
+            with certd:
+                for name in (other, ok):
+                    assert certd.issue(name, options=['--detach']).code == 0
+                refused(certd, certd.ctl('cancel', '1', **MEMBER), other)
+                done = certd.ctl('cancel', '2', **MEMBER)
+                assert 'cancelled' in done.out + done.err, done
+        finally:
+            go_on.set()
 
 
 def test_ca_and_group_and_root(stage, zone, new_certd):

@@ -259,6 +259,22 @@ each_name_may_have_a_rule_of_its_own(void **state)
 		"b.test: rule b"));
 }
 
+/* How touch.c asks for it: no name is "*". */
+static void
+every_name_is_given_by_a_star_only(void **state)
+{
+	static const char all[] = "[policy]\n[[x]]\nusers = nobody\n"
+				  "names = *\nservers = " LE "\n";
+
+	(void)state;
+	assert_string_equal(ask(all, &nobody, "*", 0, LE), "");
+	assert_string_not_equal(ask(all, &nobody, "*", 0, "https://x.test/"),
+	    "");
+	assert_string_not_equal(ask(POLICY, &nobody, "*", 0, LE), "");
+	assert_string_not_equal(ask(POLICY, &daemon_, "*", 0, LE), "");
+	assert_string_equal(ask(POLICY, &root, "*", 0, LE), "");
+}
+
 int
 main(void)
 {
@@ -269,6 +285,7 @@ main(void)
 		cmocka_unit_test(rules_let_in_whom_they_name),
 		cmocka_unit_test(root_is_bound_only_where_it_is_named),
 		cmocka_unit_test(each_name_may_have_a_rule_of_its_own),
+		cmocka_unit_test(every_name_is_given_by_a_star_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
