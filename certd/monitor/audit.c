@@ -3,7 +3,8 @@
  *
  * Runs in:  certd (root; no network, no exec).
  * Promise:  an act that stays on this machine, or cannot be taken back, is on
- *           the disk of the audit before it goes on.
+ *           the disk of the audit before it goes on: as "begun", and what became
+ *           of it a second later.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,15 +16,27 @@
 
 /* What stays when certd is gone. The others are on the disk a second later. */
 static bool
-is_lasting(const char *act)
+is_lasting(const struct audit_line *l)
 {
-	static const char *const acts[] = { "store", "delete", "revoke", "hook",
-		"account", "reconfigure", "restore", "repair" };
+	static const struct {
+		const char *act;
+		bool begins; /* the line before it is the one that counts */
+	} acts[] = {
+		{ "store", true },
+		{ "delete", true },
+		{ "hook", true },
+		{ "reconfigure", true },
+		{ "restore", true },
+		{ "repair", true },
+		{ "revoke", false },
+		{ "account", false },
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
-		if (strcmp(acts[i], act) == 0)
-			return true;
+		if (strcmp(acts[i].act, l->act) == 0)
+			return !acts[i].begins ||
+			    strcmp(l->outcome, "begun") == 0;
 	return false;
 }
 
@@ -35,7 +48,7 @@ add(struct monitor *m, struct audit_line *l, const char *fmt, va_list ap)
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	l->what = what;
 	audit_log_line(m->audit, l);
-	if (is_lasting(l->act))
+	if (is_lasting(l))
 		audit_log_sync(m->audit);
 }
 

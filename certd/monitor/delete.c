@@ -52,8 +52,11 @@ on_locked(void *arg, struct err *e)
 	struct store_names left = { 0 };
 	size_t i;
 
-	if (e == NULL && (e = check_idle(m, d->lineage)) == NULL)
-		e = store_delete(m->store, d->lineage, &left);
+	if (e == NULL && (e = check_idle(m, d->lineage)) == NULL) {
+		audit_client(c, d->lineage, "delete", "begun", "all of it");
+		if ((e = audit_ready(m)) == NULL)
+			e = store_delete(m->store, d->lineage, &left);
+	}
 	if (e == NULL) {
 		audit_client(c, d->lineage, "delete", "done", "deleted");
 		client_fact(c, "deleted", d->lineage);

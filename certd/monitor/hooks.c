@@ -283,12 +283,14 @@ run_next(struct hooks *h)
 		hooks_free(h);
 		return;
 	}
-	if ((e = audit_ready(h->m)) != NULL) {
-		ended(h, e);
-		return;
-	}
 	if (c->refused != NULL) {
 		ended(h, err_new("%s", c->refused));
+		return;
+	}
+	audit_certd(h->m, h->lineage == NULL ? "" : h->lineage, "hook", "begun",
+	    "%s hook %s", h->kind, c->text);
+	if ((e = audit_ready(h->m)) != NULL) {
+		ended(h, e);
 		return;
 	}
 	*h->last = '\0';

@@ -145,8 +145,13 @@ store(struct install *in)
 	unsigned version;
 	struct err *e;
 
+	audit_job(j, j->reconfigures ? "reconfigure" : "store", "begun",
+	    "valid until %s", text_time((char[TEXT_TIME_SIZE]) { 0 },
+	    in->not_after));
 	related_before(j->m);
-	if (j->reconfigures)
+	if ((e = audit_ready(j->m)) != NULL)
+		;
+	else if (j->reconfigures)
 		e = store_reconfigure(j->m->store, j->lineage, &renewal);
 	else
 		e = store_install(j->m->store, &what, &version);

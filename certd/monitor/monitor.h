@@ -172,7 +172,8 @@ void		 throttle_count(struct throttle *t);
 void		 throttle_free(struct throttle *t);
 
 /* ---- audit.c: privileged acts and refusals, a line each ---- */
-/* outcome is "done", "asked", "refused", "failed" or "missing"; act one word. */
+/* outcome is "done", "asked", "refused", "failed", "missing", or "begun" before
+ * what changes something, and then audit_ready() is asked; act one word. */
 void		 audit_job(const struct job *j, const char *act,
 		    const char *outcome, const char *fmt, ...)
 		    ERR_PRINTF(4, 5);

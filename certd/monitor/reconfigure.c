@@ -124,6 +124,10 @@ on_locked(void *arg, struct err *e)
 	struct renewal renewal = renewal_of(r->job);
 	struct msg m = { .type = MSG_result };
 
+	if (e == NULL) {
+		audit_client(c, r->lineage, "reconfigure", "begun", "untried");
+		e = audit_ready(client_monitor(c));
+	}
 	if (e == NULL)
 		e = store_reconfigure(client_monitor(c)->store, r->lineage,
 		    &renewal);

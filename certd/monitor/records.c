@@ -112,6 +112,7 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	    (int)answer->digest.value.n, answer->digest.value.p);
 	m.dns_publish.record = str_of(p->record);
 	m.dns_publish.value = str_of(p->value);
+	audit_job(p->job, "publish", "begun", "%s %s", p->record, p->value);
 	/* An order that goes on after an interruption has the values it had. */
 	e = ledger_record_again(p->job->m->ledger, &row, &again);
 	if (e == NULL && !again)

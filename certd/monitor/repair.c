@@ -100,6 +100,12 @@ repair(struct reparation *r)
 	struct lineage *l = NULL;
 	struct err *e;
 
+	if (!r->plan_only) {
+		audit_client(r->client, r->lineage->name, "repair", "begun",
+		    "with version %u", r->versions[r->at]);
+		if ((e = audit_ready(m)) != NULL)
+			return e;
+	}
 	e = store_repair(m->store, r->lineage, &what, &steps);
 	tell(r, r->plan_only ? "would" : "done", &steps);
 	store_names_clear(&steps);

@@ -120,9 +120,13 @@ on_locked(void *arg, struct err *e)
 		e = err_advise(err_new("job %u works on %s", j->id, name),
 		    "wait for it: certctl watch %u", j->id);
 	/* As it is now: certbot may have written since it was looked at. */
-	if (e == NULL && (e = lineage_load(m->store, name, &l)) == NULL &&
-	    (e = store_restore(m->store, l, r->version, r->version == l->newest
-	    ? 0 : r->until)) == NULL) {
+	if (e == NULL && (e = lineage_load(m->store, name, &l)) == NULL) {
+		audit_client(r->client, name, "restore", "begun", "version %u",
+		    r->version);
+		e = audit_ready(m);
+	}
+	if (e == NULL && (e = store_restore(m->store, l, r->version,
+	    r->version == l->newest ? 0 : r->until)) == NULL) {
 		audit_client(r->client, name, "restore", "done",
 		    "version %u", r->version);
 		live_tidy_later(m, name);

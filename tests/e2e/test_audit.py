@@ -56,13 +56,17 @@ def test_every_act_and_refusal_is_a_line(certd, zone):
             ('account', 'done'), ('sign', 'done'), ('publish', 'done'),
             ('unpublish', 'done'), ('store', 'done'), ('hook', 'failed'),
             ('end', 'done'), ('request', 'refused')} <= seen, seen
-    store, = acts(certd, act='store')
+    assert [a['outcome'] for a in acts(certd, act='store')] == \
+        ['begun', 'done']
+    store, = acts(certd, act='store', outcome='done')
     assert store['certificate'] == zone.name and store['job'] == 1
     assert store['who'].startswith('certctl uid=0 pid=')
-    assert len(acts(certd, act='publish')) == 2
+    assert len(acts(certd, act='publish', outcome='begun')) == 2
+    assert len(acts(certd, act='publish', outcome='done')) == 2
     assert {a['what'].split()[0] for a in acts(certd, act='sign')} == {
         'new_account', 'new_order', 'answer', 'finalize'}
-    hook, = acts(certd, act='hook')
+    assert len(acts(certd, act='hook', outcome='begun')) == 1
+    hook, = acts(certd, act='hook', outcome='failed')
     assert 'exit status 3' in hook['what'] and \
         hook['certificate'] == zone.name
     refused = [a['what'] for a in acts(certd, outcome='refused')]
@@ -70,6 +74,38 @@ def test_every_act_and_refusal_is_a_line(certd, zone):
     # Who the member was can be told from who did it.
     assert [a for a in acts(certd, outcome='refused')
             if a['who'].startswith('certctl uid=65534')]
+
+
+def test_an_act_has_its_line_before_it_is_done(certd, zone, tmp_path):
+    """The hook sees the audit as it is when root's program runs."""
+    seen = tmp_path / 'seen'
+    done = certd.issue(zone.name, options=[
+        '--deploy-hook', f'cp {log_of(certd)} {seen}'])
+    assert done.code == 0, done
+    told = seen.read_text(encoding='utf-8').splitlines()
+    assert ' act=hook ' in told[-1] and ' outcome=begun ' in told[-1], told
+    assert f'cp {log_of(certd)}' in told[-1]
+    order = [re.search(r' act=(\S+) .* outcome=(\w+)', line).groups()
+             for line in told]
+    for act in ('publish', 'store'):
+        assert order.index((act, 'begun')) < order.index((act, 'done'))
+    # And so does whoever is killed in between: certd, by its own hook.
+    done = certd.issue(zone.name, options=[
+        '--force-renewal', '--deploy-hook',
+        f'sh -c "kill -9 {certd.process.pid}"'])
+    assert done.code != 0
+    certd.process.wait()
+    last = lines_of(certd)[-1]
+    assert ' act=hook ' in last and ' outcome=begun ' in last, last
+    certd.start()
+    assert certd.ctl('audit', '--verify').code == 0
+    for arguments in (['reconfigure', zone.name, '--autorenew',
+                       '--no-dry-run'],
+                      ['restore', zone.name, '1'],
+                      ['delete', '--cert-name', zone.name, '-n']):
+        assert certd.ctl(*arguments).code == 0, arguments
+        assert [a['outcome'] for a in acts(certd, act=arguments[0])] == \
+            ['begun', 'done']
 
 
 def test_audit_is_shown_to_root_alone(certd):

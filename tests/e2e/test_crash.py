@@ -115,18 +115,41 @@ def live_of(certd, zone):
     return os.readlink(path) if os.path.islink(path) else None
 
 
+def audit_of(certd):
+    path = os.path.join(certd.state, 'audit.log')
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding='utf-8') as f:
+        return f.read().splitlines()
+
+
+def check_told(scene, told, old):
+    """What was done stands in the audit, however suddenly certd went."""
+    new = audit_of(scene.certd)[told:]
+
+    def begun(act):
+        return any(f' act={act} ' in line and ' outcome=begun ' in line
+                   for line in new)
+    if live_of(scene.certd, scene.zone) != old:
+        assert begun('store'), new
+    if scene.zone.records():
+        assert begun('publish'), new
+
+
 def try_one(scene, action, n, mode):
     """One strike, and the promises after it. The label of what was struck, or
     None where the run was over before."""
     prepare(scene, action)
     certd, zone = scene.certd, scene.zone
     before, old = scene.orders(), live_of(certd, zone)
+    told = len(audit_of(certd))
     certd.arm(mode, n)
     done = action.act(scene)
     if not certd.disarm():
         assert done.code == 0, done
         return None
     certd.wait_gone()
+    check_told(scene, told, old)
     point = certd.points()[n - 1]
     accepted = any(p.what == 'accepted' for p in certd.points()[:n - 1])
     try:
