@@ -49,6 +49,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)snprintf(log_file, sizeof(log_file), "%s/" AUDIT_FILE, folder);
 	(void)snprintf(head_file, sizeof(head_file), "%s/" AUDIT_HEAD, folder);
 	(void)atexit(clean_up);
+	log_limit((enum log_level)0);
 	return 0;
 }
 

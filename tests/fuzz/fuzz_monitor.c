@@ -1,79 +1,91 @@
 /* fuzz_monitor.c - any sequence of messages, legal or not, of administrators,
- * workers, the signer and the publisher, to the whole monitor but its main().
- * Made from the message table: a new message is in it as soon as it compiles.
+ * workers, the signer, the publisher and the hook runner, to the whole monitor but
+ * its main(). Made from the message table, and so are its seeds: a new message is
+ * in it as soon as it compiles.
  *
- * The input is a program: one byte for who speaks, one for what he says, and
- * those that choose its fields. Answers of the signer and the publisher are good
- * unless the input says otherwise. */
+ * The input is a program: how many answers of the helpers are chosen, and these
+ * (all others are good); then, again and again, who speaks, the number of what he
+ * says, and the bytes that choose its fields. */
 /* objects: $(filter-out certd/monitor/main,$(certd_OBJ)) */
-/* covers: certd/monitor/control.c certd/monitor/worker.c certd/monitor/policy.c certd/monitor/request.c certd/monitor/signing.c certd/monitor/peer.c certd/monitor/job.c */
+/* covers: certd/monitor/control.c certd/monitor/demands.c certd/monitor/worker.c certd/monitor/wishes.c certd/monitor/policy.c certd/monitor/rules.c certd/monitor/request.c certd/monitor/signing.c certd/monitor/peer.c certd/monitor/job.c certd/monitor/records.c certd/monitor/install.c certd/monitor/registration.c certd/monitor/account_new.c certd/monitor/accounts.c certd/monitor/rollover.c certd/monitor/publisher.c certd/monitor/revoke_request.c certd/monitor/restore.c certd/monitor/reconfigure.c certd/monitor/renew.c certd/monitor/issue.c certd/monitor/choose.c certd/monitor/hooks.c certd/monitor/deploy.c certd/monitor/batch.c certd/monitor/catalog.c certd/monitor/show.c certd/monitor/repair.c */
 /* libs: $(certd_LIB) */
 #define _GNU_SOURCE /* nftw */
 #include <event2/event.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "../unit/samples.h"
 #include "buf.h"
 #include "log.h"
 #include "monitor.h"
+#include "monitor_seeds.h"
 #include "rules.h"
+#include "world.h"
 
-#define TALKERS	   5 /* two administrators, two workers, who leaves */
+#define LINES	   4	 /* to administrators and workers */
+#define MEMBER_ID  65534 /* uid and gid of the administrator who is not root */
 #define STEPS_MAX  64
+#define ROUNDS_MAX 32
 #define PUMPS_MAX  400
+#define DAY_SECS   86400
+#define LEDGER_MAX (1 << 18)
 #define FRAME_SIZE (PROTO_FRAME_MAX + 4)
+
+enum { SIGNER, PUBLISHER, HOOKS, HELPERS };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static char folder[64];
 static struct config *cfg;
 static struct store *store;
-static struct ledger *ledger;
 static struct event_base *base;
 static struct judge *judge;
 static struct audit_log *trail;
 static struct monitor m;
-static struct buf *in;
-static int lines[4];	/* to administrators and workers */
-static int helpers[2];	/* to the signer and the publisher */
+static int lines[LINES], helpers[HELPERS], some_file;
+static uint32_t last_job;
 static bool was_stored; /* the signer has said that a chain is good */
+static struct program steps, chosen; /* what is said, and answered */
 
-/* What is left of the input. */
-static struct {
-	const uint8_t *p;
-	size_t n;
-} rest;
-
-static uint8_t
-next(void)
-{
-	if (rest.n == 0)
-		return 0;
-	rest.n--;
-	return *rest.p++;
-}
+static char ledger_file[WORLD_PATH_BYTES], ledger_new[LEDGER_MAX];
+static size_t ledger_n;
 
 /* ---- messages with fields that may mean something ---- */
 
 static const char *const names[] = { "a.test", "*.a.test", "b.test",
 	"evil.test" };
+#define MEMBER_NAMES "a.test, *.a.test" /* [policy] */
 static const char *const urls[] = { "https://ca.test/x", "https://ca.test/dir",
 	"https://evil.test/", "https://ca.test:444/x" };
-static const char *const texts[] = { "a.test", "", "../x", "ecdsa",
-	"https://ca.test/dir", "30 days", "%s%n", "id" };
+static char live_path[WORLD_PATH_BYTES], archive_path[WORLD_PATH_BYTES];
+static const char *const texts[] = { "a.test", "ecdsa", "rsa", "secp384r1",
+	"2048", "https://ca.test/dir", "30 days", "keycompromise", "HS384",
+	"someone@a.test", "3", "true", "/bin/true", "ffff", "b.test", "evil.test",
+	"../x", "%s%n", "valid", "-1", "", "x\xc3\xa9", live_path,
+	archive_path };
 #define LONG_TOKEN "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 static const char *const tokens[] = { LONG_TOKEN, "A",
 	"abcdefghijklmnopqrstuvwxyz", "-" };
+static const char some_pem[] = "-----BEGIN CERTIFICATE-----\nAAAA\n"
+    "-----END CERTIFICATE-----\n";
+#define N_TEXTS (sizeof(texts) / sizeof(texts[0]))
+
+static uint64_t
+choose_number(const struct field_row *f, uint8_t c)
+{
+	uint64_t v = c < 128 ? c : c == 255 ? f->bound : last_job - (c & 3u);
+
+	if (strcmp(f->name, "not_after") == 0 && c < 250)
+		return (uint64_t)time(NULL) + (60 + c) * DAY_SECS;
+	if (f->type == FT_u64 && c > 200 && c < 255) /* a time */
+		v = (uint64_t)time(NULL) + (c - 220u) * DAY_SECS;
+	return v <= f->bound ? v : v % (f->bound + 1);
+}
 
 static void
-fill(struct msg *msg, const struct msg_def *row)
+fill(struct msg *msg, const struct msg_def *row, struct program *from)
 {
 	static struct str list[3];
 	const struct field_row *f;
@@ -83,42 +95,60 @@ fill(struct msg *msg, const struct msg_def *row)
 
 	for (f = row->fields; f < row->fields + row->n_fields; f++) {
 		at = (char *)msg + f->offset;
-		c = next();
-		if (f->type == FT_u32 || f->type == FT_u64) {
-			uint64_t v = c < 128 ? (uint64_t)c % 16 :
-			    c == 255 ? f->bound : m.last_job - (c & 3u);
-
-			v = v > f->bound ? f->bound : v;
-			if (f->type == FT_u32)
-				*(uint32_t *)at = (uint32_t)v;
-			else
-				*(uint64_t *)at = v;
-		} else if (f->type == FT_name) {
+		c = program_next(from);
+		if (f->type == FT_u32)
+			*(uint32_t *)at = (uint32_t)choose_number(f, c);
+		else if (f->type == FT_u64)
+			*(uint64_t *)at = choose_number(f, c);
+		else if (f->type == FT_flag)
+			*(bool *)at = c & 1;
+		else if (f->type == FT_name)
 			*(struct str *)at = str_of(names[c % 4]);
-		} else if (f->type == FT_url) {
+		else if (f->type == FT_url)
 			*(struct str *)at = str_of(urls[c % 4]);
-		} else if (f->type == FT_text && c < 192) {
-			*(struct str *)at = str_of(texts[c % 8]);
-		} else if (f->type == FT_b64u) {
+		else if (f->type == FT_text)
+			*(struct str *)at = str_of(texts[c % N_TEXTS]);
+		else if (f->type == FT_b64u)
 			*(struct str *)at = str_of(tokens[c % 4]);
-		} else if (f->type == FT_names) {
+		else if (f->type == FT_bytes)
+			*(struct str *)at = str_of(c < 250 ? some_pem : "");
+		else if (f->type == FT_names || f->type == FT_texts) {
 			for (i = 0; i < 3; i++)
-				list[i] = str_of(names[(c + i) % 3]);
-			*(struct strs *)at = (struct strs){ list, 1 + c % 3u };
+				list[i] = str_of(names[(c + i) % 4]);
+			*(struct strs *)at = (struct strs){ list,
+				1 + c / 4 % 3u };
 		}
 	}
 }
 
+/* With an open file: the descriptor travels with the first byte. */
 static void
-put(int fd, const char *p, size_t n)
+put(int fd, const char *p, size_t n, int file)
 {
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} aux = { .space = { 0 } };
+	struct iovec part = { (void *)(uintptr_t)p, n };
+	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (file != -1) {
+		aux.head.cmsg_level = SOL_SOCKET;
+		aux.head.cmsg_type = SCM_RIGHTS;
+		aux.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&aux.head), &file, sizeof(int));
+		h.msg_control = aux.space;
+		h.msg_controllen = sizeof(aux.space);
+	}
 	if (fd != -1)
-		(void)!send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)!sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Says a message of this row; twist: one bit of the frame is another. */
+/* Says a message of this row. how 255: one bit of the frame is another; 254: with
+ * a descriptor where none belongs, or without. */
 static void
-say(int fd, const struct msg_def *row, uint32_t id, bool twist)
+say(int fd, const struct msg_def *row, uint32_t id, uint8_t how,
+    struct program *from)
 {
 	struct buf *b = buf_new(FRAME_SIZE);
 	struct sample s;
@@ -128,14 +158,16 @@ say(int fd, const struct msg_def *row, uint32_t id, bool twist)
 
 	sample_make(&s, row, LEAST);
 	s.m.id = id;
-	fill(&s.m, row);
+	fill(&s.m, row, from);
 	if ((e = msg_encode(&s.m, b)) == NULL) {
 		n = buf_len(b);
 		copy = malloc(n);
 		memcpy(copy, buf_data(b), n);
-		if (twist)
-			copy[4 + next() % (n - 4)] ^= (char)(1 << next() % 8);
-		put(fd, copy, n);
+		if (how == 255)
+			copy[4 + program_next(from) % (n - 4)] ^=
+			    (char)(1 << program_next(from) % 8);
+		put(fd, copy, n,
+		    row->has_fd != (how == 254) ? some_file : -1);
 		free(copy);
 	}
 	err_free(e);
@@ -151,82 +183,166 @@ say_hello(int fd)
 	struct buf *b = buf_new(64);
 
 	err_free(msg_encode(&hello, b));
-	put(fd, buf_data(b), buf_len(b));
+	put(fd, buf_data(b), buf_len(b), -1);
 	buf_free(b);
 }
 
-/* ---- the signer and the publisher ---- */
+/* ---- the signer, the publisher and the hook runner ---- */
 
 static const struct {
 	enum msg_type ask, answer;
 } answers[] = {
-	{ MSG_key_make, MSG_key_ready }, { MSG_key_load, MSG_key_ready },
+	{ MSG_key_make, MSG_key_ready },
+	{ MSG_key_load, MSG_key_ready },
 	{ MSG_account_make, MSG_key_ready },
-	{ MSG_account_load, MSG_key_ready }, { MSG_regr_load, MSG_regr },
-	{ MSG_regr_save, MSG_saved }, { MSG_meta_save, MSG_saved },
-	{ MSG_key_auth, MSG_digest }, { MSG_chain_check, MSG_chain_good },
-	{ MSG_cert_inspect, MSG_cert_info }, { MSG_credentials, MSG_dns_ready },
+	{ MSG_account_load, MSG_key_ready },
+	{ MSG_regr_load, MSG_regr },
+	{ MSG_regr_save, MSG_saved },
+	{ MSG_meta_save, MSG_saved },
+	{ MSG_key_save, MSG_saved },
+	{ MSG_key_auth, MSG_digest },
+	{ MSG_chain_check, MSG_chain_good },
+	{ MSG_cert_inspect, MSG_cert_info },
+	{ MSG_set_inspect, MSG_cert_info },
+	{ MSG_credentials, MSG_dns_ready },
 	{ MSG_dns_publish, MSG_dns_published },
 	{ MSG_dns_remove, MSG_dns_removed },
 	{ MSG_dns_find_remove, MSG_dns_removed },
+	{ MSG_dns_zones, MSG_dns_zone_list },
+	{ MSG_hook_run, MSG_hook_exit },
+	{ MSG_hook_check, MSG_hook_exit },
 };
+
+/* Nothing that a worker says sends a signature elsewhere. */
+static void
+check_question(const struct msg *q)
+{
+	const struct msg_def *row = msg_row(q->type);
+	size_t i;
+
+	for (i = 0; i < row->n_fields; i++)
+		if (row->fields[i].type == FT_url) {
+			struct str u = *(const struct str *)(const void *)((
+			    const char *)q + row->fields[i].offset);
+
+			check(!str_eq(u, str_of(urls[2])) &&
+			    !str_eq(u, str_of(urls[3])));
+		}
+}
 
 static void
 answer(int which, const struct msg *question)
 {
-	const struct msg_def *row = msg_row(
-	    which == 0 ? MSG_sign_failed : MSG_dns_failed);
-	uint8_t c = next();
+	static const enum msg_type failed[HELPERS] = { MSG_sign_failed,
+		MSG_dns_failed, MSG_hook_exit };
+	const struct msg_def *row = msg_row(failed[which]);
+	uint8_t c = program_next(&chosen);
 	uint32_t id = question->id;
 	size_t i;
 
-	if (question->type == MSG_hello || question->type == MSG_key_drop ||
-	    question->type == MSG_credentials_drop)
-		return;
 	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (answers[i].ask == question->type)
 			row = msg_row(answers[i].answer);
 	if (strncmp(msg_row(question->type)->name, "jws_", 4) == 0)
 		row = msg_row(MSG_jws);
-	if (c >= 250)
-		row = msg_table[next() % msg_table_n];
-	else if (c >= 230)
-		row = msg_row(which == 0 ? MSG_sign_failed : MSG_dns_failed);
-	else if (c >= 225)
+	if (c >= 250) {
+		c = program_next(&chosen);
+		row = msg_row(c) != NULL ? msg_row(c) :
+		    msg_table[c % msg_table_n];
+	} else if (c >= 230) {
+		row = msg_row(failed[which]);
+	} else if (c >= 225) {
 		id++;
+	}
 	was_stored |= row->type == MSG_chain_good;
-	say(helpers[which], row, id, c == 224);
+	say(helpers[which], row, id, c == 224 ? 255 : 0, &chosen);
 }
 
-static void
+/* The next frame, and the file that came with it (-1: none). False: none yet. */
+static bool
+hear(int fd, struct msg *question, int *file)
+{
+	static char frame[FRAME_SIZE];
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} aux = { .space = { 0 } };
+	uint8_t head[4];
+	struct iovec part = { head, sizeof(head) };
+	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = aux.space, .msg_controllen = sizeof(aux.space) };
+	ssize_t n;
+
+	*file = -1;
+	if (recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(head))
+		return false;
+	if (h.msg_controllen > 0)
+		memcpy(file, CMSG_DATA(&aux.head), sizeof(int));
+	n = (ssize_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
+	check(n <= FRAME_SIZE && recv(fd, frame, (size_t)n, 0) == n);
+	check(msg_decode(frame, (size_t)n, question) == NULL);
+	return true;
+}
+
+/* Whether it was asked for anything. */
+static bool
 serve(int which)
 {
 	struct msg question;
-	bool late = false;
-	struct err *e;
+	bool asked = false;
+	int file;
 
-	while (helpers[which] != -1) {
-		e = msg_recv(helpers[which], in, 0, &question, &late);
-		if (e != NULL || question.type == 0) {
-			err_free(e);
-			break;
+	while (hear(helpers[which], &question, &file)) {
+		check_question(&question);
+		if (file != -1) {
+			/* what is there to be written gets a line */
+			(void)!write(file, "x\n", 2);
+			close(file);
 		}
-		answer(which, &question);
+		if (question.type != MSG_hello &&
+		    question.type != MSG_key_drop &&
+		    question.type != MSG_credentials_drop) {
+			answer(which, &question);
+			asked = true;
+		}
 		msg_clear(&question);
+	}
+	return asked;
+}
+
+/* A worker has nothing to do with what the policy does not give a member. */
+static void
+check_jobs(void)
+{
+	char who[64];
+	struct job *j;
+	size_t i;
+
+	(void)snprintf(who, sizeof(who), "certctl uid=%d ", MEMBER_ID);
+	TAILQ_FOREACH(j, &m.jobs, link) {
+		last_job = j->id > last_job ? j->id : last_job;
+		for (i = 0; j->worker != NULL && j->who != NULL &&
+		     job_is_of_lineage(j) && i < j->n_names; i++)
+			check(strncmp(j->who, who, strlen(who)) != 0 ||
+			    str_eq(j->name_strs[i], str_of(names[0])) ||
+			    str_eq(j->name_strs[i], str_of(names[1])));
 	}
 }
 
-/* Nobody has anything to say for now. */
+/* Until nobody has anything to say for now. */
 static void
 pump(void)
 {
-	int i;
+	bool busy = true;
+	int i, which;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; busy && i < ROUNDS_MAX; i++) {
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
-		serve(0);
-		serve(1);
+		busy = i < 2;
+		for (which = 0; which < HELPERS; which++)
+			busy |= serve(which);
 	}
+	check_jobs();
 }
 
 /* ---- a world for one input ---- */
@@ -244,32 +360,52 @@ pair(int *ours)
 {
 	int sv[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		abort();
+	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
 	*ours = sv[1];
 	return sv[0];
+}
+
+/* For the kernel somebody else has called; this thread alone changes. */
+static int
+pair_of_member(int *ours)
+{
+	int fd;
+
+	if (geteuid() != 0)
+		return pair(ours);
+	check(syscall(SYS_setresgid, -1, MEMBER_ID, -1) == 0);
+	check(syscall(SYS_setresuid, -1, MEMBER_ID, -1) == 0);
+	fd = pair(ours);
+	check(syscall(SYS_setresuid, -1, 0, -1) == 0);
+	check(syscall(SYS_setresgid, -1, 0, -1) == 0);
+	return fd;
 }
 
 static void
 begin(void)
 {
+	static const struct peer_kind *const kinds[HELPERS] = { &peer_signer,
+		&peer_publisher, &peer_hook };
+	struct peer **slots[HELPERS] = { &m.signer, &m.publisher, &m.hook };
 	int i;
 
 	monitor_init(&m);
 	m.cfg = cfg;
 	m.store = store;
-	m.ledger = ledger;
 	m.base = base;
 	m.judge = judge;
 	m.audit = trail;
-	m.worker_uid = getuid();
-	if (peer_new(base, pair(&helpers[0]), &peer_signer, on_lost, NULL,
-	    &m.signer) != NULL || peer_new(base, pair(&helpers[1]),
-	    &peer_publisher, on_lost, NULL, &m.publisher) != NULL)
-		abort();
-	say_hello(helpers[0]);
-	say_hello(helpers[1]);
-	for (i = 0; i < 4; i++)
+	m.worker_uid = geteuid();
+	m.admin_gid = MEMBER_ID;
+	last_job = 0;
+	world_write(ledger_file, "", ledger_new, ledger_n);
+	check(ledger_open(cfg->state_dir, &m.ledger) == NULL);
+	for (i = 0; i < HELPERS; i++) {
+		check(peer_new(base, pair(&helpers[i]), kinds[i], on_lost, NULL,
+		    slots[i]) == NULL);
+		say_hello(helpers[i]);
+	}
+	for (i = 0; i < LINES; i++)
 		lines[i] = -1;
 }
 
@@ -284,59 +420,50 @@ hang_up(int i)
 static void
 call_in(int i)
 {
-	static const char ready[] = "\0\0\0\4\x93\x32\1\4"; /* for 4 orders */
-
-	if (i < 2)
+	if (i == ROOT)
 		control_accept(&m, pair(&lines[i]));
+	else if (i == MEMBER)
+		control_accept(&m, pair_of_member(&lines[i]));
 	else
 		worker_accept(&m, pair(&lines[i]));
-	if (next() == 255)
-		return;
 	say_hello(lines[i]);
-	if (i >= 2)
-		put(lines[i], ready, sizeof(ready) - 1);
 }
 
 static void
 speak(void)
 {
-	uint8_t who = next() % TALKERS, what = next();
+	uint8_t who = program_next(&steps) % TALKERS,
+		what = program_next(&steps), id, how;
 
-	if (who == 4) {
-		hang_up(what % 4);
+	if (who == NOBODY) {
+		hang_up(what % LINES);
 		return;
 	}
+	id = program_next(&steps);
+	how = program_next(&steps);
 	if (lines[who] == -1)
 		call_in(who);
-	say(lines[who], msg_table[what % msg_table_n], next(),
-	    next() == 255);
-}
-
-static int
-remove_file(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	return f->level == 0 ? 0 : remove(path);
-}
-
-static void
-clear(const char *name)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/le/%s", folder, name);
-	(void)nftw(path, remove_file, 16, FTW_DEPTH | FTW_PHYS);
+	say(lines[who], msg_row(what) != NULL ? msg_row(what) :
+	    msg_table[what % msg_table_n], id, how, &steps);
 }
 
 static size_t
 count(const char *name)
 {
-	char path[128];
+	char path[WORLD_PATH_BYTES];
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "%s/le/%s", folder, name);
+	world_path(path, name);
 	return stat(path, &st) == -1 ? 0 : (size_t)st.st_nlink - 2;
+}
+
+static void
+clear(const char *name)
+{
+	char path[WORLD_PATH_BYTES];
+
+	world_path(path, name);
+	world_clear(path);
 }
 
 static void
@@ -344,38 +471,41 @@ finish(void)
 {
 	int i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < LINES; i++)
 		hang_up(i);
 	for (i = 0; i < PUMPS_MAX && !m.leaving && !TAILQ_EMPTY(&m.jobs); i++)
 		pump();
 	monitor_empty(&m);
 	free(m.credentials_path);
 	related_free(&m);
-	close(helpers[0]);
-	close(helpers[1]);
+	ledger_close(m.ledger);
+	for (i = 0; i < HELPERS; i++)
+		close(helpers[i]);
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	/* What the signer has not called good is in nobody's store. */
-	if (!was_stored && count("live") != 0)
-		abort();
+	check(was_stored || count("le/live") == 0);
 	if (was_stored) {
-		clear("live");
-		clear("archive");
-		clear("renewal");
+		clear("le/live");
+		clear("le/archive");
+		clear("le/renewal");
 	}
-	clear(".certd");
-	clear("accounts");
+	clear("le/.certd");
+	clear("le/accounts");
 	was_stored = false;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	int steps;
+	size_t n_chosen = n == 0 ? 0 : data[0] < n ? data[0] : n - 1;
+	int i;
 
-	rest.p = data;
-	rest.n = n;
+	if (n == 0)
+		return 0;
+	chosen = (struct program){ data + 1, n_chosen };
+	steps = (struct program){ data + 1 + n_chosen, n - 1 - n_chosen };
 	begin();
-	for (steps = 0; steps < STEPS_MAX && rest.n > 0 && !m.leaving; steps++) {
+	for (i = 0; i < STEPS_MAX && steps.n > 0 && !m.leaving; i++) {
 		speak();
 		pump();
 	}
@@ -391,63 +521,63 @@ bye(void)
 	audit_log_unwatch(trail);
 	audit_log_close(trail);
 	judge_free(judge);
-	ledger_close(ledger);
 	store_close(store);
 	config_free(cfg);
 	event_base_free(base);
-	buf_free(in);
-	(void)nftw(folder, remove_file, 16, FTW_DEPTH | FTW_PHYS);
-	(void)rmdir(folder);
 }
 
+/* Each input begins with a ledger of its own: a copy of an empty one. */
 static void
-write_file(const char *name, const char *text, char path[128])
+keep_ledger(void)
 {
-	int fd;
+	struct ledger *l;
+	FILE *f;
 
-	(void)snprintf(path, 128, "%s/%s", folder, name);
-	if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0400)) == -1 ||
-	    write(fd, text, strlen(text)) == -1)
-		abort();
-	close(fd);
+	check(ledger_open(cfg->state_dir, &l) == NULL);
+	ledger_close(l);
+	(void)snprintf(ledger_file, sizeof(ledger_file), "%s/ledger.db",
+	    cfg->state_dir);
+	f = fopen(ledger_file, "re");
+	check(f != NULL);
+	ledger_n = fread(ledger_new, 1, LEDGER_MAX, f);
+	check(ledger_n > 0 && ledger_n < LEDGER_MAX && fclose(f) == 0);
 }
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char credentials[128], file[128], state[128], text[1024];
-	struct err *e;
+	char credentials[WORLD_PATH_BYTES], file[WORLD_PATH_BYTES], text[1024];
 
-	(void)argc;
-	(void)argv;
-	(void)strcpy(folder, "/dev/shm/fuzz-monitor.XXXXXX");
-	if (mkdtemp(folder) == NULL) {
-		(void)strcpy(folder, "/tmp/fuzz-monitor.XXXXXX");
-		if (mkdtemp(folder) == NULL)
-			abort();
-	}
+	world_begin();
 	(void)signal(SIGPIPE, SIG_IGN);
-	log_limit((enum log_level)0);
-	write_file("cloudflare.ini", "dns_cloudflare_api_token = x\n",
-	    credentials);
-	(void)snprintf(state, sizeof(state), "%s/state", folder);
+	if (getenv("FUZZ_LOG") == NULL) /* set: shows what becomes of an input */
+		log_limit((enum log_level)0);
+	world_path(live_path, "le/live/a.test/cert.pem");
+	world_path(archive_path, "le/archive/a.test/cert1.pem");
+	world_path(credentials, "cloudflare.ini");
+	world_write(credentials, "dns_cloudflare_api_token = x\n", "", 0);
+	check(chmod(credentials, 0400) == 0);
+	check((some_file = open(credentials, O_RDONLY | O_CLOEXEC)) != -1);
 	(void)snprintf(text, sizeof(text), "[certd]\nconfig-dir = %s/le\n"
-	    "state-dir = %s\nstore-group =\n[acme]\n"
-	    "server = https://ca.test/dir\nagree-tos = true\n[dns]\n"
-	    "credentials = %s\n", folder, state, credentials);
-	write_file("certd.conf", text, file);
-	if (mkdir(state, 0700) == -1 || (base = event_base_new()) == NULL ||
-	    (in = buf_new(FRAME_SIZE)) == NULL)
-		abort();
-	if ((e = config_load(file, false, &cfg)) != NULL ||
-	    (e = store_open(cfg, (gid_t)-1, &store)) != NULL ||
-	    (e = ledger_open(cfg->state_dir, &ledger)) != NULL ||
-	    (e = judge_new(cfg->rules, &judge)) != NULL ||
-	    (e = audit_log_open(cfg->state_dir, 1 << 20, &trail)) != NULL ||
-	    (e = audit_log_watch(trail, base)) != NULL) {
-		(void)fprintf(stderr, "%s\n", err_text(e));
-		abort();
-	}
+	    "state-dir = %s/state\nstore-group =\n[acme]\n"
+	    "server = https://ca.test/dir\nagree-tos = true\n"
+	    "max-per-day = 0\n[dns]\ncredentials = %s\n"
+	    "[policy]\n[[members]]\ngroups = nogroup\n"
+	    "names = " MEMBER_NAMES "\n", world_folder, world_folder,
+	    credentials);
+	world_path(file, "certd.conf");
+	world_write(file, text, "", 0);
+	world_path(file, "state");
+	check(mkdir(file, 0700) == 0);
+	world_path(file, "certd.conf");
+	check((base = event_base_new()) != NULL);
+	check(config_load(file, false, &cfg) == NULL);
+	check(store_open(cfg, (gid_t)-1, &store) == NULL);
+	check(judge_new(cfg->rules, &judge) == NULL);
+	check(audit_log_open(cfg->state_dir, 1 << 20, &trail) == NULL);
+	check(audit_log_watch(trail, base) == NULL);
+	keep_ledger();
 	(void)atexit(bye);
+	seeds_write(world_corpus(*argc, *argv));
 	return 0;
 }
