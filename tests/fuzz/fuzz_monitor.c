@@ -578,6 +578,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	check(audit_log_watch(trail, base) == NULL);
 	keep_ledger();
 	(void)atexit(bye);
+	check(strcmp(names[OTHERS_NAME], texts[OTHERS_TEXT]) == 0);
 	seeds_write(world_corpus(*argc, *argv));
 	return 0;
 }

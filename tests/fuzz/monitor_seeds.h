@@ -13,6 +13,8 @@
 enum talker { ROOT, MEMBER, WORKER_A, WORKER_B, NOBODY, TALKERS };
 
 #define LAST_JOB 128 /* the byte for the job that was made last */
+#define OTHERS_NAME 3	/* evil.test, as a name */
+#define OTHERS_TEXT 15	/* and as a text: see fuzz_monitor.c */
 
 /* A program: how many answers are chosen, these, then what is said. */
 struct seed {
@@ -83,12 +85,12 @@ static const struct line {
 #define ORDER_N (sizeof(order) / sizeof(order[0]))
 
 static inline void
-seed_order(struct seed *s, enum talker who, size_t n)
+seed_order(struct seed *s, enum talker who, unsigned name, size_t n)
 {
 	size_t i;
 
 	seed_say(s, WORKER_A, MSG_ready, 4, 0);
-	seed_say(s, who, MSG_issue, 0, 0);
+	seed_say(s, who, MSG_issue, name, 0);
 	for (i = 0; i < n; i++)
 		seed_say(s, WORKER_A, order[i].type, order[i].a, order[i].b);
 }
@@ -115,13 +117,18 @@ seeds_of_admins(const char *dir, const struct msg_def *row)
 		seed_say(&s, who, row->type, 0, 0);
 		seed_write(&s, dir, "ask", row->name, who);
 		seed_begin(&s, 0, 0, 0);
-		seed_order(&s, ROOT, ORDER_N);
+		seed_order(&s, ROOT, 0, ORDER_N);
 		seed_say(&s, who, row->type, 0, 1);
 		seed_say(&s, WORKER_A, MSG_account_ask, 0, 0);
 		seed_say(&s, WORKER_A, MSG_sign, VERB_REVOKE, 0);
 		seed_say(&s, WORKER_A, MSG_achieved, 0, 0);
 		seed_write(&s, dir, "then", row->name, who);
 	}
+	/* a member, of what is not his */
+	seed_begin(&s, 0, 0, 0);
+	seed_order(&s, ROOT, OTHERS_NAME, ORDER_N);
+	seed_say(&s, MEMBER, row->type, OTHERS_TEXT, 1);
+	seed_write(&s, dir, "others", row->name, MEMBER);
 }
 
 /* What a worker may say, at each point of an order. */
@@ -133,7 +140,7 @@ seeds_of_workers(const char *dir, const struct msg_def *row)
 
 	for (i = 0; i <= ORDER_N; i++) {
 		seed_begin(&s, 0, 0, 0);
-		seed_order(&s, MEMBER, i);
+		seed_order(&s, MEMBER, 0, i);
 		seed_say(&s, WORKER_A, row->type, 0, 0);
 		seed_say(&s, WORKER_A, row->type, 1, 1);
 		seed_write(&s, dir, "at", row->name, i);
@@ -152,7 +159,7 @@ seeds_of_options(const char *dir)
 			seed_begin(&s, 0, 0, 0);
 			seed_say(&s, ROOT, MSG_option, option_table[i].option,
 			    (unsigned)text);
-			seed_order(&s, ROOT, text == 0 ? ORDER_N : 0);
+			seed_order(&s, ROOT, 0, text == 0 ? ORDER_N : 0);
 			seed_write(&s, dir, "option", option_table[i].word,
 			    text);
 		}
@@ -168,7 +175,7 @@ seeds_of_kinds(const char *dir)
 	for (kind = 0; kind < KIND_N; kind++)
 		for (verb = 0; verb < VERB_N; verb++) {
 			seed_begin(&s, 0, 0, 0);
-			seed_order(&s, MEMBER, 3);
+			seed_order(&s, MEMBER, 0, 3);
 			seed_say(&s, ROOT, MSG_account, kind, 0);
 			seed_say(&s, WORKER_A, MSG_account_ask, 0, 0);
 			seed_say(&s, WORKER_A, MSG_sign, verb, 0);
@@ -218,14 +225,14 @@ seeds_of_answers(const char *dir)
 
 	for (good = 0; good < 64; good++) {
 		seed_begin(&s, good, 230, 0);
-		seed_order(&s, ROOT, ORDER_N);
+		seed_order(&s, ROOT, 0, ORDER_N);
 		seed_write(&s, dir, "answer", "failed", good);
 	}
 	for (i = 0; i < msg_table_n; i++)
 		if ((msg_table[i]->from & (ROLE_SIGNER | ROLE_PUBLISHER |
 		    ROLE_HOOK)) && msg_table[i]->from != ROLE_ANY) {
 			seed_begin(&s, 0, 255, msg_table[i]->type);
-			seed_order(&s, ROOT, ORDER_N);
+			seed_order(&s, ROOT, 0, ORDER_N);
 			seed_write(&s, dir, "answer", msg_table[i]->name, i);
 		}
 }
