@@ -92,7 +92,9 @@ seed_order(struct seed *s, enum talker who, unsigned name, size_t n)
 	seed_say(s, WORKER_A, MSG_ready, 4, 0);
 	seed_say(s, who, MSG_issue, name, 0);
 	for (i = 0; i < n; i++)
-		seed_say(s, WORKER_A, order[i].type, order[i].a, order[i].b);
+		seed_say(s, WORKER_A, order[i].type,
+		    order[i].type == MSG_publish ? name : order[i].a,
+		    order[i].b);
 }
 
 static inline void
