@@ -125,6 +125,25 @@ struct err	*glance_take(struct monitor *m, time_t due_by,
 /* Remembers what was read, for the next time. */
 void		 glance_learn(struct monitor *m, const struct catalog *c);
 
+/* ---- vigil.c: watches, so that nothing has to be looked at again ---- */
+struct vigil;
+/* Before the jail. Without it all is looked at each time. */
+void		 vigil_new(struct monitor *m);
+/* NULL is fine, here and below. */
+void		 vigil_free(struct vigil *v);
+/* As glance_take(), from the last look, where nothing has changed since; false
+ * where it does not know. */
+bool		 vigil_answers(struct vigil *v, time_t due_by,
+		    glance_known *known, void *arg,
+		    struct store_names *unknown, struct err **e);
+/* Whether vigil_look_ends() is to be called with what the look finds: all names,
+ * and when each is due, or that it must be read, or was not looked at. is_linked:
+ * a file of one has another name. Takes both lists. */
+#define VIGIL_UNKNOWN INT64_MIN
+bool		 vigil_look_begins(struct vigil *v);
+void		 vigil_look_ends(struct vigil *v, struct store_names *names,
+		    time_t *renew_after, bool is_linked);
+
 /* ---- related.c: who else has these names ---- */
 /* Around a change that we make to a lineage, under the store's lock. */
 void		 related_before(struct monitor *m);

@@ -4,9 +4,11 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    names, identities and times of files; what the ledger remembers of
  *           them.
- * Promise:  a lineage is passed over only while its renewal file and the four
- *           that live/ shows are the very files that were read before; what
- *           cannot be known this way is read.
+ * Promise:  a lineage is passed over only while its renewal file and the
+ *           certificate that live/ shows are the very files that were read
+ *           before; what cannot be known this way is read. So it is with the
+ *           key and the chain beside them, at each look in a store of usual
+ *           size, in turns in a large one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,119 +16,138 @@
 #include "log.h"
 #include "monitor.h"
 
-/* What the ledger knows, by lineage in bytewise order. */
-struct seen {
-	char *lineage;
-	struct identity files[SEEN_FILES];
-	time_t renew_after;
-	bool is_there; /* in the store too */
+/* A certificate decides whether something is due. The other three files cost
+ * twice as much to look at as all the rest: in a store with more lineages than
+ * this they have their turn, each lineage on one day of TURN_DAYS. */
+#define WHOLE_STORE 1000
+#define TURN_DAYS   28
+#define DAY_SECS    86400
+
+/* One look: names and rows, both in bytewise order, side by side. */
+struct walk {
+	struct monitor *m;
+	time_t now, due_by;
+	struct store_names names, lost, *unknown;
+	size_t next; /* name */
+	time_t *times; /* of each name, for the vigil; NULL: it needs none */
+	bool is_linked;
+	glance_known *known;
+	void *arg;
 };
-struct seen_list {
-	struct seen *v;
-	size_t n, room;
-};
+
+static bool
+is_turn(const struct walk *w, const char *name)
+{
+	uint32_t hash = 2166136261; /* FNV-1a */
+
+	if (w->names.n <= WHOLE_STORE)
+		return true;
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619;
+	return hash % TURN_DAYS == (uint64_t)(w->now / DAY_SECS) % TURN_DAYS;
+}
+
+/* Whether the row's files are those that were read. */
+static bool
+is_unchanged(struct walk *w, const struct ledger_seen *row)
+{
+	const bool whole = is_turn(w, row->lineage);
+	struct glance g;
+
+	if (!lineage_glance(w->m->store, row->lineage, whole, &g))
+		return false;
+	w->is_linked |= g.is_linked;
+	return identity_eq(&g.files[SEEN_CONF], &row->files[SEEN_CONF]) &&
+	    identity_eq(&g.files[SEEN_CERT], &row->files[SEEN_CERT]) &&
+	    (!whole || identity_eq(&g.files[SEEN_SET], &row->files[SEEN_SET]));
+}
+
+/* Names before the row's have none. */
+static struct err *
+pass(struct walk *w, const char *until)
+{
+	struct err *e = NULL;
+
+	while (e == NULL && w->next < w->names.n && (until == NULL ||
+	    strcmp(w->names.v[w->next], until) < 0))
+		e = store_names_add(w->unknown, w->names.v[w->next++]);
+	return e;
+}
 
 static struct err *
-add_seen(void *arg, const struct ledger_seen *row)
+on_row(void *arg, const struct ledger_seen *row)
 {
-	struct seen_list *list = arg;
-	const size_t room = list->room == 0 ? 256 : list->room * 2;
-	struct seen *v;
+	struct walk *w = arg;
+	struct err *e = pass(w, row->lineage);
 
-	if (list->n == list->room) {
-		v = reallocarray(list->v, room, sizeof(*v));
-		if (v == NULL)
-			return err_sys("store");
-		list->v = v;
-		list->room = room;
-	}
-	v = &list->v[list->n];
-	memset(v, 0, sizeof(*v));
-	if ((v->lineage = strdup(row->lineage)) == NULL)
-		return err_sys("store");
-	memcpy(v->files, row->files, sizeof(v->files));
-	v->renew_after = row->renew_after;
-	list->n++;
+	if (e != NULL)
+		return e;
+	if (w->next == w->names.n ||
+	    strcmp(w->names.v[w->next], row->lineage) != 0)
+		return store_names_add(&w->lost, row->lineage);
+	w->next++;
+	if (row->renew_after <= w->due_by || !is_unchanged(w, row))
+		return store_names_add(w->unknown, row->lineage);
+	if (w->times != NULL)
+		w->times[w->next - 1] = row->renew_after;
+	if (w->known != NULL)
+		w->known(w->arg, row->lineage, row->renew_after);
 	return NULL;
-}
-
-static void
-free_seen(struct seen_list *list)
-{
-	size_t i;
-
-	for (i = 0; i < list->n; i++)
-		free(list->v[i].lineage);
-	free(list->v);
-}
-
-static int
-by_lineage(const void *key, const void *member)
-{
-	return strcmp(key, ((const struct seen *)member)->lineage);
-}
-
-/* Whether name's files are those that were read. */
-static bool
-is_unchanged(struct monitor *m, const char *name, struct seen *s)
-{
-	struct identity files[SEEN_FILES];
-	int i;
-
-	if (!lineage_glance(m->store, name, files))
-		return false;
-	for (i = 0; i < SEEN_FILES; i++)
-		if (!identity_eq(&files[i], &s->files[i]))
-			return false;
-	return true;
 }
 
 /* The store has lost these: their names lead nowhere any more. */
 static struct err *
-forget_lost(struct monitor *m, const struct seen_list *list)
+forget_lost(struct monitor *m, const struct store_names *lost)
 {
-	struct err *e = NULL;
-	size_t i, n = 0;
+	struct err *e;
+	size_t i;
 
-	for (i = 0; i < list->n; i++)
-		n += !list->v[i].is_there;
-	if (n == 0 || (e = ledger_begin_lazy(m->ledger)) != NULL)
-		return e;
-	for (i = 0; e == NULL && i < list->n; i++)
-		if (!list->v[i].is_there)
-			e = ledger_index_remove(m->ledger,
-			    list->v[i].lineage);
+	if (lost->n == 0 || (e = ledger_begin_lazy(m->ledger)) != NULL)
+		return lost->n == 0 ? NULL : e;
+	for (i = 0; e == NULL && i < lost->n; i++)
+		e = ledger_index_remove(m->ledger, lost->v[i]);
 	return ledger_end(m->ledger, e);
+}
+
+static struct err *
+look(struct walk *w)
+{
+	const bool keeps = vigil_look_begins(w->m->vigil);
+	struct err *e;
+	size_t i;
+
+	if ((e = store_lineages(w->m->store, &w->names)) != NULL)
+		return e;
+	store_names_sort(&w->names);
+	if (keeps && (w->times = reallocarray(NULL, w->names.n + 1,
+	    sizeof(*w->times))) != NULL)
+		for (i = 0; i < w->names.n; i++)
+			w->times[i] = VIGIL_UNKNOWN;
+	if ((e = ledger_seen_each(w->m->ledger, on_row, w)) != NULL ||
+	    (e = pass(w, NULL)) != NULL ||
+	    (e = forget_lost(w->m, &w->lost)) != NULL)
+		return e;
+	if (w->times != NULL)
+		vigil_look_ends(w->m->vigil, &w->names, w->times,
+		    w->is_linked);
+	w->times = NULL;
+	return NULL;
 }
 
 struct err *
 glance_take(struct monitor *m, time_t due_by, glance_known *known, void *arg,
     struct store_names *unknown)
 {
-	struct seen_list list = { NULL, 0, 0 };
-	struct store_names names = { 0 };
-	struct seen *s;
+	struct walk w = { .m = m, .now = time(NULL), .due_by = due_by,
+		.unknown = unknown, .known = known, .arg = arg };
 	struct err *e;
-	size_t i;
 
 	*unknown = (struct store_names){ 0 };
-	if ((e = store_lineages(m->store, &names)) == NULL)
-		e = ledger_seen_each(m->ledger, add_seen, &list);
-	for (i = 0; e == NULL && i < names.n; i++) {
-		s = list.n == 0 ? NULL : bsearch(names.v[i], list.v, list.n,
-		    sizeof(*s), by_lineage);
-		if (s != NULL)
-			s->is_there = true;
-		if (s == NULL || s->renew_after <= due_by ||
-		    !is_unchanged(m, names.v[i], s))
-			e = store_names_add(unknown, names.v[i]);
-		else if (known != NULL)
-			known(arg, names.v[i], s->renew_after);
-	}
-	if (e == NULL)
-		e = forget_lost(m, &list);
-	free_seen(&list);
-	store_names_clear(&names);
+	if (!vigil_answers(m->vigil, due_by, known, arg, unknown, &e))
+		e = look(&w);
+	free(w.times);
+	store_names_clear(&w.lost);
+	store_names_clear(&w.names);
 	if (e != NULL)
 		store_names_clear(unknown);
 	return err_wrap(e, "read the store");
@@ -140,8 +161,9 @@ learn_one(struct monitor *m, const struct entry *x, time_t now)
 
 	if (entry_status(x, now) != CERT_VALID)
 		return ledger_seen_remove(m->ledger, x->lineage);
-	row.files[0] = x->files->conf_identity;
-	row.files[1] = x->files->identity;
+	row.files[SEEN_CONF] = x->files->conf_identity;
+	row.files[SEEN_CERT] = x->files->cert_identity;
+	row.files[SEEN_SET] = x->files->identity;
 	row.renew_after = x->files->autorenew ? entry_renew_after(x) :
 	    INT64_MAX;
 	return ledger_seen_put(m->ledger, &row);

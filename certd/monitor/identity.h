@@ -23,6 +23,10 @@ identity_add(struct identity *i, const struct identity *file)
 	    (uint64_t)file->mtime_nsecs);
 }
 
+/* What is remembered of a lineage: its renewal file, its current certificate,
+ * and all four files of that version as one. */
+enum { SEEN_CONF, SEEN_CERT, SEEN_SET, SEEN_FILES };
+
 static inline bool
 identity_eq(const struct identity *a, const struct identity *b)
 {

@@ -100,17 +100,6 @@ cause(struct ledger *l, int code, int last)
 	}
 }
 
-struct err *
-ledger_err(struct ledger *l, const char *what)
-{
-	const int last = errno, code = sqlite3_extended_errcode(l->db),
-		  why = cause(l, code, last);
-
-	return err_new("ledger %s: %s: %s%s%s (%d)", l->path, what,
-	    sqlite3_errmsg(l->db), why == 0 ? "" : ": ",
-	    why == 0 ? "" : strerror(why), code);
-}
-
 /* What is wrong with the file itself, so that another one would do. */
 static bool
 is_damage(int code)
@@ -125,6 +114,18 @@ is_damage(int code)
 	}
 }
 
+struct err *
+ledger_err(struct ledger *l, const char *what)
+{
+	const int last = errno, code = sqlite3_extended_errcode(l->db),
+		  why = cause(l, code, last);
+
+	l->is_damaged |= is_damage(code);
+	return err_new("ledger %s: %s: %s%s%s (%d)", l->path, what,
+	    sqlite3_errmsg(l->db), why == 0 ? "" : ": ",
+	    why == 0 ? "" : strerror(why), code);
+}
+
 /* The first number that a query gives; -1 where it gives none. */
 static int
 query_number(struct ledger *l, const char *sql)
@@ -137,20 +138,6 @@ query_number(struct ledger *l, const char *sql)
 		n = sqlite3_column_int(st, 0);
 	sqlite3_finalize(st);
 	return n;
-}
-
-static bool
-is_sound(struct ledger *l)
-{
-	sqlite3_stmt *st = NULL;
-	bool sound = false;
-
-	if (sqlite3_prepare_v2(l->db, "PRAGMA quick_check(1)", -1, &st, NULL) ==
-		SQLITE_OK &&
-	    sqlite3_step(st) == SQLITE_ROW)
-		sound = strcmp(column_text(st, 0), "ok") == 0;
-	sqlite3_finalize(st);
-	return sound;
 }
 
 static struct err *
@@ -180,6 +167,7 @@ open_database(struct ledger *l, const char **why)
 	int code, version;
 
 	*why = NULL;
+	ledger_sound_look(l);
 	code = sqlite3_open_v2(l->path, &l->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 	    NULL);
@@ -187,7 +175,7 @@ open_database(struct ledger *l, const char **why)
 		code = sqlite3_exec(l->db, settings, NULL, NULL, NULL);
 	if ((code & 0xff) == SQLITE_BUSY)
 		return err_new("ledger %s: another certd has it open", l->path);
-	if (is_damage(code) || (code == SQLITE_OK && !is_sound(l)))
+	if (is_damage(code) || (code == SQLITE_OK && !ledger_is_sound(l)))
 		*why = "damaged";
 	else if (code != SQLITE_OK)
 		return ledger_err(l, "open");
@@ -210,7 +198,8 @@ close_database(struct ledger *l)
 		l->statements[i] = NULL;
 	}
 	/* Brings the log back into the file, and removes it. */
-	sqlite3_close(l->db);
+	if (sqlite3_close(l->db) == SQLITE_OK && l->is_open)
+		ledger_sound_note(l);
 	l->db = NULL;
 }
 
@@ -282,6 +271,7 @@ ledger_open(const char *dir, struct ledger **out)
 		e = err_sys("make directory %s", dir);
 	else
 		e = open_or_replace(l);
+	l->is_open = e == NULL;
 	if (e == NULL)
 		*out = l;
 	else

@@ -24,9 +24,10 @@ struct ledger;
 /* Opens dir/ledger.db (0600), making dir (0700) and database where missing. A
  * database that is damaged, or of a newer certd, is moved aside with a line in
  * the log. An error where another process has it open. Opens every file that
- * the ledger needs; *out is NULL on error. */
+ * the ledger needs while it is open; *out is NULL on error. */
 struct err	*ledger_open(const char *dir, struct ledger **out);
-/* Writes everything back into one file. NULL is fine. */
+/* Writes everything back into one file, and notes beside it which one that is:
+ * the next start need not look through all of it. NULL is fine. */
 void		 ledger_close(struct ledger *l);
 
 /* Groups the writes that follow into one, all or nothing, on disk at its end. No
@@ -166,7 +167,6 @@ struct err	*ledger_names_find(struct ledger *l, const char *name,
 		    void *arg);
 
 /* ---- seen: lineages that need not be read again ---- */
-#define SEEN_FILES 2 /* renewal/NAME.conf, and the current certificate */
 struct ledger_seen {
 	const char *lineage;
 	struct identity files[SEEN_FILES]; /* when it was read */
@@ -175,6 +175,8 @@ struct ledger_seen {
 struct err	*ledger_seen_put(struct ledger *l, const struct ledger_seen *s);
 /* None is fine. */
 struct err	*ledger_seen_remove(struct ledger *l, const char *lineage);
+/* Changes with every change to them. */
+uint64_t	 ledger_seen_changes(const struct ledger *l);
 /* All rows, in bytewise order of lineage. fn must not use the ledger. */
 struct err	*ledger_seen_each(struct ledger *l,
 		    struct err *(*fn)(void *arg, const struct ledger_seen *s),

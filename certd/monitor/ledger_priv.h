@@ -21,6 +21,10 @@ struct ledger {
 	char *path;
 	bool in_group;
 	bool is_lazy; /* how the next write goes to disk */
+	bool is_open;
+	bool was_sound;	 /* it is the file that we have closed */
+	bool is_damaged; /* SQLite has said so since */
+	uint64_t seen_changes;
 	sqlite3_stmt *statements[ST_N];
 };
 
@@ -45,6 +49,14 @@ struct err	*ledger_row(struct ledger *l, sqlite3_stmt *st,
 struct err	*ledger_each(struct ledger *l, sqlite3_stmt *ids,
 		    enum statement get,
 		    struct err *(*fn)(void *arg, sqlite3_stmt *st), void *arg);
+/* ---- ledger_sound.c: is the database what it should be ---- */
+/* Before it is opened. */
+void		 ledger_sound_look(struct ledger *l);
+/* All of it, unless it is the file that we have closed. */
+bool		 ledger_is_sound(struct ledger *l);
+/* It was closed. */
+void		 ledger_sound_note(struct ledger *l);
+
 /* ---- ledger_seen.c: the names that lead to a lineage ---- */
 struct err	*ledger_names_put(struct ledger *l, const char *lineage,
 		    const char *names);

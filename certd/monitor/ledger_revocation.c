@@ -26,6 +26,7 @@ ledger_revocation_put(struct ledger *l, const struct ledger_revocation *r)
 	    (e = ledger_prepare(l, ST_seen_revoked, &st)) != NULL)
 		return e;
 	bind_text(st, 1, r->serial);
+	l->seen_changes++;
 	return ledger_run(l, st);
 }
 

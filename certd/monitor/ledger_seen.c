@@ -23,6 +23,7 @@ ledger_seen_put(struct ledger *l, const struct ledger_seen *s)
 	(void)sqlite3_bind_blob(st, 2, s->files, sizeof(s->files),
 	    SQLITE_STATIC);
 	bind_number(st, 3, s->renew_after);
+	l->seen_changes++;
 	return ledger_run(l, st);
 }
 
@@ -35,7 +36,15 @@ ledger_seen_remove(struct ledger *l, const char *lineage)
 	if ((e = ledger_prepare(l, ST_seen_remove, &st)) != NULL)
 		return e;
 	bind_text(st, 1, lineage);
-	return ledger_run(l, st);
+	if ((e = ledger_run(l, st)) == NULL && sqlite3_changes(l->db) > 0)
+		l->seen_changes++;
+	return e;
+}
+
+uint64_t
+ledger_seen_changes(const struct ledger *l)
+{
+	return l->seen_changes;
 }
 
 struct err *

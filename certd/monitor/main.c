@@ -254,6 +254,7 @@ make_events(struct monitor *m)
 	    event_add(m->sigchld, NULL) == -1)
 		return err_new("signals: out of memory");
 	log_audit_to(audit_text, m);
+	vigil_new(m);
 	if ((e = audit_log_watch(m->audit, m->base)) != NULL)
 		return e;
 	return life_begin(m);
@@ -332,6 +333,7 @@ leave(struct monitor *m)
 	free_event(m->sigint);
 	free_event(m->sigchld);
 	life_end(m);
+	vigil_free(m->vigil);
 	audit_log_unwatch(m->audit);
 	if (m->base != NULL)
 		event_base_free(m->base);

@@ -39,6 +39,7 @@ struct event;
 struct evconnlistener;
 struct related;
 struct throttle;
+struct vigil;
 
 TAILQ_HEAD(batch_list, batch);
 TAILQ_HEAD(client_list, client);
@@ -84,6 +85,7 @@ struct monitor {
 	struct registration_list registrations;
 	struct reading_list readings;
 	struct related *related; /* related.c; NULL: not needed yet */
+	struct vigil *vigil;
 	struct lock_wait_list lock_waits;
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */

@@ -44,8 +44,11 @@ keep(struct renew *r, const char *lineage, enum kept_state state,
 static void
 keep_until(void *arg, const char *lineage, time_t renew_after)
 {
+	const struct renew *r = arg;
 	char reason[128], when[TEXT_TIME_SIZE];
 
+	if (r->brief)
+		return; /* a hundred thousand texts that nobody wants */
 	if (renew_after == INT64_MAX)
 		(void)snprintf(reason, sizeof(reason), "autorenew is switched "
 		    "off in its renewal file");

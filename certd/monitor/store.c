@@ -231,26 +231,49 @@ store_names_clear(struct store_names *names)
 	*names = (struct store_names){ 0 };
 }
 
+/* Without ".conf"; false where it is no renewal file. */
+static bool
+strip(char *name)
+{
+	const size_t n = strlen(name), end = strlen(".conf");
+
+	if (*name == '.' || n <= end || strcmp(name + n - end, ".conf") != 0)
+		return false;
+	name[n - end] = '\0';
+	return true;
+}
+
 struct err *
 store_lineages(struct store *s, struct store_names *out)
 {
-	struct store_names all;
 	struct err *e;
-	size_t i, n;
+	size_t i, n = 0;
 
-	*out = (struct store_names){ 0 };
-	if ((e = fs_list(s->renewal, &all)) != NULL)
+	if ((e = fs_list(s->renewal, out)) != NULL)
 		return err_wrap(e, "%s/renewal", s->path);
-	for (i = 0; e == NULL && i < all.n; i++) {
-		n = strlen(all.v[i]);
-		if (*all.v[i] == '.' || n <= strlen(".conf") ||
-		    strcmp(all.v[i] + n - strlen(".conf"), ".conf") != 0)
-			continue;
-		all.v[i][n - strlen(".conf")] = '\0';
-		e = fs_names_add(out, all.v[i]);
-	}
-	store_names_clear(&all);
-	if (e != NULL)
-		store_names_clear(out);
-	return e;
+	for (i = 0; i < out->n; i++)
+		if (strip(out->v[i]))
+			out->v[n++] = out->v[i];
+		else
+			free(out->v[i]);
+	out->n = n;
+	return NULL;
+}
+
+static int
+bytewise(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void
+store_names_sort(struct store_names *names)
+{
+	size_t i;
+
+	for (i = 1; i < names->n; i++)
+		if (strcmp(names->v[i - 1], names->v[i]) > 0) {
+			qsort(names->v, names->n, sizeof(*names->v), bytewise);
+			return;
+		}
 }

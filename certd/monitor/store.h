@@ -78,11 +78,14 @@ struct store_names {
 	char **v;
 	size_t n;
 };
-/* The names that renewal/ holds a NAME.conf for, in bytewise order, as certbot
- * lists them (names that begin with a dot are none). Cleared on error. */
+/* The names that renewal/ holds a NAME.conf for, in bytewise order of these files,
+ * as certbot lists them ("a-0001" before "a"; names that begin with a dot are
+ * none). Cleared on error. */
 struct err	*store_lineages(struct store *s, struct store_names *out);
 /* Adds a copy. */
 struct err	*store_names_add(struct store_names *names, const char *name);
+/* Into bytewise order. */
+void		 store_names_sort(struct store_names *names);
 void		 store_names_clear(struct store_names *names);
 
 /* What of a lineage can be broken; bits. */
@@ -101,6 +104,7 @@ struct lineage {
 	unsigned newest;     /* the newest of which all four files exist */
 	unsigned highest;    /* the highest number of any file */
 	struct identity identity; /* of the current version's four files */
+	struct identity cert_identity; /* of its certificate alone */
 	struct identity conf_identity; /* of the renewal file, as it was read */
 
 	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
@@ -125,10 +129,19 @@ struct err	*lineage_load(struct store *s, const char *name,
 void		 lineage_free(struct lineage *l);
 /* Whether there is a renewal/NAME.conf. */
 bool		 lineage_exists(struct store *s, const char *name);
-/* The identities of its renewal file (conf_identity) and of the four files that
- * live/ shows (identity), without reading any; false where one is not there. */
-bool		 lineage_glance(struct store *s, const char *name,
-		    struct identity files[2]);
+/* The identities of its renewal file (conf_identity), of the certificate that
+ * live/ shows (cert_identity) and, where whole, of all four files there
+ * (identity), without reading any; false where one is not there. */
+struct glance {
+	struct identity files[SEEN_FILES];
+	bool is_linked; /* one of these files has another name somewhere */
+};
+bool		 lineage_glance(struct store *s, const char *name, bool whole,
+		    struct glance *out);
+/* The kernel tells fd (inotify(7)) of every change to the three directories, and
+ * to a lineage's two. False where it cannot, or would not hear of all. */
+bool		 store_watch(const struct store *s, int fd);
+bool		 lineage_watch(const struct store *s, const char *name, int fd);
 /* Open the current version for reading, for the signer to look at: never
  * through a link that leaves the lineage's own archive directory, never
  * anything but a regular file. certbot's old privkeyN -> privkeyN-1 links are

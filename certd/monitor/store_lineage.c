@@ -139,6 +139,8 @@ check_file(struct lineage *l, int archive, enum pem_kind kind)
 		    l->archive, pem_kind_words[kind], l->current);
 	identity = fs_identity(&st);
 	identity_add(&l->identity, &identity);
+	if (kind == PEM_CERT)
+		l->cert_identity = identity;
 	close(fd);
 }
 
@@ -339,28 +341,54 @@ lineage_exists(struct store *s, const char *name)
 	return fs_exists(s->renewal, file);
 }
 
-/* As many do this for a hundred thousand lineages: two calls, no reading. */
-bool
-lineage_glance(struct store *s, const char *name, struct identity files[2])
+/* The file that live/NAME/KIND.pem leads to. */
+static bool
+glance_at(struct store *s, const char *name, enum pem_kind kind,
+    struct identity *out, bool *is_linked)
 {
-	char path[COMPONENT_SIZE + 16];
+	static const char *const files[] = { "/cert.pem", "/privkey.pem",
+		"/chain.pem", "/fullchain.pem" };
+	char path[COMPONENT_SIZE + 32];
+	struct stat st;
+
+	(void)stpcpy(stpcpy(path, name), files[kind]);
+	if (fstatat(s->live, path, &st, 0) == -1)
+		return false;
+	*out = fs_identity(&st);
+	*is_linked |= st.st_nlink > 1;
+	return true;
+}
+
+/* This is done for a hundred thousand lineages: two calls, unless whole, and
+ * nothing that formats or allocates. */
+bool
+lineage_glance(struct store *s, const char *name, bool whole,
+    struct glance *out)
+{
+	char path[COMPONENT_SIZE + 32];
 	struct identity identity;
 	struct stat st;
 	int kind;
 
-	(void)snprintf(path, sizeof(path), "%s.conf", name);
+	if (strlen(name) >= COMPONENT_SIZE)
+		return false; /* no file can be called so */
+	(void)stpcpy(stpcpy(path, name), ".conf");
 	if (fstatat(s->renewal, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return false;
-	files[0] = fs_identity(&st);
-	/* All four: a renewal has to say what is broken, not only what is due. */
-	files[1] = (struct identity){ 0 };
-	for (kind = 0; kind < PEM_N; kind++) {
-		(void)snprintf(path, sizeof(path), "%s/%s.pem", name,
-		    pem_kind_words[kind]);
-		if (fstatat(s->live, path, &st, 0) == -1)
+	memset(out, 0, sizeof(*out));
+	out->files[SEEN_CONF] = fs_identity(&st);
+	out->is_linked = st.st_nlink > 1;
+	if (!glance_at(s, name, PEM_CERT, &out->files[SEEN_CERT],
+	    &out->is_linked))
+		return false;
+	if (!whole)
+		return true;
+	identity_add(&out->files[SEEN_SET], &out->files[SEEN_CERT]);
+	for (kind = PEM_CERT + 1; kind < PEM_N; kind++) {
+		if (!glance_at(s, name, (enum pem_kind)kind, &identity,
+		    &out->is_linked))
 			return false;
-		identity = fs_identity(&st);
-		identity_add(&files[1], &identity);
+		identity_add(&out->files[SEEN_SET], &identity);
 	}
 	return true;
 }

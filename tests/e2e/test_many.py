@@ -3,12 +3,13 @@ changes is seen."""
 
 import os
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'bench'))
-from lineages import Maker, write                               # noqa: E402
+from lineages import KINDS, Maker, write                        # noqa: E402
 
 COUNT = 300
 
@@ -24,6 +25,11 @@ def many(zone, new_certd):
     with certd:
         assert kept(certd) == COUNT
         yield certd
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
 
 
 def outcomes(done):
@@ -76,6 +82,166 @@ def test_change_of_any_kind_is_seen(many):
     os.unlink(many.path('renewal', four + '.conf'))
     assert sorted(renewed(many)) == sorted([one, two, three, added])
     assert kept(many) == COUNT
+
+
+# ---- one change after the other, to a certd that believes to know all ----
+
+def in_place(many, name, data):
+    """As many bytes as before, in the same second."""
+    path = many.path('archive', name, 'cert1.pem')
+    before = os.stat(path)
+    assert before.st_size == len(data)
+    with open(path, 'r+b') as f:
+        f.write(data)
+    second = before.st_mtime_ns // 10 ** 9 * 10 ** 9
+    os.utime(path, ns=(second, second + (before.st_mtime_ns + 1) % 10 ** 9))
+
+
+def by_rename(many, name, data):
+    path = many.path('archive', name, 'cert1.pem')
+    write(path + '~', data)
+    os.rename(path + '~', path)
+
+
+def shorter_write(many, name, data):
+    write(many.path('archive', name, 'cert1.pem'), data + b'\n')
+
+
+def by_link(many, name, data):
+    """What certbot does: a new version, then its links."""
+    for kind in KINDS:
+        old = read(many.live(name, kind))
+        write(many.path('archive', name, kind + '2.pem'),
+              {'cert': data, 'fullchain': data + many.maker.chain}.get(
+                  kind, old))
+    for kind in KINDS:
+        os.unlink(many.live(name, kind))
+        os.symlink(f'../../archive/{name}/{kind}2.pem', many.live(name, kind))
+
+
+def by_folder(many, name, data):
+    """What we do: the folder in live/ is another one."""
+    by_link(many, name, data)
+    new = many.path('live', name + '.other')
+    os.mkdir(new)
+    for kind in KINDS:
+        os.symlink(f'../../archive/{name}/{kind}2.pem', f'{new}/{kind}.pem')
+    os.rename(many.path('live', name), many.path('live', name + '.old'))
+    os.rename(new, many.path('live', name))
+
+
+def conf_edited(many, name, data):
+    path = many.path('renewal', name + '.conf')
+    text = read(path)
+    with open(path, 'wb') as f:
+        f.write(b'renew_before_expiry = 20 days\n' + text)
+
+
+def conf_replaced(many, name, data):
+    path = many.path('renewal', name + '.conf')
+    write(path + '~', b'renew_before_expiry = 20 days\n' + read(path))
+    os.rename(path + '~', path)
+
+
+def same_size(maker, name, size):
+    """A signature's length is a matter of luck."""
+    while True:
+        data = maker.certificate(name, [name, '*.' + name], 70)
+        if len(data) == size:
+            return data
+
+
+CHANGES = (in_place, by_rename, shorter_write, by_link, by_folder,
+           conf_edited, conf_replaced)
+
+
+def texts(certd):
+    done = renew(certd)
+    assert done.code == 0, done
+    return {o['name']: o['text'] for o in done.json['certificates']}
+
+
+def watches(certd):
+    """That certd has set, as the kernel counts them."""
+    total = 0
+    folder = f'/proc/{certd.process.pid}/fdinfo'
+    for fd in os.listdir(folder):
+        try:
+            total += read(os.path.join(folder, fd)).count(b'inotify wd')
+        except FileNotFoundError:
+            pass                        # closed meanwhile
+    return total
+
+
+def believe(certd):
+    """Renews until it has watches on all, and has looked once more."""
+    deadline = time.monotonic() + 60
+    while watches(certd) < 2 * len(certd.names) + 3:
+        assert time.monotonic() < deadline, watches(certd)
+        texts(certd)
+    for _ in range(3):
+        found = texts(certd)
+    return found
+
+
+def check_changes(certd, names, prepare):
+    for change, name in zip(CHANGES, names):
+        before = prepare(certd)
+        size = os.path.getsize(certd.path('archive', name, 'cert1.pem'))
+        change(certd, name, same_size(certd.maker, name, size))
+        after = texts(certd)
+        assert [n for n in before if after[n] != before[n]] == [name], \
+            (change.__name__, before[name], after[name])
+
+
+def test_each_change_is_seen_while_watches_are_believed(many):
+    believe(many)
+    check_changes(many, many.names, believe)
+    before = believe(many)
+    many.maker.make('added.' + many.names[0])
+    after = texts(many)
+    assert set(after) - set(before) == {'added.' + many.names[0]}
+    many.names.append('added.' + many.names[0])
+    believe(many)
+    os.unlink(many.path('renewal', many.names[9] + '.conf'))
+    assert set(after) - set(texts(many)) == {many.names[9]}
+    # The key beside a certificate that is as it was.
+    name = many.names[11]
+    many.names.remove(many.names[9])
+    believe(many)
+    os.rename(many.path('archive', name, 'privkey1.pem'),
+              many.path('archive', name, 'key'))
+    done = renew(many)
+    assert done.code == 1
+    assert [o['name'] for o in done.json['certificates']
+            if o['result'] != 'kept'] == [name]
+
+
+def test_file_with_a_second_link_is_looked_at_each_time(many):
+    """Who writes to it elsewhere is not heard."""
+    name = many.names[3]
+    path = many.path('archive', name, 'cert1.pem')
+    other = many.path('elsewhere')
+    os.mkdir(other)
+    os.link(path, other + '/cert.pem')
+    for _ in range(5):
+        before = texts(many)
+    write(other + '/cert.pem', many.maker.certificate(
+        name, [name, '*.' + name], 70))
+    after = texts(many)
+    assert [n for n in before if after[n] != before[n]] == [name]
+
+
+def test_each_change_is_seen_in_a_large_store(zone, new_certd):
+    """Of which only what decides is looked at each time."""
+    certd = new_certd(start=False)
+    certd.maker = Maker(certd.store)
+    certd.names = [f'l{i:04}.{zone.name}' for i in range(1010)]
+    for name in certd.names:
+        certd.maker.make(name)
+    with certd:
+        texts(certd)
+        check_changes(certd, certd.names, texts)
 
 
 def test_broken_one_is_told_each_time_and_only_that(many):

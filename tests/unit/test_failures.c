@@ -1,5 +1,5 @@
 /* test_failures.c - how long nobody asks by himself after failures. */
-/* objects: common/err common/log common/text certd/monitor/failures certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation certd/monitor/ledger_seen */
+/* objects: common/err common/log common/text certd/monitor/failures certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation certd/monitor/ledger_seen certd/monitor/ledger_sound */
 /* libs: sqlite3 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * test_ledger.c - what is remembered, and what becomes of a broken memory.
  */
-/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation certd/monitor/ledger_seen */
+/* objects: common/err common/log common/text certd/monitor/ledger certd/monitor/ledger_rows certd/monitor/ledger_job certd/monitor/ledger_index certd/monitor/ledger_owed certd/monitor/ledger_revocation certd/monitor/ledger_seen certd/monitor/ledger_sound */
 /* libs: sqlite3 */
 #define _GNU_SOURCE /* nftw */
 #include <signal.h>
@@ -413,6 +413,7 @@ seen_is_in_bytewise_order(void **state)
 	struct ledger_seen s = { .lineage = "b", .renew_after = 5 };
 	struct ledger_index x = { .lineage = "b", .names = "b" };
 	struct got got = { 0 };
+	uint64_t before;
 
 	(void)state;
 	assert_ok(ledger_seen_put(l, &s));
@@ -425,7 +426,11 @@ seen_is_in_bytewise_order(void **state)
 	assert_ok(ledger_seen_put(l, &s));
 	assert_ok(ledger_seen_each(l, got_seen, &got));
 	assert_string_equal(got.text, "B 7 -1,a 7 9223372036854775807,b 0 5,");
+	before = ledger_seen_changes(l);
+	assert_ok(ledger_seen_remove(l, "nobody"));
+	assert_true(ledger_seen_changes(l) == before);
 	assert_ok(ledger_seen_remove(l, "a"));
+	assert_false(ledger_seen_changes(l) == before);
 	assert_ok(ledger_index_put(l, &x));
 	assert_ok(ledger_index_remove(l, "b"));
 	*got.text = '\0';
@@ -593,6 +598,87 @@ open_broken_starts_anew(void **state)
 	}
 }
 
+/* Writes over the first page of a table; the file's size and time stay. */
+static void
+damage(const char *table)
+{
+	char command[1024];
+
+	(void)snprintf(command, sizeof(command), "python3 -c \"\n"
+	    "import os, sqlite3\n"
+	    "p = 'state/ledger.db'; s = os.stat(p); c = sqlite3.connect(p)\n"
+	    "page = c.execute('select rootpage from sqlite_master where name '"
+	    "    '= ?', ('%s',)).fetchone()[0]; c.close()\n"
+	    "f = open(p, 'r+b'); f.seek((page - 1) * 4096)\n"
+	    "f.write(bytes([255]) * 4096); f.close()\n"
+	    "os.utime(p, ns=(s.st_atime_ns, s.st_mtime_ns))\"", table);
+	sh(&t, command);
+}
+
+/* Even where the file looks like the one that was closed. */
+static void
+open_looks_at_what_only_the_ledger_knows(void **state)
+{
+	static const char *const tables[] = { "job", "record", "failure",
+		"owed", "revocation", "issued" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		ledger_close(l);
+		l = NULL;
+		assert_true(exists(&t, "state/ledger.sound"));
+		damage(tables[i]);
+		assert_ok(ledger_open(at(&t, "state"), &l));
+		sh(&t, "ls state/ledger.db.* && rm state/ledger.db.*");
+	}
+}
+
+/* What can be read again is found to be damaged when it is used, and then at the
+ * next start. */
+static void
+open_after_damage_was_met_starts_anew(void **state)
+{
+	struct ledger_seen s = { .lineage = "a", .renew_after = 5 };
+	struct got got = { 0 };
+
+	(void)state;
+	assert_ok(ledger_seen_put(l, &s));
+	ledger_close(l);
+	l = NULL;
+	damage("seen");
+	assert_ok(ledger_open(at(&t, "state"), &l));
+	sh(&t, "test -z \"$(ls state/ledger.db.* 2>/dev/null)\"");
+	assert_fails(ledger_seen_each(l, got_seen, &got), "malformed");
+	ledger_close(l);
+	l = NULL;
+	assert_false(exists(&t, "state/ledger.sound"));
+	assert_ok(ledger_open(at(&t, "state"), &l));
+	sh(&t, "ls state/ledger.db.* && rm state/ledger.db.*");
+	assert_ok(ledger_seen_each(l, got_seen, &got));
+	assert_string_equal(got.text, "");
+}
+
+/* A log beside it, or another time: all of it is looked through. */
+static void
+open_trusts_only_the_file_that_was_closed(void **state)
+{
+	static const char *const touches[] = { "touch state/ledger.db",
+		": > state/ledger.db-wal", "rm state/ledger.sound",
+		"cp -p state/ledger.db x && mv x state/ledger.db" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(touches) / sizeof(*touches); i++) {
+		ledger_close(l);
+		l = NULL;
+		damage("certificate");
+		sh(&t, touches[i]);
+		assert_ok(ledger_open(at(&t, "state"), &l));
+		sh(&t, "ls state/ledger.db.* && rm state/ledger.db.*");
+	}
+}
+
 /* ---- owed ---- */
 
 static struct err *
@@ -658,6 +744,9 @@ main(void)
 		TEST(index_is_of_one_file),
 		TEST(names_lead_to_lineages),
 		TEST(seen_is_in_bytewise_order),
+		TEST(open_looks_at_what_only_the_ledger_knows),
+		TEST(open_after_damage_was_met_starts_anew),
+		TEST(open_trusts_only_the_file_that_was_closed),
 		TEST(failure_is_of_account_and_names),
 		TEST(only_what_must_survive_a_power_cut_waits_for_the_disk),
 		TEST(group_is_all_or_nothing),
