@@ -6,59 +6,30 @@
 /* objects: $(filter-out certctl/main,$(certctl_OBJ)) certd/monitor/audit_log certd/monitor/audit_resume */
 /* covers: common/audit.c certctl/cmd_audit.c certd/monitor/audit_log.c certd/monitor/audit_resume.c */
 /* libs: $(certctl_LIB) libevent_core */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#define _GNU_SOURCE /* nftw */
 #include "audit.h"
 #include "audit_log.h"
 #include "certctl.h"
 #include "log.h"
+#include "world.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { JSON = 1, HEAD = 2, WRITTEN = 4, TWISTED = 8, RESUMED = 16 };
 
-static char folder[64], log_file[96], head_file[96];
-
-static void
-check(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static void
-clean_up(void)
-{
-	(void)unlink(log_file);
-	(void)unlink(head_file);
-	(void)rmdir(folder);
-}
+static char log_file[WORLD_PATH_BYTES], head_file[WORLD_PATH_BYTES];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	(void)snprintf(folder, sizeof(folder), "/dev/shm/fuzz-audit-XXXXXX");
-	check(mkdtemp(folder) != NULL);
-	(void)snprintf(log_file, sizeof(log_file), "%s/" AUDIT_FILE, folder);
-	(void)snprintf(head_file, sizeof(head_file), "%s/" AUDIT_HEAD, folder);
-	(void)atexit(clean_up);
+	world_begin();
+	world_path(log_file, AUDIT_FILE);
+	world_path(head_file, AUDIT_HEAD);
 	log_limit((enum log_level)0);
 	return 0;
-}
-
-static void
-put(const char *path, const void *p, size_t n)
-{
-	FILE *f = fopen(path, "we");
-
-	check(f != NULL && fwrite(p, 1, n, f) == n && fclose(f) == 0);
 }
 
 /* certctl audit --verify; its exit status, and that a terminal may have what it
@@ -67,7 +38,7 @@ static int
 verify(bool json)
 {
 	struct invocation inv = { .command = command_find("audit"),
-		.argument = folder };
+		.argument = world_folder };
 	char *out = NULL, *err = NULL;
 	size_t n_out, n_err;
 	struct session s = { .inv = &inv,
@@ -163,13 +134,13 @@ written(uint8_t how, const uint8_t *data, size_t n)
 	check(texts != NULL);
 	size = write_lines(texts, file, sizeof(file));
 	(void)unlink(head_file);
-	put(log_file, file, size);
+	world_write(log_file, "", file, size);
 	if (size > 0)
 		check(verify(how & JSON) == EXIT_DONE);
 	if (size > 0 && (how & TWISTED)) {
 		at = (data[0] * 257u + n) % size;
 		file[at] = (char)(file[at] ^ (1 << (how >> 5)));
-		put(log_file, file, size);
+		world_write(log_file, "", file, size);
 		check(verify(how & JSON) == EXIT_FAILED);
 	}
 	free(texts);
@@ -183,7 +154,7 @@ resume(void)
 {
 	struct audit_log *a = NULL;
 	struct audit_line l = { 0, 1, "a.test", "fuzz", "ask", "x", "done" };
-	struct err *e = audit_log_open(folder, AUDIT_FILE_BYTES, &a);
+	struct err *e = audit_log_open(world_folder, AUDIT_FILE_BYTES, &a);
 	struct audit_chain head;
 
 	check((e == NULL) == (a != NULL));
@@ -213,9 +184,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	(void)unlink(head_file);
 	if (how & HEAD) {
 		head = data[0] % n;
-		put(head_file, data + 1, head);
+		world_write(head_file, "", data + 1, head);
 	}
-	put(log_file, data + head, n - head);
+	world_write(log_file, "", data + head, n - head);
 	(void)verify(how & JSON);
 	if (how & RESUMED)
 		resume();

@@ -4,64 +4,33 @@
 /* objects: $(CONFIG) common/buf common/err common/log common/names common/text common/url proto/options certd/monitor/rules */
 /* covers: common/config.c common/config_dns.c common/config_rule.c common/config_value.c common/cli_ini.c certd/monitor/rules.c */
 /* libs: */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* nftw */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config.h"
+#include "log.h"
 #include "names.h"
 #include "rules.h"
 #include "url.h"
+#include "world.h"
 
 #define SERVERS_MAX 4
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static char folder[64], file[96], cli_ini[96];
-
-static void
-check(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static void
-clean_up(void)
-{
-	(void)unlink(file);
-	(void)unlink(cli_ini);
-	(void)rmdir(folder);
-}
+static char file[WORLD_PATH_BYTES], cli_ini[WORLD_PATH_BYTES];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	(void)snprintf(folder, sizeof(folder), "/dev/shm/fuzz-config-XXXXXX");
-	check(mkdtemp(folder) != NULL);
-	(void)snprintf(file, sizeof(file), "%s/certd.conf", folder);
-	(void)snprintf(cli_ini, sizeof(cli_ini), "%s/cli.ini", folder);
-	(void)atexit(clean_up);
+	world_begin();
+	world_path(file, "certd.conf");
+	world_path(cli_ini, "cli.ini");
+	log_limit((enum log_level)0);
 	return 0;
-}
-
-static void
-put(const char *path, const char *head, const uint8_t *p, size_t n)
-{
-	FILE *f = fopen(path, "we");
-
-	check(f != NULL);
-	check(fwrite(head, 1, strlen(head), f) == strlen(head));
-	check(fwrite(p, 1, n, f) == n);
-	check(fclose(f) == 0);
 }
 
 static void
@@ -142,9 +111,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	/* Its cli.ini is found through this setting; a second one is an error. */
 	(void)snprintf(
-	    head, sizeof(head), "[certd]\nconfig-dir = %s\n", folder);
-	put(file, cut != NULL || first % 2 == 0 ? head : "", data, first);
-	put(cli_ini, "", cut == NULL ? data : cut + 1,
+	    head, sizeof(head), "[certd]\nconfig-dir = %s\n", world_folder);
+	world_write(file, cut != NULL || first % 2 == 0 ? head : "", data, first);
+	world_write(cli_ini, "", cut == NULL ? data : cut + 1,
 	    cut == NULL ? 0 : n - first - 1);
 	e = config_load(file, false, &c);
 	check((e == NULL) == (c != NULL));

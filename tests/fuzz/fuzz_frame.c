@@ -3,13 +3,10 @@
 /* objects: $(BASE) */
 /* covers: proto/codec.c proto/walk.c proto/describe.c */
 /* libs: $(MSGPACK) */
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#define _GNU_SOURCE /* nftw */
 #include "../unit/samples.h"
 #include "buf.h"
+#include "world.h"
 
 #define SEED_MAX_BYTES 4096
 
@@ -21,43 +18,34 @@ write_seed(const char *dir, const struct msg_def *row, enum sample_size size)
 {
 	struct buf *b = buf_new(PROTO_FRAME_MAX + 4);
 	struct sample s;
-	char path[512];
-	int fd;
+	char name[128];
 
 	sample_make(&s, row, size);
 	if (b == NULL || msg_encode(&s.m, b) != NULL)
 		abort();
-	(void)snprintf(path, sizeof(path), "%s/%s-%d", dir, row->name, size);
-	if (buf_len(b) <= SEED_MAX_BYTES &&
-	    (fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)) != -1) {
-		(void)!write(fd, buf_data(b) + 4, buf_len(b) - 4);
-		close(fd);
-	}
+	(void)snprintf(name, sizeof(name), "%s-%d", row->name, size);
+	if (buf_len(b) <= SEED_MAX_BYTES)
+		world_seed(dir, name, buf_data(b) + 4, buf_len(b) - 4);
 	sample_clear(&s);
 	buf_free(b);
 }
 
-/* The first directory on the command line is where libFuzzer puts its finds. */
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct stat st;
+	const char *dir = world_corpus(*argc, *argv);
 	size_t row;
-	int i;
 
-	for (i = 1; i < *argc; i++)
-		if (stat((*argv)[i], &st) == 0 && S_ISDIR(st.st_mode))
-			break;
-	for (row = 0; i < *argc && row < msg_table_n; row++) {
-		write_seed((*argv)[i], msg_table[row], LEAST);
-		write_seed((*argv)[i], msg_table[row], MOST);
+	for (row = 0; row < msg_table_n; row++) {
+		write_seed(dir, msg_table[row], LEAST);
+		write_seed(dir, msg_table[row], MOST);
 	}
 	return 0;
 }
 
 /* What is accepted has one encoding, and can be shown. */
 static void
-check(const struct msg *m, const uint8_t *data, size_t n)
+check_frame(const struct msg *m, const uint8_t *data, size_t n)
 {
 	struct buf *b = buf_new(PROTO_FRAME_MAX + 4);
 	char line[300];
@@ -78,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct msg m;
 
 	if ((e = msg_decode((const char *)data, n, &m)) == NULL)
-		check(&m, data, n);
+		check_frame(&m, data, n);
 	else if (m.type != 0 || m.lists_ != NULL)
 		abort();
 	msg_clear(&m);

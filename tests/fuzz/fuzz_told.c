@@ -7,18 +7,14 @@
 /* objects: $(filter-out certctl/main,$(certctl_OBJ)) */
 /* covers: certctl/connection.c certctl/follow.c certctl/progress.c certctl/print.c certctl/json.c certctl/facts.c certctl/question.c */
 /* libs: $(certctl_LIB) */
-#include <poll.h>
+#define _GNU_SOURCE /* nftw */
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "certctl.h"
+#include "world.h"
 
 #define STEPS_MAX  64
 #define WORDS_MAX  8
@@ -27,7 +23,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static char folder[64], path[96];
+static char path[WORLD_PATH_BYTES];
 static int listener;
 static struct buf *script; /* what certd says, to whoever connects */
 static pthread_mutex_t its_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -66,13 +62,6 @@ static const char *const lines[][WORDS_MAX] = {
 };
 #define N_LINES (sizeof(lines) / sizeof(lines[0]))
 
-static void
-check(bool good)
-{
-	if (!good)
-		abort();
-}
-
 /* ---- certd ---- */
 
 /* Says all that it has to say to each who comes, and leaves when he does. */
@@ -98,13 +87,6 @@ serve(void *arg)
 	return NULL;
 }
 
-static void
-clean_up(void)
-{
-	(void)unlink(path);
-	(void)rmdir(folder);
-}
-
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -113,10 +95,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	(void)snprintf(folder, sizeof(folder), "/dev/shm/fuzz-told-XXXXXX");
-	check(mkdtemp(folder) != NULL);
-	(void)snprintf(path, sizeof(path), "%s/control.sock", folder);
-	(void)atexit(clean_up);
+	world_begin();
+	world_path(path, "control.sock");
 	(void)strcpy(sa.sun_path, path);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	check(bind(listener, (struct sockaddr *)&sa, sizeof(sa)) == 0);
@@ -129,18 +109,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- what it says ---- */
 
-static struct {
-	const uint8_t *p;
-	size_t n;
-} rest;
+static struct program rest;
 
 static uint8_t
 next(void)
 {
-	if (rest.n == 0)
-		return 0;
-	rest.n--;
-	return *rest.p++;
+	return program_next(&rest);
 }
 
 static const char *const texts[] = { "a.test", "", "../x", "\x1b[2J\x1b]0;x\a",
