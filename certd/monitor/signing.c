@@ -216,11 +216,13 @@ ask(struct job *j, const struct msg_sign *s, struct asked *w)
 		contacts[i] = str_of(j->contacts[i]);
 	questions[s->verb].ask(j, &p, &m);
 	if (msg_row(m.type)->has_fd) {
-		fd = m.type == MSG_jws_new_account_bound ? j->binding_fd :
-		    j->cert_fd;
+		bool is_binding = m.type == MSG_jws_new_account_bound;
+
+		fd = is_binding ? j->binding_fd : j->cert_fd;
 		/* read from its beginning each time */
 		if (lseek(fd, 0, SEEK_SET) == -1)
-			return err_sys("certificate");
+			return err_sys("file of the %s", is_binding ?
+			    "HMAC key" : "certificate");
 	}
 	return peer_ask_owned(j->m->signer, &m, fd, MSG_jws, on_jws, w);
 }
