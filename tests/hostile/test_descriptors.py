@@ -73,9 +73,9 @@ CERTIFICATE, KEY, BINDING, TOKEN = range(4)     # enum file_use
 
 
 def open_files_of(certd):
-    """Of certd and its children, by process."""
+    """Of certd and its children, by process; acmew keeps connections open."""
     return {pid: len(os.listdir(f'/proc/{pid}/fd'))
-            for pid in certd.pids().values()}
+            for name, pid in certd.pids().items() if name != 'acmew'}
 
 
 def test_descriptors_that_are_no_files(scene):
