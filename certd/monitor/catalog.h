@@ -144,6 +144,22 @@ bool		 vigil_look_begins(struct vigil *v);
 void		 vigil_look_ends(struct vigil *v, struct store_names *names,
 		    time_t *renew_after, bool is_linked);
 
+/* ---- eyes.c: a second process, for the first look at a large store ---- */
+struct eyes;
+/* Before the jail. Without it nothing is different but slower. */
+void		 eyes_open(struct monitor *m);
+/* It leaves, wherever it is. None is fine. */
+void		 eyes_close(struct monitor *m);
+/* The next name of those that are to be looked at; false where there is no
+ * second process, or no room. */
+bool		 eyes_add(struct monitor *m, const char *name, bool whole);
+/* All are added, and there is a second process. */
+void		 eyes_begin(struct monitor *m);
+/* To be asked in this order: what lineage_glance() has said of name i there;
+ * false where the caller has to look. */
+bool		 eyes_have(struct monitor *m, size_t i, struct glance *out,
+		    bool *is_there);
+
 /* ---- related.c: who else has these names ---- */
 /* Around a change that we make to a lineage, under the store's lock. */
 void		 related_before(struct monitor *m);

@@ -53,13 +53,29 @@ is_unchanged(struct walk *w, const struct ledger_seen *row)
 {
 	const bool whole = is_turn(w, row->lineage);
 	struct glance g;
+	bool is_there;
 
-	if (!lineage_glance(w->m->store, row->lineage, whole, &g))
+	if (!eyes_have(w->m, w->next, &g, &is_there))
+		is_there = lineage_glance(w->m->store, row->lineage, whole, &g);
+	if (!is_there)
 		return false;
 	w->is_linked |= g.is_linked;
 	return identity_eq(&g.files[SEEN_CONF], &row->files[SEEN_CONF]) &&
 	    identity_eq(&g.files[SEEN_CERT], &row->files[SEEN_CERT]) &&
 	    (!whole || identity_eq(&g.files[SEEN_SET], &row->files[SEEN_SET]));
+}
+
+/* A second process looks too, once. */
+static void
+share(const struct walk *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->names.n; i++)
+		if (!eyes_add(w->m, w->names.v[i], is_turn(w, w->names.v[i])))
+			break;
+	if (i > 0)
+		eyes_begin(w->m);
 }
 
 /* Names before the row's have none. */
@@ -85,11 +101,11 @@ on_row(void *arg, const struct ledger_seen *row)
 	if (w->next == w->names.n ||
 	    strcmp(w->names.v[w->next], row->lineage) != 0)
 		return store_names_add(&w->lost, row->lineage);
-	w->next++;
 	if (row->renew_after <= w->due_by || !is_unchanged(w, row))
-		return store_names_add(w->unknown, row->lineage);
+		return store_names_add(w->unknown, w->names.v[w->next++]);
 	if (w->times != NULL)
-		w->times[w->next - 1] = row->renew_after;
+		w->times[w->next] = row->renew_after;
+	w->next++;
 	if (w->known != NULL)
 		w->known(w->arg, row->lineage, row->renew_after);
 	return NULL;
@@ -123,8 +139,10 @@ look(struct walk *w)
 	    sizeof(*w->times))) != NULL)
 		for (i = 0; i < w->names.n; i++)
 			w->times[i] = VIGIL_UNKNOWN;
-	if ((e = ledger_seen_each(w->m->ledger, on_row, w)) != NULL ||
-	    (e = pass(w, NULL)) != NULL ||
+	share(w);
+	e = ledger_seen_each(w->m->ledger, on_row, w);
+	eyes_close(w->m);
+	if (e != NULL || (e = pass(w, NULL)) != NULL ||
 	    (e = forget_lost(w->m, &w->lost)) != NULL)
 		return e;
 	if (w->times != NULL)

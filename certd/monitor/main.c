@@ -334,6 +334,7 @@ leave(struct monitor *m)
 	free_event(m->sigchld);
 	life_end(m);
 	vigil_free(m->vigil);
+	eyes_close(m);
 	audit_log_unwatch(m->audit);
 	if (m->base != NULL)
 		event_base_free(m->base);
@@ -389,8 +390,10 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 	if ((e = find_people(m, &store_gid)) != NULL ||
 	    (e = be_the_only_one(m)) != NULL ||
 	    (e = start_others(m, args)) != NULL ||
-	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL ||
-	    (e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL ||
+	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL)
+		return e;
+	eyes_open(m);
+	if ((e = ledger_open(m->cfg->state_dir, &m->ledger)) != NULL ||
 	    (e = judge_new(m->cfg->rules, &m->judge)) != NULL ||
 	    (e = audit_log_open(m->cfg->state_dir, AUDIT_FILE_BYTES,
 	    &m->audit)) != NULL)

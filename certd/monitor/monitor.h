@@ -36,6 +36,7 @@
 #include "store.h"
 
 struct event;
+struct eyes;
 struct evconnlistener;
 struct related;
 struct throttle;
@@ -86,6 +87,7 @@ struct monitor {
 	struct reading_list readings;
 	struct related *related; /* related.c; NULL: not needed yet */
 	struct vigil *vigil;
+	struct eyes *eyes;
 	struct lock_wait_list lock_waits;
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */

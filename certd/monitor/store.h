@@ -138,6 +138,11 @@ struct glance {
 };
 bool		 lineage_glance(struct store *s, const char *name, bool whole,
 		    struct glance *out);
+/* Whether it has, by the size of renewal/, a thousand lineages or more. */
+bool		 store_is_large(const struct store *s);
+/* For a process that does nothing but lineage_glance(): closes all descriptors but
+ * 0 to 2, what that needs, and *keep, which gets another number. */
+bool		 store_only_looks(struct store *s, int *keep);
 /* The kernel tells fd (inotify(7)) of every change to the three directories, and
  * to a lineage's two. False where it cannot, or would not hear of all. */
 bool		 store_watch(const struct store *s, int fd);

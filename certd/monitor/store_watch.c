@@ -1,5 +1,6 @@
 /*
- * store_watch.c - has the kernel tell when something in the store changes.
+ * store_watch.c - looks at the store from elsewhere: the kernel tells of changes,
+ * a second process helps to look.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    links in live/, which lead anywhere.
@@ -7,7 +8,7 @@
  *           lineage live/NAME and the folder of the certificate that it shows: who
  *           writes, replaces, renames or removes a file there is heard.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* close_range */
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -89,4 +90,36 @@ lineage_watch(const struct store *s, const char *name, int fd)
 		return false;
 	path[strlen(path) - strlen(target) - 1] = '\0';
 	return inotify_add_watch(fd, path, changes) != -1;
+}
+
+#define LARGE_BYTES (64 * 1024) /* of a directory: a thousand long names */
+
+bool
+store_is_large(const struct store *s)
+{
+	struct stat st;
+
+	return fstat(s->renewal, &st) == 0 && st.st_size >= LARGE_BYTES;
+}
+
+/* All are somewhere else first, so that none is written over. */
+bool
+store_only_looks(struct store *s, int *keep)
+{
+	enum { FIRST = 3, HIGH = 64 };
+	int *const kept[] = { &s->live, &s->renewal, keep };
+	const int n = sizeof(kept) / sizeof(*kept);
+	int i;
+
+	for (i = 0; i < n; i++)
+		if ((*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, HIGH)) == -1)
+			return false;
+	for (i = 0; i < n; i++) {
+		if (dup2(*kept[i], FIRST + i) == -1)
+			return false;
+		*kept[i] = FIRST + i;
+	}
+	s->config = s->archive = s->accounts = s->stage = s->lock = -1;
+	s->state = -1;
+	return close_range(FIRST + (unsigned)n, ~0U, 0) == 0;
 }

@@ -2,6 +2,7 @@
 changes is seen."""
 
 import os
+import signal
 import sys
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'bench'))
+from stage import process                                     # noqa: E402
 from lineages import KINDS, Maker, write                        # noqa: E402
 
 COUNT = 300
@@ -232,16 +234,48 @@ def test_file_with_a_second_link_is_looked_at_each_time(many):
     assert [n for n in before if after[n] != before[n]] == [name]
 
 
+def helper(certd):
+    """The process that looks too, before the first look."""
+    found = [pid for pid in process.children(certd.process.pid)
+             if process.status(pid)['Name'] == 'certd']
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
 def test_each_change_is_seen_in_a_large_store(zone, new_certd):
-    """Of which only what decides is looked at each time."""
+    """Of which only what decides is looked at each time, the first time by two
+    processes, one of which may die."""
     certd = new_certd(start=False)
     certd.maker = Maker(certd.store)
-    certd.names = [f'l{i:04}.{zone.name}' for i in range(1010)]
+    certd.names = [f'l{i:04}.one-of-a-thousand-and-ten.{zone.name}'
+                   for i in range(1010)]
     for name in certd.names:
         certd.maker.make(name)
+    assert os.stat(certd.path('renewal')).st_size >= 65536
     with certd:
-        texts(certd)
+        before = texts(certd)
         check_changes(certd, certd.names, texts)
+    with certd:
+        assert (helper(certd) is None) == (len(os.sched_getaffinity(0)) == 1)
+        after = texts(certd)
+        assert helper(certd) is None
+    changed = certd.names[-7:] + certd.names[500:507]
+    for change, name in zip(2 * CHANGES, changed):
+        size = os.path.getsize(certd.path('archive', name, 'cert1.pem'))
+        change(certd, name, same_size(certd.maker, name, size))
+    with certd:
+        found = texts(certd)
+        assert {n for n in found if found[n] != after[n]} == set(changed)
+    with certd:
+        after = texts(certd)
+    os.unlink(certd.path('renewal', certd.names[-1] + '.conf'))
+    with certd:
+        pid = helper(certd)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        found = texts(certd)
+        assert set(after) - set(found) == {certd.names[-1]}
+        assert all(found[n] == after[n] for n in found)
 
 
 def test_broken_one_is_told_each_time_and_only_that(many):
