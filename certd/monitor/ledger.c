@@ -199,7 +199,7 @@ close_database(struct ledger *l)
 	}
 	/* Brings the log back into the file, and removes it. */
 	if (sqlite3_close(l->db) == SQLITE_OK && l->is_open)
-		ledger_sound_note(l);
+		ledger_sound_end(l);
 	l->db = NULL;
 }
 
@@ -272,10 +272,12 @@ ledger_open(const char *dir, struct ledger **out)
 	else
 		e = open_or_replace(l);
 	l->is_open = e == NULL;
-	if (e == NULL)
+	if (e == NULL) {
+		ledger_sound_begin(l);
 		*out = l;
-	else
+	} else {
 		ledger_close(l);
+	}
 	return e;
 }
 

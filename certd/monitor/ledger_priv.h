@@ -54,8 +54,9 @@ struct err	*ledger_each(struct ledger *l, sqlite3_stmt *ids,
 void		 ledger_sound_look(struct ledger *l);
 /* All of it, unless it is the file that we have closed. */
 bool		 ledger_is_sound(struct ledger *l);
-/* It was closed. */
-void		 ledger_sound_note(struct ledger *l);
+/* It is open, and it was closed. */
+void		 ledger_sound_begin(const struct ledger *l);
+void		 ledger_sound_end(const struct ledger *l);
 
 /* ---- ledger_seen.c: the names that lead to a lineage ---- */
 struct err	*ledger_names_put(struct ledger *l, const char *lineage,

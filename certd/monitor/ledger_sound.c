@@ -41,17 +41,21 @@ note_path(const struct ledger *l, char out[PATH_MAX])
 	    PATH_MAX;
 }
 
+/* Always as long, so that it is written over in place: a full disk has room for
+ * it. */
 static bool
 describe(const struct ledger *l, char out[NOTE_SIZE])
 {
+	char text[NOTE_SIZE - 2];
 	struct stat st;
 
 	if (stat(l->path, &st) == -1)
 		return false;
-	(void)snprintf(out, NOTE_SIZE, "%llx:%llx %llu %lld.%09ld\n",
+	(void)snprintf(text, sizeof(text), "%llx:%llx %llu %lld.%09ld",
 	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
 	    (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
 	    st.st_mtim.tv_nsec);
+	(void)snprintf(out, NOTE_SIZE, "%-*s\n", NOTE_SIZE - 2, text);
 	return true;
 }
 
@@ -69,6 +73,20 @@ read_note(const char *path, char out[NOTE_SIZE])
 	out[n > 0 ? n : 0] = '\0';
 }
 
+/* Without it all is looked through the next time: no error. */
+static void
+write_note(const char *path, const char note[NOTE_SIZE])
+{
+	const int fd =
+	    open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd == -1)
+		return;
+	if (write(fd, note, NOTE_SIZE - 1) != NOTE_SIZE - 1)
+		(void)unlink(path);
+	close(fd);
+}
+
 void
 ledger_sound_look(struct ledger *l)
 {
@@ -82,29 +100,22 @@ ledger_sound_look(struct ledger *l)
 }
 
 void
-ledger_sound_note(struct ledger *l)
+ledger_sound_begin(const struct ledger *l)
 {
-	char path[PATH_MAX], was[NOTE_SIZE], is[NOTE_SIZE];
-	size_t n;
-	int fd;
+	char path[PATH_MAX], note[NOTE_SIZE];
 
-	if (!note_path(l, path))
-		return;
-	if (l->is_damaged || !describe(l, is)) {
-		(void)unlink(path);
-		return;
-	}
-	read_note(path, was);
-	if (strcmp(was, is) == 0)
-		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-	    0600);
-	if (fd == -1)
-		return; /* all of it is looked through the next time */
-	n = strlen(is);
-	if (write(fd, is, n) != (ssize_t)n)
-		(void)unlink(path);
-	close(fd);
+	(void)snprintf(note, sizeof(note), "%-*s\n", NOTE_SIZE - 2, "open");
+	if (note_path(l, path))
+		write_note(path, note);
+}
+
+void
+ledger_sound_end(const struct ledger *l)
+{
+	char path[PATH_MAX], note[NOTE_SIZE];
+
+	if (!l->is_damaged && note_path(l, path) && describe(l, note))
+		write_note(path, note);
 }
 
 /* Whether it says "ok". */
