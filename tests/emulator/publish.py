@@ -1,5 +1,7 @@
-"""Puts what the API was told into the name servers, by dynamic update (RFC
-2136) with TSIG; each server may lag behind, or never hear of it."""
+"""Puts what the API was told into the name servers; each may lag behind, or never
+hear of it. Zones come and go by dynamic update (RFC 2136) with TSIG of knot's
+catalog. Records go through knot's control socket: for dynamic updates it has a
+pause of up to a second, once a second."""
 
 import heapq
 import itertools
@@ -13,11 +15,12 @@ import dns.rcode
 import dns.rdata
 import dns.tsigkeyring
 import dns.update
+from libknot.control import (
+    KnotCtl, KnotCtlData, KnotCtlDataIdx, KnotCtlError, KnotCtlType)
 
 from .model import bare
 
 CATALOG = 'catalog.invalid'
-SETS_MAX = 100  # in one update: it must fit into a datagram
 TTL = 5         # short, so that nothing lingers; the API's own is kept there
 
 
@@ -44,6 +47,7 @@ class NameServer:
     def __init__(self, name, address, folder, secret):
         self.name, self.address, self.folder = name, address, folder
         self.keys = dns.tsigkeyring.from_text({'stage.': secret})
+        self.lock = threading.Lock()
 
     def ask(self, message):
         for attempt in range(3):
@@ -88,16 +92,48 @@ class NameServer:
 
     def replace(self, zone, sets):
         """sets: (name, type, values); none: the name has none any more."""
-        def change(message):
-            for name, kind, values in part:
-                absolute = dns.name.from_text(name)
-                if values:
-                    message.replace(absolute, TTL, kind, *values)
-                else:
-                    message.delete(absolute, kind)
-        for i in range(0, len(sets), SETS_MAX):
-            part = sets[i:i + SETS_MAX]
-            self.update(zone, change)
+        with self.lock:
+            control = KnotCtl()
+            control.connect(os.path.join(self.folder, 'knot.sock'))
+            try:
+                tell(control, 'zone-begin', zone)
+                try:
+                    for name, kind, values in sets:
+                        replace_one(control, zone, name + '.', kind, values)
+                except BaseException:
+                    tell(control, 'zone-abort', zone)
+                    raise
+                tell(control, 'zone-commit', zone)
+                control.send(KnotCtlType.END)
+            finally:
+                control.close()
+
+
+def tell(control, command, zone, *more):
+    """One command to knot. more: owner, TTL, type, data."""
+    data = KnotCtlData()
+    data[KnotCtlDataIdx.COMMAND] = command
+    data[KnotCtlDataIdx.ZONE] = zone
+    for index, value in zip((
+            KnotCtlDataIdx.OWNER, KnotCtlDataIdx.TTL, KnotCtlDataIdx.TYPE,
+            KnotCtlDataIdx.DATA), more):
+        data[index] = value
+    control.send(KnotCtlType.DATA, data)
+    control.send(KnotCtlType.BLOCK)
+    answer, error = KnotCtlData(), None
+    while control.receive(answer) not in (KnotCtlType.BLOCK, KnotCtlType.END):
+        error = error or answer[KnotCtlDataIdx.ERROR]
+    if error:
+        raise OSError(f'knot: {command} {zone} {" ".join(more)}: {error}')
+
+
+def replace_one(control, zone, name, kind, values):
+    try:
+        tell(control, 'zone-unset', zone, name, '', kind)
+    except OSError:
+        pass                    # there was none
+    for value in values:
+        tell(control, 'zone-set', zone, name, str(TTL), kind, value)
 
 
 class Publisher:
@@ -156,5 +192,5 @@ class Publisher:
                 _, _, server, *what = heapq.heappop(self.queue)
             try:
                 server.replace(*what)
-            except (OSError, dns.exception.DNSException) as e:
+            except (OSError, KnotCtlError) as e:
                 self.log(f'late update: {e}')       # the zone may be gone
