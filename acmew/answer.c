@@ -20,7 +20,7 @@
 #define BAD_NONCES_FEW 2 /* of what may fail: an old one, and bad luck */
 #define WAIT_MAX_SECS    60 /* Boulder's 500 says 60; what is longer is parked */
 #define PAUSED_SECS      86400 /* rateLimited without a time: once a day */
-#define POLL_FIRST_MSECS 100
+#define POLL_LEAST_MSECS 10
 #define POLL_MAX_MSECS   10000
 
 static bool
@@ -102,15 +102,28 @@ answer_plan(const struct attempt *a)
 
 /* Quick at first, because validation and issuance may take milliseconds. */
 unsigned
-answer_poll_msecs(unsigned n, long retry_after_secs)
+answer_poll_msecs(unsigned first, unsigned n, long retry_after_secs)
 {
 	if (retry_after_secs > WAIT_MAX_SECS)
 		retry_after_secs = WAIT_MAX_SECS;
 	if (retry_after_secs > 0)
 		return (unsigned)retry_after_secs * 1000;
-	if (n >= 7)
+	if (n >= 10 || first << n > POLL_MAX_MSECS)
 		return POLL_MAX_MSECS;
-	return (unsigned)POLL_FIRST_MSECS << n;
+	return first << n;
+}
+
+/* A first look that was too early costs a request, so that the next ones wait
+ * twice as long; one that was not may have been late. In the long run one of
+ * fifteen is too early. */
+unsigned
+answer_poll_learn(unsigned first, bool is_ready)
+{
+	unsigned next = is_ready ? first - first / 24 - 1 : 2 * first;
+
+	if (next > POLL_FIRST_MSECS)
+		return POLL_FIRST_MSECS;
+	return next < POLL_LEAST_MSECS ? POLL_LEAST_MSECS : next;
 }
 
 unsigned

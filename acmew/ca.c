@@ -238,6 +238,7 @@ ca_new(struct worker *w, struct str url, struct ca **out)
 	if (ca == NULL)
 		return err_sys("CA");
 	ca->worker = w;
+	ca->validates_msecs = ca->issues_msecs = POLL_FIRST_MSECS;
 	TAILQ_INIT(&ca->waiting);
 	ca->url = str_dup(url);
 	ca->timer = evtimer_new(w->base, on_timer, ca);

@@ -37,6 +37,8 @@ struct ca {
 	TAILQ_HEAD(job_queue, job) waiting;
 	struct nonces *nonces;
 	long clock_ahead_secs; /* of this machine's, at the last directory */
+	/* Before the first look: whether it has validated, has issued. */
+	unsigned validates_msecs, issues_msecs;
 };
 
 /* The CA with this directory; it lives as long as the worker. */
@@ -149,7 +151,12 @@ struct plan {
 struct plan	 answer_plan(const struct attempt *a);
 /* How long to wait before the n-th look (from 0) at something that the CA is
  * at work on, in milliseconds. retry_after_secs: what it asked for, or -1. */
-unsigned	 answer_poll_msecs(unsigned n, long retry_after_secs);
+unsigned	 answer_poll_msecs(unsigned first, unsigned n,
+		    long retry_after_secs);
+/* How long the next job waits before its first look, where this one has waited
+ * first, and found it ready or not. */
+#define POLL_FIRST_MSECS 100 /* where nothing is known */
+unsigned	 answer_poll_learn(unsigned first, bool is_ready);
 /* An answer of another status than 2xx as an error; kind may not be NULL. */
 struct err	*answer_err(const struct https_response *r, enum problem *kind);
 /* The URL in the Location header, strict; borrowed. */

@@ -20,13 +20,35 @@
 
 /* ---- looking at the order ---- */
 
+/* What this CA needs for what the job waits for. */
+static unsigned *
+first_msecs(struct job *job)
+{
+	return job->state == JS_VALIDATE ? &job->ca->validates_msecs
+					 : &job->ca->issues_msecs;
+}
+
 struct err *
 poll_later(struct job *job)
 {
-	unsigned msecs = answer_poll_msecs(job->polls++, job->retry_after_secs);
+	unsigned msecs = answer_poll_msecs(
+	    *first_msecs(job), job->polls++, job->retry_after_secs);
 
+	job->learns = job->polls == 1 && job->retry_after_secs <= 0;
 	job->retry_after_secs = -1;
 	return job_wake(job, msecs);
+}
+
+/* The first look at what a CA does that says nothing of how long it takes. */
+static void
+learn(struct job *job, enum job_event event)
+{
+	unsigned *first = first_msecs(job);
+
+	if (job->learns)
+		*first = answer_poll_learn(*first,
+		    event != JE_PENDING && event != JE_PROCESSING);
+	job->learns = false;
 }
 
 /* Whether it is time to look at more than the order. */
@@ -52,8 +74,8 @@ on_order(void *arg, struct answer *a)
 		order_is_forgotten(job, e);
 		return;
 	}
-	if (e == NULL)
-		e = job_take_order(job, a->response, &event);
+	if (e == NULL && (e = job_take_order(job, a->response, &event)) == NULL)
+		learn(job, event);
 	if (event == JE_PENDING && job->state == JS_VALIDATE && has_doubt(job))
 		event = JE_DOUBT;
 	if (e != NULL)

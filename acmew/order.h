@@ -191,6 +191,7 @@ struct job {
 	bool is_hopeless;	 /* another order would fail like this one */
 	unsigned orders;	 /* how many were placed */
 	unsigned polls;          /* in a row */
+	bool learns; /* the look to come shows how long the CA needs */
 	unsigned finalizes;
 	long retry_after_secs; /* of the last answer; -1: none */
 	struct look *looks;

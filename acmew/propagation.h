@@ -10,6 +10,8 @@
 
 #define ALIASES_MAX	  10
 #define WATCH_FIRST_MSECS 250
+#define WATCH_AGAIN_MSECS 50 /* once it has shown all; another of those that
+			      * share its address may not */
 #define WATCH_MAX_MSECS	  2000
 #define WATCH_RETRY_MSECS 2000 /* of the search for name servers */
 #define WATCH_DOH_MSECS	  5000

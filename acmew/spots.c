@@ -47,13 +47,13 @@ spots_free(struct watched *d)
 /* ---- pauses ---- */
 
 static unsigned
-first_pause(const struct watched *d)
+first_pause(const struct watched *d, unsigned least_msecs)
 {
 	unsigned scaled = (unsigned)(2 * d->n_spots * d->watch->n_names);
 
 	if (scaled > WATCH_MAX_MSECS)
 		return WATCH_MAX_MSECS;
-	return scaled > WATCH_FIRST_MSECS ? scaled : WATCH_FIRST_MSECS;
+	return scaled > least_msecs ? scaled : least_msecs;
 }
 
 /* A resolver keeps what it has said: no hurry. */
@@ -66,7 +66,7 @@ next_pause(struct spot *s, const struct place *p)
 		return p->showing == SHOWS_ALL ? WATCH_MAX_MSECS
 					       : WATCH_DOH_MSECS;
 	if (p->showing == SHOWS_ALL && p->streak == 1)
-		s->msecs = first_pause(s->of);
+		s->msecs = first_pause(s->of, WATCH_AGAIN_MSECS);
 	msecs = s->msecs;
 	s->msecs += s->msecs / 2;
 	if (s->msecs > WATCH_MAX_MSECS)
@@ -341,7 +341,7 @@ spots_make(struct watched *d)
 			e = add_spot(
 			    d, i, &d->list->servers[i].addresses[j], NULL);
 	for (size_t i = 0; i < d->n_spots; i++)
-		d->spots[i].msecs = first_pause(d);
+		d->spots[i].msecs = first_pause(d, WATCH_FIRST_MSECS);
 	return e;
 }
 

@@ -115,11 +115,42 @@ poll_grows_and_obeys(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
-		assert_int_equal(answer_poll_msecs(i, -1), growing[i]);
-	assert_int_equal(answer_poll_msecs(0, 3), 3000);
-	assert_int_equal(answer_poll_msecs(0, 0), 100);
-	assert_int_equal(answer_poll_msecs(0, 86400), 60000);
-	assert_int_equal(answer_poll_msecs(1000000, -1), 10000);
+		assert_int_equal(answer_poll_msecs(100, i, -1), growing[i]);
+	assert_int_equal(answer_poll_msecs(100, 0, 3), 3000);
+	assert_int_equal(answer_poll_msecs(100, 0, 0), 100);
+	assert_int_equal(answer_poll_msecs(10, 1, -1), 20);
+	assert_int_equal(answer_poll_msecs(100, 0, 86400), 60000);
+	assert_int_equal(answer_poll_msecs(100, 1000000, -1), 10000);
+}
+
+/* How often a CA that needs so long is asked too early, of 1,000 times. */
+static unsigned
+early_looks(unsigned needs_msecs)
+{
+	unsigned first = POLL_FIRST_MSECS, early = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		early += first < needs_msecs;
+		first = answer_poll_learn(first, first >= needs_msecs);
+	}
+	return early;
+}
+
+static void
+first_look_learns_how_long_the_ca_needs(void **state)
+{
+	unsigned first = POLL_FIRST_MSECS;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		first = answer_poll_learn(first, true);
+	assert_int_equal(first, 10);	/* no faster */
+	for (int i = 0; i < 20; i++)
+		first = answer_poll_learn(first, false);
+	assert_int_equal(first, POLL_FIRST_MSECS); /* no slower */
+	assert_true(early_looks(5) == 0);
+	assert_in_range(early_looks(30), 10, 120);
+	assert_in_range(early_looks(60), 10, 120);
 }
 
 static void
@@ -216,6 +247,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_follows_table),
 		cmocka_unit_test(poll_grows_and_obeys),
+		cmocka_unit_test(first_look_learns_how_long_the_ca_needs),
 		cmocka_unit_test(jitter_stays_near),
 		cmocka_unit_test(error_problem_named_with_url),
 		cmocka_unit_test(error_html_named_with_type),
