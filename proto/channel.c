@@ -286,6 +286,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	enter(c);
+	if (c->ops->sending != NULL)
+		c->ops->sending(c->arg);
 	switch (frames_write(&c->out, fd, &why)) {
 	case IO_AGAIN:
 		break;

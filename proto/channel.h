@@ -23,6 +23,9 @@ struct channel_ops {
 	/* The connection is over: reason NULL (end of stream, wanted) or why
 	 * (already logged, once). The channel is freed after this returns. */
 	void (*closed)(void *arg, const struct err *reason);
+	/* Queued messages are about to leave: what must be on disk before
+	 * anybody hears of it goes there now. NULL: nothing must. */
+	void (*sending)(void *arg);
 };
 
 /* A channel on fd (taken; made non-blocking) that says hello first. name is for

@@ -52,7 +52,7 @@ on_closed(void *arg, const struct err *reason)
 	(void)event_base_loopbreak(p->publisher.base);
 }
 
-static const struct channel_ops ops = { on_message, NULL, on_closed };
+static const struct channel_ops ops = { on_message, NULL, on_closed, NULL };
 
 /* All that needs files, or calls that the jail does not allow. */
 static struct err *

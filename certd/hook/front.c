@@ -351,7 +351,7 @@ on_closed(void *arg, const struct err *reason)
 	event_base_loopbreak(f->base);
 }
 
-static const struct channel_ops ops = { on_message, NULL, on_closed };
+static const struct channel_ops ops = { on_message, NULL, on_closed, NULL };
 
 /* ---- the front itself ---- */
 

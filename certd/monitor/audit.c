@@ -48,7 +48,12 @@ add(struct monitor *m, struct audit_line *l, const char *fmt, va_list ap)
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	l->what = what;
 	audit_log_line(m->audit, l);
-	if (is_lasting(l))
+	if (!is_lasting(l))
+		return;
+	/* install.c begins several at once */
+	if (strcmp(l->act, "store") == 0)
+		disk_owes_audit(m);
+	else
 		audit_log_sync(m->audit);
 }
 

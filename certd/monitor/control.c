@@ -344,7 +344,14 @@ on_closed(void *arg, const struct err *reason)
 		free_client(c);
 }
 
-static const struct channel_ops ops = { on_message, NULL, on_closed };
+static void
+on_sending(void *arg)
+{
+	disk_before_sending(client_monitor(arg));
+}
+
+static const struct channel_ops ops = { on_message, NULL, on_closed,
+	on_sending };
 
 /* A stranger is told so, unheard. */
 static void

@@ -135,7 +135,9 @@ note(struct deployment *d, const struct hooks *h)
 	struct ledger *l = d->m->ledger;
 	struct err *e;
 
-	if ((e = ledger_begin(l)) != NULL)
+	/* Without a hook nothing is lost by a power cut. */
+	e = hooks_count(h) > 0 ? ledger_begin(l) : ledger_begin_lazy(l);
+	if (e != NULL)
 		return e;
 	if (!d->owed_only)
 		e = ledger_owed_clear(l, d->lineage);

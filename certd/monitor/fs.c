@@ -52,63 +52,6 @@ set_owner(int fd, const char *name, struct fs_owner owner)
 	return NULL;
 }
 
-/* ---- to disk ---- */
-
-struct err *
-fs_sync(int fd, const char *name)
-{
-	return fsync(fd) == -1 ? err_sys("force %s to disk", name) : NULL;
-}
-
-void
-fs_later_clear(struct fs_later *l)
-{
-	while (l->n > 0)
-		close(l->fds[--l->n]);
-}
-
-struct err *
-fs_flush(struct fs_later *l)
-{
-	const unsigned whole = SYNC_FILE_RANGE_WAIT_BEFORE |
-	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-	struct err *e = NULL;
-	size_t i;
-
-	/* The data of all first, on its way together: then the file system's
-	 * journal is written once, and not once for each. A directory has none,
-	 * and what fails here fails again below. */
-	for (i = 0; i < l->n; i++)
-		(void)sync_file_range(l->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
-	for (i = 0; i < l->n; i++)
-		(void)sync_file_range(l->fds[i], 0, 0, whole);
-	for (i = 0; e == NULL && i < l->n; i++)
-		e = fs_sync(l->fds[i], "files");
-	fs_later_clear(l);
-	return e;
-}
-
-/* Adds a file or directory; its descriptor is copied. */
-static struct err *
-add_later(struct fs_later *l, int fd, const char *name)
-{
-	struct err *e = l->n < FS_LATER_MAX ? NULL : fs_flush(l);
-
-	if (e != NULL)
-		return e;
-	if ((l->fds[l->n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		return err_sys("keep %s open", name);
-	l->n++;
-	return NULL;
-}
-
-/* Now, or (l not NULL) later. */
-static struct err *
-sync_or_add(int fd, const char *name, struct fs_later *l)
-{
-	return l == NULL ? fs_sync(fd, name) : add_later(l, fd, name);
-}
-
 /* ---- directories ---- */
 
 static struct err *
@@ -126,8 +69,8 @@ make_dir(int at, const char *name, struct fs_owner owner, int *fd, bool *made,
 	if ((e = fs_open_dir(at, name, fd)) != NULL || !is_new)
 		return e;
 	if ((e = set_owner(*fd, name, owner)) == NULL &&
-	    (e = sync_or_add(*fd, name, l)) == NULL)
-		e = sync_or_add(at, ".", l);
+	    (e = fs_sync_later(*fd, name, l)) == NULL)
+		e = fs_sync_later(at, ".", l);
 	if (e != NULL) {
 		close(*fd);
 		*fd = -1;
@@ -216,7 +159,7 @@ static struct err *
 finish(int at, const char *name, int fd, struct fs_later *l, struct err *e)
 {
 	if (e == NULL)
-		e = sync_or_add(fd, name, l);
+		e = fs_sync_later(fd, name, l);
 	close(fd);
 	if (e != NULL)
 		(void)unlinkat(at, name, 0);

@@ -31,6 +31,9 @@ struct fs_later {
 };
 /* Forces all to disk. The list is empty afterwards, on error too. */
 struct err	*fs_flush(struct fs_later *l);
+/* The same for n lists, together; errors[i] is that of lists[i], or NULL. */
+void		 fs_flush_all(struct fs_later *const *lists, size_t n,
+		    struct err **errors);
 /* Forgets them: the step is not taken. */
 void		 fs_later_clear(struct fs_later *l);
 
@@ -62,6 +65,8 @@ struct err	*fs_copy_later(int at, const char *name, struct fs_owner owner,
 		    const int *from, size_t n, struct fs_later *l);
 /* Forces a file or directory to disk. */
 struct err	*fs_sync(int fd, const char *name);
+/* Now where l is NULL, otherwise later. */
+struct err	*fs_sync_later(int fd, const char *name, struct fs_later *l);
 /* Removes a file; none there is fine. */
 struct err	*fs_unlink(int at, const char *name);
 /* Removes a directory and the files in it; one with directories in it stays.

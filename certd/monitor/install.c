@@ -20,16 +20,33 @@
 #define LOCK_PAUSE_SECS 1
 #define OFFERS_MAX	16
 
-/* A checked chain that goes into the store as soon as the lock is free. */
+/* So long one waits for others where there is a crowd. */
+#define CROWD_MSECS	25
+
+/* A checked chain that goes into the store as soon as the lock is free, with all
+ * others that are ready then. */
 struct install {
+	TAILQ_ENTRY(install) link; /* while it waits for that */
 	struct job *job;
 	uint32_t id; /* the worker's request */
 	char *cert, *chain;
 	time_t not_after;
 	struct event *timer;
 	unsigned tries;
-	bool is_offer;
+	bool is_offer, is_waiting;
+	/* What became of it. */
+	bool is_over;
+	struct err *error;
+	unsigned version;
 };
+
+static void
+leave_queue(struct install *in)
+{
+	if (in->is_waiting)
+		TAILQ_REMOVE(&in->job->m->installs, in, link);
+	in->is_waiting = false;
+}
 
 void
 install_cancel(struct job *j)
@@ -39,6 +56,8 @@ install_cancel(struct job *j)
 	if (in == NULL)
 		return;
 	j->install = NULL;
+	leave_queue(in);
+	err_free(in->error);
 	if (in->timer != NULL)
 		event_free(in->timer);
 	free(in->cert);
@@ -131,32 +150,18 @@ tell_paths(struct job *j, time_t not_after)
 	control_fact(j, "expires", text_time(when, not_after));
 }
 
-/* The lock is ours. */
+/* ---- those that are ready, together ---- */
+
+/* The worker and the followers are told. */
 static void
-store(struct install *in)
+finish(struct install *in)
 {
 	struct job *j = in->job;
-	struct renewal renewal = renewal_of(j);
-	struct store_install what = { .job = j->id, .lineage = j->lineage,
-		.is_new = j->files == NULL, .cert = in->cert,
-		.cert_bytes = strlen(in->cert), .chain = in->chain,
-		.chain_bytes = strlen(in->chain), .renewal = &renewal };
 	struct msg m = { .type = MSG_stored, .id = in->id };
-	unsigned version;
-	struct err *e;
+	struct err *e = in->error;
 
-	audit_job(j, j->reconfigures ? "reconfigure" : "store", "begun",
-	    "valid until %s", text_time((char[TEXT_TIME_SIZE]) { 0 },
-	    in->not_after));
-	related_before(j->m);
-	if ((e = audit_ready(j->m)) != NULL)
-		;
-	else if (j->reconfigures)
-		e = store_reconfigure(j->m->store, j->lineage, &renewal);
-	else
-		e = store_install(j->m->store, &what, &version);
-	related_after(j->m, j->lineage);
-	store_unlock(j->m->store);
+	in->error = NULL;
+	leave_queue(in);
 	if (e != NULL) {
 		worker_refuse(j, in->id, err_wrap(e, "store"));
 		return;
@@ -165,13 +170,124 @@ store(struct install *in)
 		finish_dry(in);
 		return;
 	}
-	audit_job(j, "store", "done", "version %u, valid until %s", version,
-	    text_time((char[TEXT_TIME_SIZE]) { 0 }, in->not_after));
+	audit_job(j, "store", "done", "version %u, valid until %s",
+	    in->version, text_time((char[TEXT_TIME_SIZE]) { 0 },
+	    in->not_after));
 	m.stored.job = j->id;
 	worker_send(j, &m);
 	j->phase = JP_STORED;
 	tell_paths(j, in->not_after);
 	job_stored(j); /* in is gone */
+}
+
+/* Those that are over; finishing one may cancel others. */
+static void
+finish_all(struct monitor *m)
+{
+	struct install *in, *next;
+
+	for (in = TAILQ_FIRST(&m->installs); in != NULL; in = next) {
+		next = TAILQ_NEXT(in, link);
+		if (!in->is_over)
+			continue;
+		finish(in);
+		next = TAILQ_FIRST(&m->installs);
+	}
+}
+
+/* The lock is ours, the audit has its line. */
+static void
+reconfigure(struct install *in)
+{
+	struct job *j = in->job;
+	struct renewal renewal = renewal_of(j);
+
+	in->error = store_reconfigure(j->m->store, j->lineage, &renewal);
+	in->is_over = true;
+}
+
+static void
+store_group(struct monitor *m, struct install *const *list, size_t n)
+{
+	struct store_install what[COMMITS_MAX];
+	struct renewal renewals[COMMITS_MAX];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct install *in = list[i];
+		const struct job *j = in->job;
+
+		renewals[i] = renewal_of(j);
+		what[i] = (struct store_install) { .job = j->id,
+			.lineage = j->lineage, .is_new = j->files == NULL,
+			.cert = in->cert, .cert_bytes = strlen(in->cert),
+			.chain = in->chain, .chain_bytes = strlen(in->chain),
+			.renewal = &renewals[i] };
+	}
+	store_install_all(m->store, what, n);
+	for (i = 0; i < n; i++) {
+		list[i]->error = what[i].error;
+		list[i]->version = what[i].version;
+		list[i]->is_over = true;
+	}
+}
+
+static void
+say_begun(const struct install *in)
+{
+	audit_job(in->job, in->job->reconfigures ? "reconfigure" : "store",
+	    "begun", "valid until %s", text_time(
+	    (char[TEXT_TIME_SIZE]) { 0 }, in->not_after));
+}
+
+/* The lock is ours. The first few that wait; one that changes a renewal file
+ * goes alone. The result says how many. */
+static size_t
+store_some(struct monitor *m)
+{
+	struct install *in, *list[COMMITS_MAX];
+	size_t i, n = 0;
+	struct err *e;
+
+	TAILQ_FOREACH(in, &m->installs, link) {
+		if (n == COMMITS_MAX || (n > 0 && in->job->reconfigures))
+			break;
+		say_begun(in);
+		list[n++] = in;
+		if (in->job->reconfigures)
+			break;
+	}
+	disk_settle_audit(m);
+	if ((e = audit_ready(m)) != NULL) {
+		for (i = 0; i < n; i++) {
+			list[i]->error = err_copy(e);
+			list[i]->is_over = true;
+		}
+		err_free(e);
+	} else if (n > 0 && list[0]->job->reconfigures) {
+		reconfigure(list[0]);
+	} else {
+		store_group(m, list, n);
+	}
+	return n;
+}
+
+/* The lock is ours. Where more wait than go together, the next ones do so after
+ * what else has happened meanwhile. */
+static void
+store_all(struct monitor *m)
+{
+	struct install *in;
+
+	related_before(m);
+	m->is_crowded = store_some(m) > 1;
+	TAILQ_FOREACH(in, &m->installs, link)
+		if (in->is_over)
+			related_after(m, in->job->lineage);
+	store_unlock(m->store);
+	finish_all(m);
+	if ((in = TAILQ_FIRST(&m->installs)) != NULL)
+		event_active(in->timer, EV_TIMEOUT, 0);
 }
 
 static void
@@ -184,7 +300,7 @@ try_store(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (e == NULL) {
-		store(in);
+		store_all(in->job->m);
 	} else if (err_errno(e) == EAGAIN && in->tries++ < LOCK_TRIES) {
 		if (in->tries == 1)
 			job_progress(in->job, STAGE_store, err_text(e));
@@ -193,6 +309,18 @@ try_store(evutil_socket_t fd, short what, void *arg)
 	} else {
 		worker_refuse(in->job, in->id, err_wrap(e, "store"));
 	}
+}
+
+/* Into the store, soon. */
+static void
+wait_for_store(struct install *in)
+{
+	struct monitor *m = in->job->m;
+	struct timeval pause = { 0, m->is_crowded ? CROWD_MSECS * 1000 : 0 };
+
+	TAILQ_INSERT_TAIL(&m->installs, in, link);
+	in->is_waiting = true;
+	(void)event_add(in->timer, &pause);
 }
 
 /* The worker shall look for another one. */
@@ -263,7 +391,7 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 	else if (j->dry_run && !j->reconfigures)
 		finish_dry(in);
 	else
-		try_store(-1, 0, in);
+		wait_for_store(in);
 }
 
 struct err *

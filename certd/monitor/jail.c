@@ -38,6 +38,7 @@ static const struct sandbox_rule rules[] = {
 	SB_ANY("ftruncate", "ledger journal; files that a crash left"),
 	SB_ANY("fsync", "a step is on disk before the next"),
 	SB_ANY("sync_file_range", "several files to disk at once"),
+	SB_ANY("syncfs", "the same for the files of several jobs"),
 	SB_ANY("fdatasync", "ledger"),
 	SB_ANY("mkdirat", "store: archive/NAME, live/.NAME.new, staging"),
 	SB_ANY("unlink", "ledger journal"),

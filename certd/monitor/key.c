@@ -11,22 +11,45 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "fs.h"
 #include "log.h"
 #include "monitor.h"
+
+static void
+finish(struct job *j, const char *what, struct err *e)
+{
+	if (e == NULL)
+		audit_job(j, "key", "done", "%s", what);
+	job_release(j);
+	job_step_done(j, err_wrap(e, "make the key"));
+}
+
+static void
+on_made(void *arg, struct err *e)
+{
+	finish(arg, "made", e);
+}
+
+static void
+on_copied(void *arg, struct err *e)
+{
+	finish(arg, "of the last version taken over", e);
+}
 
 static void
 on_key(void *arg, const struct msg *answer, struct err *e)
 {
 	struct job *j = arg;
-	bool is_copy = answer != NULL && answer->type == MSG_saved;
+	struct fs_later files = { .n = 0 };
 
 	if (e == NULL)
-		e = store_stage_sync(j->m->store, j->id);
+		e = store_stage_sync(j->m->store, j->id, &files);
 	if (e == NULL)
-		audit_job(j, "key", "done", "%s", is_copy ?
-		    "of the last version taken over" : "made");
-	job_release(j);
-	job_step_done(j, err_wrap(e, "make the key"));
+		e = disk_wait(j->m, &files, answer->type == MSG_saved ?
+		    on_copied : on_made, j, NULL);
+	fs_later_clear(&files);
+	if (e != NULL)
+		finish(j, "", e);
 }
 
 /* Has the signer write into the new file: a new key, or the one it has loaded

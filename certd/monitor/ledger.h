@@ -39,6 +39,10 @@ struct err	*ledger_begin_lazy(struct ledger *l);
  * e back. */
 struct err	*ledger_end(struct ledger *l, struct err *e);
 
+/* Has what is SOON (ledger.def) on disk; nothing to do is fine. On error it is
+ * tried again by the next call. */
+struct err	*ledger_settle(struct ledger *l);
+
 /* ---- jobs: from the administrator's request to its end ---- */
 struct ledger_job {
 	uint32_t id;	       /* never used again, as long as the file lives */

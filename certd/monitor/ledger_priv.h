@@ -9,9 +9,11 @@
 /* Every statement there is, prepared when it is first used and kept. */
 enum statement {
 #define STATEMENT(name, sql) ST_##name,
+#define SOON STATEMENT
 #define LAZY STATEMENT
 #include "ledger.def"
 #undef LAZY
+#undef SOON
 #undef STATEMENT
 	ST_N
 };
@@ -25,6 +27,8 @@ struct ledger {
 	bool was_sound;	 /* it is the file that we have closed */
 	bool is_damaged; /* SQLite has said so since */
 	uint64_t seen_changes;
+	int log;	/* the write-ahead log; -1: not open */
+	bool is_owed; /* something SOON is in it and not on disk */
 	sqlite3_stmt *statements[ST_N];
 };
 

@@ -14,17 +14,23 @@
 
 static const char *const sql[ST_N] = {
 #define STATEMENT(name, text) [ST_##name] = text,
+#define SOON STATEMENT
 #define LAZY STATEMENT
 #include "ledger.def"
 #undef LAZY
+#undef SOON
 #undef STATEMENT
 };
 
-static const bool lazy[ST_N] = {
-#define STATEMENT(name, text)
-#define LAZY(name, text) [ST_##name] = true,
+enum haste { AT_ONCE, IS_SOON, IS_LAZY };
+
+static const enum haste hastes[ST_N] = {
+#define STATEMENT(name, text) [ST_##name] = AT_ONCE,
+#define SOON(name, text) [ST_##name] = IS_SOON,
+#define LAZY(name, text) [ST_##name] = IS_LAZY,
 #include "ledger.def"
 #undef LAZY
+#undef SOON
 #undef STATEMENT
 };
 
@@ -55,8 +61,10 @@ ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
 	if (sqlite3_stmt_busy(*st))
 		return err_new("ledger: in use: %s", sql[which]);
 	*out = *st;
-	return sqlite3_stmt_readonly(*st) ? NULL :
-	    ledger_be_lazy(l, lazy[which]);
+	if (sqlite3_stmt_readonly(*st))
+		return NULL;
+	l->is_owed = l->is_owed || hastes[which] == IS_SOON;
+	return ledger_be_lazy(l, hastes[which] != AT_ONCE);
 }
 
 /* The text stays the caller's until the statement has run. */

@@ -255,12 +255,19 @@ make_events(struct monitor *m)
 		return err_new("signals: out of memory");
 	log_audit_to(audit_text, m);
 	vigil_new(m);
-	if ((e = audit_log_watch(m->audit, m->base)) != NULL)
+	if ((e = audit_log_watch(m->audit, m->base)) != NULL ||
+	    (e = disk_begin(m)) != NULL)
 		return e;
 	return life_begin(m);
 }
 
 /* ---- serving ---- */
+
+static void
+on_sending(void *arg)
+{
+	disk_before_sending(arg);
+}
 
 static struct err *
 meet_children(struct monitor *m)
@@ -277,6 +284,10 @@ meet_children(struct monitor *m)
 	    (e = peer_new(m->base, c[CHILD_HOOK].fd, &peer_hook, on_lost, m,
 	    &m->hook)) != NULL)
 		return e;
+	peer_before_sending(m->signer, on_sending);
+	peer_before_sending(m->publisher, on_sending);
+	if (m->hook != NULL)
+		peer_before_sending(m->hook, on_sending);
 	if (m->hook != NULL)
 		peer_be_patient(m->hook, m->cfg->hook_timeout_secs +
 		    HOOK_GRACE_SECS);

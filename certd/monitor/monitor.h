@@ -35,9 +35,11 @@
 #include "steps.h"
 #include "store.h"
 
+struct disk;
 struct event;
 struct eyes;
 struct evconnlistener;
+struct fs_later;
 struct related;
 struct throttle;
 struct vigil;
@@ -50,6 +52,7 @@ TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(lock_wait_list, lock_wait);
 TAILQ_HEAD(look_list, look);
 TAILQ_HEAD(hooks_list, hooks);
+TAILQ_HEAD(install_list, install);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(reading_list, reading);
 TAILQ_HEAD(registration_list, registration);
@@ -62,6 +65,7 @@ struct monitor {
 	struct store *store;
 	struct ledger *ledger;
 	struct audit_log *audit;
+	struct disk *disk;
 
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
@@ -89,6 +93,8 @@ struct monitor {
 	struct vigil *vigil;
 	struct eyes *eyes;
 	struct lock_wait_list lock_waits;
+	struct install_list installs; /* they wait for the store */
+	bool is_crowded; /* several went there together the last time */
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */
 	bool is_looking;
@@ -197,6 +203,23 @@ bool		 audit_needed(enum msg_type type);
 struct err	*audit_ready(struct monitor *m);
 /* `certctl audit` */
 void		 request_audit(struct client *c);
+
+/* ---- disk.c: what must be on disk before it goes on ---- */
+struct err	*disk_begin(struct monitor *m);
+void		 disk_end(struct monitor *m);
+/* e (to be freed) says why it is not. */
+typedef void	 disk_done(void *arg, struct err *e);
+/* Calls done from the event loop once the files (taken, on error too; NULL:
+ * none) and what was written to the ledger before are on disk. owned (or NULL)
+ * is freed should certd leave before that. */
+struct err	*disk_wait(struct monitor *m, struct fs_later *files,
+		    disk_done *done, void *arg, void *owned);
+/* The last lines of the audit go to the disk before anybody is told anything, or
+ * by disk_settle_audit(). */
+void		 disk_owes_audit(struct monitor *m);
+void		 disk_settle_audit(struct monitor *m);
+/* Messages are about to leave. */
+void		 disk_before_sending(struct monitor *m);
 
 /* ---- wishes.c: what acmew wants ---- */
 struct wish {

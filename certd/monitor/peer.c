@@ -58,6 +58,7 @@ struct peer {
 	unsigned silent_secs;
 	time_t heard; /* monotonic: of it, or it was asked after a pause */
 	struct event *timer;
+	void (*sending)(void *arg);
 };
 
 static struct err *
@@ -212,7 +213,23 @@ on_closed(void *arg, const struct err *reason)
 	p->lost(p->arg, p->kind->name);
 }
 
-static const struct channel_ops ops = { on_answer, NULL, on_closed };
+static void
+on_sending(void *arg)
+{
+	const struct peer *p = arg;
+
+	if (p->sending != NULL)
+		p->sending(p->arg);
+}
+
+static const struct channel_ops ops = { on_answer, NULL, on_closed,
+	on_sending };
+
+void
+peer_before_sending(struct peer *p, void (*sending)(void *arg))
+{
+	p->sending = sending;
+}
 
 struct err *
 peer_new(struct event_base *base, int fd, const struct peer_kind *kind,

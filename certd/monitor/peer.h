@@ -44,6 +44,9 @@ struct err	*peer_ask_owned(struct peer *p, struct msg *m, int fd,
 		    enum msg_type expected, peer_done *done, void *arg);
 /* Sends m, which has no answer. */
 struct err	*peer_tell(struct peer *p, struct msg *m);
+/* To be called (with the arg of peer_new()) before messages leave. */
+void		 peer_before_sending(struct peer *p,
+		    void (*sending)(void *arg));
 /* It may be silent for longer than its kind: what it does takes as long as an
  * administrator allows. */
 void		 peer_be_patient(struct peer *p, unsigned silent_secs);

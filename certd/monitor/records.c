@@ -49,6 +49,7 @@ struct publication {
 	int64_t row; /* the ledger's */
 	char record[RECORD_BYTES];
 	char value[64];
+	bool again; /* its row was there */
 };
 
 static void
@@ -94,15 +95,38 @@ on_published(void *arg, const struct msg *answer, struct err *e)
 	finish(p, err_wrap(e, "publishing %s", p->record));
 }
 
-/* The value is known: into the ledger, then to the publisher. */
+/* The ledger has it, on disk: to the publisher. */
+static void
+on_noted(void *arg, struct err *e)
+{
+	struct publication *p = arg;
+	struct msg m = { .type = MSG_dns_publish };
+	bool is_asked = false;
+
+	m.dns_publish.record = str_of(p->record);
+	m.dns_publish.value = str_of(p->value);
+	m.dns_publish.again = p->again;
+	if (e == NULL && !p->job->ending) {
+		e = peer_ask_owned(p->job->m->publisher, &m, -1,
+		    MSG_dns_published, on_published, p);
+		is_asked = e == NULL;
+	}
+	if (is_asked)
+		return;
+	/* Nobody has heard of a new one: nothing is to be removed. */
+	if (!p->again)
+		log_err(LOG_LEVEL_WARN, ledger_record_remove(
+		    p->job->m->ledger, p->row));
+	finish(p, err_wrap(e, "publishing %s", p->record));
+}
+
+/* The value is known. */
 static void
 on_digest(void *arg, const struct msg *answer, struct err *e)
 {
 	struct publication *p = arg;
 	struct ledger_record row = { .job = p->job->id, .name = p->record,
 		.value = p->value, .created = time(NULL) };
-	struct msg m = { .type = MSG_dns_publish };
-	bool again = false;
 
 	if (e != NULL || p->job->ending) {
 		finish(p, err_wrap(e, "publishing %s", p->record));
@@ -110,18 +134,14 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	}
 	(void)snprintf(p->value, sizeof(p->value), "%.*s",
 	    (int)answer->digest.value.n, answer->digest.value.p);
-	m.dns_publish.record = str_of(p->record);
-	m.dns_publish.value = str_of(p->value);
 	audit_job(p->job, "publish", "begun", "%s %s", p->record, p->value);
 	/* An order that goes on after an interruption has the values it had. */
-	e = ledger_record_again(p->job->m->ledger, &row, &again);
-	if (e == NULL && !again)
+	e = ledger_record_again(p->job->m->ledger, &row, &p->again);
+	if (e == NULL && !p->again)
 		e = ledger_record_add(p->job->m->ledger, &row);
 	if (e == NULL) {
 		p->row = row.id;
-		m.dns_publish.again = again;
-		e = peer_ask_owned(p->job->m->publisher, &m, -1, MSG_dns_published,
-		    on_published, p);
+		e = disk_wait(p->job->m, NULL, on_noted, p, p);
 	}
 	if (e != NULL)
 		finish(p, err_wrap(e, "publishing %s", p->record));

@@ -25,6 +25,7 @@ monitor_init(struct monitor *m)
 	TAILQ_INIT(&m->registrations);
 	TAILQ_INIT(&m->looks);
 	TAILQ_INIT(&m->lock_waits);
+	TAILQ_INIT(&m->installs);
 	m->admin_gid = (gid_t)-1;
 	m->control_fd = m->worker_fd = -1;
 }
@@ -45,6 +46,7 @@ monitor_empty(struct monitor *m)
 	registrations_free(m);
 	looks_free(m);
 	live_tidy_now(m);
+	disk_end(m);
 	peer_free(m->signer);
 	peer_free(m->publisher);
 	peer_free(m->hook);

@@ -16,6 +16,8 @@
 #include "err.h"
 #include "identity.h"
 
+struct fs_later;
+
 struct ini;
 struct store;
 
@@ -256,9 +258,10 @@ struct err	*store_stage_key(struct store *s, uint32_t job, int *fd);
 /* Opens the staged key of a resumed job for reading. err_errno() is ENOENT
  * where none was staged, or the file is still empty. */
 struct err	*store_stage_reopen(struct store *s, uint32_t job, int *fd);
-/* Forces the key that the signer has written to the disk: after key_ready,
- * before the order is placed. */
-struct err	*store_stage_sync(struct store *s, uint32_t job);
+/* Puts the key that the signer has written on the list of what goes to the disk:
+ * after key_ready, before the order is placed. */
+struct err	*store_stage_sync(struct store *s, uint32_t job,
+		    struct fs_later *later);
 /* Removes all that is staged for job, because it is in the store or because
  * the job has failed; failures are logged. Nothing there is fine. */
 void		 store_unstage(struct store *s, uint32_t job);
@@ -301,6 +304,9 @@ struct store_install {
 	const char *chain;   /* PEM of the others */
 	size_t chain_bytes;
 	const struct renewal *renewal;
+	/* What became of it. */
+	struct err *error; /* to be freed */
+	unsigned version;  /* the new one, 0 where there is none */
 };
 
 /* Makes the next version of a lineage and switches live/NAME to it: journal,
@@ -313,6 +319,12 @@ struct store_install {
  * Needs the lock. */
 struct err	*store_install(struct store *s, const struct store_install *in,
 		    unsigned *version);
+/* The same for several, of different lineages, with one wait for the disk a step
+ * for all of them; error and version of each are set. One that fails stops no
+ * other. */
+#define COMMITS_MAX 16
+void		 store_install_all(struct store *s, struct store_install *list,
+		    size_t n);
 
 /* Makes renewal/NAME.conf say this, and changes nothing else: the certificate
  * stays as it is. Needs the lock. On error the file is what it was. */

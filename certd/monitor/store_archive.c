@@ -152,23 +152,33 @@ archive_check(struct store *s, const struct journal *j, bool *is_placed)
 	return err_wrap(e, "archive/%s", j->archive);
 }
 
+struct err *
+archive_build(struct store *s, const struct journal *j, struct fs_later *later)
+{
+	const struct fs_owner owner = { 0755, (gid_t)-1 };
+	struct err *e;
+	size_t i;
+	int dir;
+
+	e = fs_make_dir_later(s->archive, j->archive, owner, &dir, later);
+	for (i = 0; e == NULL && i < PARTS_N; i++)
+		e = copy_part(&parts[i], j, dir, later);
+	if (dir != -1)
+		close(dir);
+	return err_wrap(e, "archive/%s", j->archive);
+}
+
 /* All four are complete on disk before the first one gets its name, so that no
  * power loss can leave an empty file that counts. */
 struct err *
-archive_place(struct store *s, const struct journal *j)
+archive_name(struct store *s, const struct journal *j, struct fs_later *later)
 {
-	const struct fs_owner owner = { 0755, (gid_t)-1 };
-	struct fs_later later = { .n = 0 };
 	char final[32], new[40];
 	struct err *e;
 	size_t i;
 	int dir;
 
-	e = fs_make_dir_later(s->archive, j->archive, owner, &dir, &later);
-	for (i = 0; e == NULL && i < PARTS_N; i++)
-		e = copy_part(&parts[i], j, dir, &later);
-	if (e == NULL)
-		e = fs_flush(&later);
+	e = fs_open_dir(s->archive, j->archive, &dir);
 	for (i = 0; e == NULL && i < PARTS_N; i++) {
 		part_names(&parts[i], j, final, new);
 		if (!fs_exists(dir, final) &&
@@ -176,8 +186,7 @@ archive_place(struct store *s, const struct journal *j)
 			e = err_sys("put %s in place", final);
 	}
 	if (e == NULL)
-		e = fs_sync(dir, ".");
-	fs_later_clear(&later);
+		e = fs_sync_later(dir, ".", later);
 	if (dir != -1)
 		close(dir);
 	return err_wrap(e, "archive/%s", j->archive);

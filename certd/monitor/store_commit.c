@@ -21,8 +21,9 @@
 
 /* renewal/NAME.conf.new: whatever can fail about it fails here. */
 static struct err *
-place_conf(struct store *s, const struct journal *j)
+place_conf(struct store *s, struct commit *c)
 {
+	const struct journal *j = c->journal;
 	const struct fs_owner owner = { j->conf_mode, (gid_t)-1 };
 	char name[COMPONENT_SIZE];
 	struct err *e;
@@ -30,24 +31,10 @@ place_conf(struct store *s, const struct journal *j)
 
 	if ((e = component(name, "%s.conf.new", j->lineage)) == NULL &&
 	    (e = fs_open_file(j->stage, JOURNAL_CONF, &fd)) == NULL)
-		e = fs_copy(s->renewal, name, owner, &fd, 1);
+		e = fs_copy_later(s->renewal, name, owner, &fd, 1, &c->later);
 	if (fd != -1)
 		close(fd);
 	return err_wrap(e, "renewal");
-}
-
-static struct err *
-rename_conf(struct store *s, const struct journal *j)
-{
-	char new[COMPONENT_SIZE], final[COMPONENT_SIZE];
-	struct err *e;
-
-	if ((e = component(new, "%s.conf.new", j->lineage)) != NULL ||
-	    (e = component(final, "%s.conf", j->lineage)) != NULL)
-		return e;
-	if (renameat(s->renewal, new, s->renewal, final) == -1)
-		return err_sys("renewal/%s", final);
-	return fs_sync(s->renewal, "renewal");
 }
 
 /* The versions that the links in live/NAME show; 0 where one shows none. */
@@ -104,52 +91,152 @@ tidy(struct store *s, const struct journal *j)
 	log_err(LOG_LEVEL_WARN, live_readme(s));
 }
 
-/* Everything up to the switch. */
+/* ---- the steps; what each has made is on disk before the next one ---- */
+
 static struct err *
-switch_over(struct store *s, const struct journal *j)
+look(struct store *s, struct commit *c)
 {
+	const struct journal *j = c->journal;
+	struct err *e;
+	bool is_placed;
+
+	c->shown = live_version(s, j);
+	if ((e = archive_check(s, j, &is_placed)) != NULL)
+		return e;
+	if (c->shown >= j->version && !is_placed) {
+		errno = EEXIST;
+		return err_sys("live/%s shows version %u of somebody else",
+		    j->lineage, c->shown);
+	}
+	c->is_in_place = c->shown >= j->version;
+	return NULL;
+}
+
+/* Everything that is new, under names that mean nothing yet. */
+static struct err *
+build(struct store *s, struct commit *c)
+{
+	const struct journal *j = c->journal;
 	struct err *e;
 
-	if ((e = archive_place(s, j)) != NULL ||
-	    (e = place_conf(s, j)) != NULL ||
-	    (e = live_build(s, j->lineage, j->archive, j->version)) != NULL)
+	if (c->shown == j->version) /* again: it may have been lost */
+		return place_conf(s, c);
+	if (c->is_in_place)
+		return NULL;
+	if ((e = archive_build(s, j, &c->later)) != NULL ||
+	    (e = place_conf(s, c)) != NULL)
 		return e;
-	e = live_switch(s, j->lineage, j->archive, j->version);
-	if (e == NULL || live_version(s, j) != j->version)
+	return live_build(s, j->lineage, j->archive, j->version, &c->later);
+}
+
+static struct err *
+name_files(struct store *s, struct commit *c)
+{
+	return c->is_in_place ? NULL : archive_name(s, c->journal, &c->later);
+}
+
+static struct err *
+switch_over(struct store *s, struct commit *c)
+{
+	const struct journal *j = c->journal;
+
+	if (c->is_in_place)
+		return NULL;
+	c->is_switching = true;
+	return live_switch(
+	    s, j->lineage, j->archive, j->version, &c->later);
+}
+
+/* The point of no return: what fails from here on is tried again by
+ * store_recover(), because the journal stays. */
+static struct err *
+rename_conf(struct store *s, struct commit *c)
+{
+	const struct journal *j = c->journal;
+	char new[COMPONENT_SIZE], final[COMPONENT_SIZE];
+	struct err *e;
+
+	c->is_in_place = true;
+	if (c->shown > j->version)
+		return NULL;
+	if ((e = component(new, "%s.conf.new", j->lineage)) != NULL ||
+	    (e = component(final, "%s.conf", j->lineage)) != NULL)
 		return e;
-	log_err(LOG_LEVEL_ERROR, e); /* in place, perhaps not yet on disk */
-	return NULL;
+	if (renameat(s->renewal, new, s->renewal, final) == -1)
+		return err_sys("renewal/%s", final);
+	return fs_sync_later(s->renewal, "renewal", &c->later);
+}
+
+static struct err *
+note_done(struct store *s, struct commit *c)
+{
+	tidy(s, c->journal);
+	return journal_done(c->journal, &c->later);
+}
+
+/* ---- all of them ---- */
+
+/* What has switched although an error came of it is in place, perhaps not yet
+ * on disk. */
+static void
+take_error(struct store *s, struct commit *c, struct err *e)
+{
+	if (e == NULL)
+		return;
+	if (c->is_in_place)
+		c->left = e;
+	else if (c->is_switching &&
+		 live_version(s, c->journal) == c->journal->version)
+		log_err(LOG_LEVEL_ERROR, e);
+	else
+		c->error = e;
+}
+
+void
+commit_step(struct store *s, struct commit *list, size_t n,
+    struct err *(*step)(struct store *s, struct commit *c))
+{
+	struct fs_later *lists[COMMITS_MAX] = { NULL };
+	struct err *errors[COMMITS_MAX] = { NULL };
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (list[i].error == NULL && list[i].left == NULL)
+			take_error(s, &list[i], step(s, &list[i]));
+		if (list[i].error != NULL || list[i].left != NULL)
+			fs_later_clear(&list[i].later);
+		lists[i] = &list[i].later;
+	}
+	fs_flush_all(lists, n, errors);
+	for (i = 0; i < n; i++)
+		take_error(s, &list[i], errors[i]);
+}
+
+void
+commit_all(struct store *s, struct commit *list, size_t n)
+{
+	static struct err *(*const steps[])(struct store *s,
+	    struct commit *c) = { look, build, name_files, switch_over,
+		rename_conf, note_done };
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		commit_step(s, list, n, steps[i]);
+	for (i = 0; i < n; i++) {
+		log_err(LOG_LEVEL_ERROR, err_wrap(list[i].left,
+		    "certificate %s is in place, but",
+		    list[i].journal->lineage));
+		list[i].left = NULL;
+	}
 }
 
 struct err *
 commit(struct store *s, const struct journal *j)
 {
-	const unsigned shown = live_version(s, j);
-	struct err *e;
-	bool is_placed;
+	struct commit c = { .journal = j };
 
-	if ((e = archive_check(s, j, &is_placed)) != NULL)
-		return e;
-	if (shown >= j->version && !is_placed) {
-		errno = EEXIST;
-		return err_sys("live/%s shows version %u of somebody else",
-		    j->lineage, shown);
-	}
-	if (shown < j->version && (e = switch_over(s, j)) != NULL)
-		return e;
-	/* The point of no return: what fails from here on is tried again by
-	 * store_recover(), because the journal stays. */
-	if (shown == j->version) /* again: it may have been lost */
-		e = place_conf(s, j);
-	if (e == NULL && shown <= j->version)
-		e = rename_conf(s, j);
-	if (e == NULL) {
-		tidy(s, j);
-		e = journal_done(j);
-	}
-	log_err(LOG_LEVEL_ERROR,
-	    err_wrap(e, "certificate %s is in place, but", j->lineage));
-	return NULL;
+	commit_all(s, &c, 1);
+	return c.error;
 }
 
 /* Whether a link in live/NAME leads to what would be removed. */

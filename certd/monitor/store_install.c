@@ -107,11 +107,11 @@ stage_conf(struct store *s, const struct store_install *in,
 	return err_wrap(e, "renewal/%s.conf", j->lineage);
 }
 
-/* Everything that the installation needs, on disk, and the journal last. */
+/* Everything that the installation needs, and the journal without its name. */
 static struct err *
-decide(struct store *s, const struct store_install *in, struct journal *j)
+decide(struct store *s, const struct store_install *in, struct journal *j,
+    struct fs_later *later)
 {
-	struct fs_later later = { .n = 0 };
 	struct lineage *l = NULL;
 	struct err *e;
 
@@ -121,13 +121,12 @@ decide(struct store *s, const struct store_install *in, struct journal *j)
 		e = decide_next(s, l, j);
 	if (e == NULL &&
 	    (e = fs_write_later(j->stage, "cert.pem", secret, in->cert,
-		 in->cert_bytes, &later)) == NULL &&
+		 in->cert_bytes, later)) == NULL &&
 	    (e = fs_write_later(j->stage, "chain.pem", secret, in->chain,
-		 in->chain_bytes, &later)) == NULL &&
-	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf, &later)) ==
+		 in->chain_bytes, later)) == NULL &&
+	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf, later)) ==
 		NULL)
-		e = journal_write(j, &later);
-	fs_later_clear(&later);
+		e = journal_write(j, later);
 	lineage_free(l);
 	return e;
 }
@@ -150,9 +149,10 @@ undo_earlier(struct store *s, uint32_t job)
 }
 
 static struct err *
-install(struct store *s, const struct store_install *in, struct journal *j)
+prepare(struct store *s, const struct store_install *in, struct journal *j,
+    struct fs_later *later)
 {
-	struct err *e, *undo;
+	struct err *e;
 	int key;
 
 	if (s->lock == -1)
@@ -163,24 +163,73 @@ install(struct store *s, const struct store_install *in, struct journal *j)
 	    (e = store_stage_reopen(s, in->job, &key)) != NULL)
 		return e;
 	close(key);
-	if ((e = store_stage_sync(s, in->job)) != NULL ||
+	if ((e = store_stage_sync(s, in->job, later)) != NULL ||
 	    (e = undo_earlier(s, in->job)) != NULL ||
-	    (e = stage_open(s, in->job, &j->stage)) != NULL ||
-	    (e = decide(s, in, j)) != NULL)
+	    (e = stage_open(s, in->job, &j->stage)) != NULL)
 		return e;
-	if ((e = commit(s, j)) != NULL && (undo = commit_undo(s, j)) != NULL)
+	return decide(s, in, j, later);
+}
+
+/* All is prepared, and on disk: now it happens. */
+static struct err *
+begin(struct store *s, struct commit *c)
+{
+	(void)s;
+	c->is_decided = true;
+	return journal_name(c->journal, &c->later);
+}
+
+static struct err *
+nothing(struct store *s, struct commit *c)
+{
+	(void)s;
+	(void)c;
+	return NULL;
+}
+
+/* What is half-done of those that have failed is undone. */
+static void
+end(struct store *s, struct store_install *in, struct journal *j,
+    struct commit *c)
+{
+	struct err *undo;
+
+	if (c->error != NULL && c->is_decided &&
+	    (undo = commit_undo(s, j)) != NULL)
 		log_err(LOG_LEVEL_ERROR, err_wrap(undo, "undo"));
-	return e;
+	in->version = c->error == NULL ? j->version : 0;
+	in->error = err_wrap(c->error, "store certificate %s", in->lineage);
+	journal_close(j);
+}
+
+void
+store_install_all(struct store *s, struct store_install *list, size_t n)
+{
+	struct journal journals[COMMITS_MAX];
+	struct commit commits[COMMITS_MAX];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		journals[i] = (struct journal){ .job = list[i].job,
+			.stage = -1 };
+		commits[i] = (struct commit){ .journal = &journals[i] };
+		commits[i].error = prepare(s, &list[i], &journals[i],
+		    &commits[i].later);
+	}
+	commit_step(s, commits, n, nothing); /* to disk */
+	commit_step(s, commits, n, begin);
+	commit_all(s, commits, n);
+	for (i = 0; i < n; i++)
+		end(s, &list[i], &journals[i], &commits[i]);
 }
 
 struct err *
 store_install(
     struct store *s, const struct store_install *in, unsigned *version)
 {
-	struct journal j = { .job = in->job, .stage = -1 };
-	struct err *e = install(s, in, &j);
+	struct store_install one = *in;
 
-	*version = e == NULL ? j.version : 0;
-	journal_close(&j);
-	return err_wrap(e, "store certificate %s", in->lineage);
+	store_install_all(s, &one, 1);
+	*version = one.version;
+	return one.error;
 }

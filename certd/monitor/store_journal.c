@@ -66,17 +66,18 @@ journal_write(const struct journal *j, struct fs_later *later)
 	if (e == NULL && (e = render(j, ini, text)) == NULL)
 		e = fs_write_later(j->stage, JOURNAL_NEW, owner,
 		    buf_data(text), buf_len(text), later);
-	if (e == NULL)
-		e = fs_flush(later);
-	if (e == NULL &&
-	    renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
-		e = err_sys("name the journal");
-	/* Also brings to disk the names of the files that lie beside it. */
-	if (e == NULL)
-		e = fs_sync(j->stage, "journal");
 	ini_free(ini);
 	buf_free(text);
 	return err_wrap(e, ".certd/%u", j->job);
+}
+
+/* Also brings to disk the names of the files that lie beside it. */
+struct err *
+journal_name(const struct journal *j, struct fs_later *later)
+{
+	if (renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
+		return err_sys(".certd/%u: name the journal", j->job);
+	return fs_sync_later(j->stage, "journal", later);
 }
 
 static struct err *
@@ -128,11 +129,11 @@ journal_read(struct store *s, uint32_t job, const char *file, struct journal *j)
 }
 
 struct err *
-journal_done(const struct journal *j)
+journal_done(const struct journal *j, struct fs_later *later)
 {
 	if (renameat(j->stage, JOURNAL_FILE, j->stage, JOURNAL_DONE) == -1)
 		return err_sys(".certd/%u", j->job);
-	return fs_sync(j->stage, "journal");
+	return fs_sync_later(j->stage, "journal", later);
 }
 
 void

@@ -259,37 +259,41 @@ out:
 	return e;
 }
 
+/* What a directory in live/ is to show. */
+struct shown {
+	const char *archive;
+	unsigned version;
+};
+
 /* The new directory for live/NAME, or an error and whatever was made of it. */
 static struct err *
-build(struct store *s, const char *new, int old, const char *archive,
-    unsigned version)
+build(struct store *s, const char *new, int old, const struct shown *what,
+    struct fs_later *later)
 {
 	const struct fs_owner dir = { 0755, (gid_t)-1 },
 			      all = { 0644, (gid_t)-1 };
-	struct fs_later later = { .n = 0 };
 	struct err *e;
 	int fd;
 
-	e = fs_make_dir_later(s->live, new, dir, &fd, &later);
+	/* The directory is in the list, too. */
+	e = fs_make_dir_later(s->live, new, dir, &fd, later);
 	if (e == NULL && old == -1)
 		e = fs_write_later(fd, LIVE_README, all, readme_of_one,
-		    sizeof(readme_of_one) - 1, &later);
+		    sizeof(readme_of_one) - 1, later);
 	else if (e == NULL)
-		e = like_old(old, fd, &later);
+		e = like_old(old, fd, later);
 	if (e == NULL)
-		e = make_links(fd, archive, version);
-	if (e == NULL)
-		e = fs_flush(&later); /* the directory is in it */
-	fs_later_clear(&later);
+		e = make_links(fd, what->archive, what->version);
 	if (fd != -1)
 		close(fd);
 	return e;
 }
 
 struct err *
-live_build(
-    struct store *s, const char *name, const char *archive, unsigned version)
+live_build(struct store *s, const char *name, const char *archive,
+    unsigned version, struct fs_later *later)
 {
+	const struct shown what = { archive, version };
 	char new[COMPONENT_SIZE];
 	bool in_place = false;
 	struct err *e;
@@ -299,7 +303,7 @@ live_build(
 	    (e = live_clean(s, name)) != NULL)
 		return e;
 	if ((e = open_old(s, name, &old, &in_place)) == NULL && !in_place)
-		e = build(s, new, old, archive, version);
+		e = build(s, new, old, &what, later);
 	if (old != -1)
 		close(old);
 	return err_wrap(e, "live/%s", name);
@@ -335,8 +339,8 @@ switch_links(
 }
 
 struct err *
-live_switch(
-    struct store *s, const char *name, const char *archive, unsigned version)
+live_switch(struct store *s, const char *name, const char *archive,
+    unsigned version, struct fs_later *later)
 {
 	const bool exists = fs_exists(s->live, name);
 	char new[COMPONENT_SIZE];
@@ -348,7 +352,7 @@ live_switch(
 		e = switch_links(s, name, archive, version);
 	else if (renameat2(s->live, new, s->live, name,
 		     exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0)
-		e = fs_sync(s->live, "live");
+		e = fs_sync_later(s->live, "live", later);
 	else if (exists && (errno == EINVAL || errno == ENOSYS ||
 			       errno == EXDEV || errno == EBUSY)) {
 		log_warn("this file system cannot swap live/%s: its links are "
@@ -358,6 +362,19 @@ live_switch(
 	} else
 		e = err_sys("put it in place");
 	return err_wrap(e, "live/%s", name);
+}
+
+struct err *
+live_show(struct store *s, const char *name, const char *archive,
+    unsigned version)
+{
+	struct fs_later later = { .n = 0 };
+	struct err *e = live_build(s, name, archive, version, &later);
+
+	if (e == NULL)
+		e = fs_flush(&later);
+	fs_later_clear(&later);
+	return e == NULL ? live_switch(s, name, archive, version, NULL) : e;
 }
 
 /* Saves a foreign file that is in the leftover directory only. */

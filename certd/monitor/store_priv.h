@@ -94,9 +94,14 @@ void		 conf_release(struct ini *conf);
 /* Builds live/.NAME.new, showing version of archive/ARCHIVE, with what else is
  * in live/NAME. */
 struct err	*live_build(struct store *s, const char *name,
-		    const char *archive, unsigned version);
+		    const char *archive, unsigned version,
+		    struct fs_later *later);
 /* Puts live/.NAME.new in the place of live/NAME. */
 struct err	*live_switch(struct store *s, const char *name,
+		    const char *archive, unsigned version,
+		    struct fs_later *later);
+/* Both, each forced to disk. */
+struct err	*live_show(struct store *s, const char *name,
 		    const char *archive, unsigned version);
 #define LIVE_README "README"
 /* Whether a file in live/NAME has the name of one of its links: as servers see
@@ -130,16 +135,20 @@ struct journal {
 #define JOURNAL_FILE "install"
 #define JOURNAL_DONE "installed"
 #define JOURNAL_CONF "renewal.conf"
-/* Writes it into j->stage, after later is on disk. From then on the installation
- * happens. */
+/* Writes it into j->stage, without its name. */
 struct err	*journal_write(const struct journal *j,
+		    struct fs_later *later);
+/* Gives it its name; what it speaks of is on disk. From then on the installation
+ * happens. */
+struct err	*journal_name(const struct journal *j,
 		    struct fs_later *later);
 /* Opens the stage of job and reads file from it. err_errno() is ENOENT where
  * there is none. On success j->stage is open. */
 struct err	*journal_read(struct store *s, uint32_t job, const char *file,
 		    struct journal *j);
 /* Notes that it has happened. */
-struct err	*journal_done(const struct journal *j);
+struct err	*journal_done(const struct journal *j,
+		    struct fs_later *later);
 void		 journal_close(struct journal *j);
 
 /* ---- store_archive.c: the version that a journal announces ---- */
@@ -147,16 +156,39 @@ void		 journal_close(struct journal *j);
  * somebody else's. */
 struct err	*archive_check(struct store *s, const struct journal *j,
 		    bool *is_placed);
-/* Puts its four files there, as far as they are missing. */
-struct err	*archive_place(struct store *s, const struct journal *j);
+/* Makes its four files, as far as they are missing, without their names. */
+struct err	*archive_build(struct store *s, const struct journal *j,
+		    struct fs_later *later);
+/* Gives them their names. */
+struct err	*archive_name(struct store *s, const struct journal *j,
+		    struct fs_later *later);
 /* Removes them where the number is ours, and what lies beside them; for a new
  * lineage the directory too. */
 struct err	*archive_empty(struct store *s, const struct journal *j,
 		    bool is_ours);
 
 /* ---- store_commit.c: carrying it out, more than once where needed ---- */
-/* An error means that live/NAME still is what it was. err_errno() is EEXIST
- * where somebody else has made that version, or a later one, meanwhile. */
+/* A journal on its way into the store. Zeroed but for journal; later is empty
+ * in the end. */
+struct commit {
+	const struct journal *journal;
+	/* Means that live/NAME still is what it was. err_errno() is EEXIST
+	 * where somebody else has made that version, or a later one,
+	 * meanwhile. */
+	struct err *error;
+	struct err *left; /* in place, but this was not done */
+	unsigned shown;	  /* by live/NAME at the beginning */
+	bool is_decided;  /* the journal has its name, perhaps */
+	bool is_switching, is_in_place;
+	struct fs_later later;
+};
+/* Several (of different lineages), step by step, with one wait for the disk a
+ * step for all of them. An error stops its own only. */
+void		 commit_all(struct store *s, struct commit *list, size_t n);
+/* A step of each that has no error, and then the disk. */
+void		 commit_step(struct store *s, struct commit *list, size_t n,
+		    struct err *(*step)(struct store *s, struct commit *c));
+/* One of them. */
 struct err	*commit(struct store *s, const struct journal *j);
 /* Undoes what commit() did before it failed, and the journal. */
 struct err	*commit_undo(struct store *s, const struct journal *j);

@@ -151,9 +151,7 @@ rebuild_live(const struct work *w)
 		 w->version)) != NULL ||
 	    w->r->plan_only)
 		return e;
-	if ((e = live_build(s, name, w->l->archive, w->version)) != NULL)
-		return e;
-	return live_switch(s, name, w->l->archive, w->version);
+	return live_show(s, name, w->l->archive, w->version);
 }
 
 /* ---- renewal/NAME.conf ---- */

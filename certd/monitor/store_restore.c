@@ -111,10 +111,9 @@ restore(
 		    "certctl repair %s", l->name);
 	if ((e = check_version(s, l, version)) != NULL ||
 	    (e = stage_check_idle(s, l->name)) != NULL ||
-	    (e = note(s, l, version, until)) != NULL ||
-	    (e = live_build(s, l->name, l->archive, version)) != NULL)
+	    (e = note(s, l, version, until)) != NULL)
 		return e;
-	return live_switch(s, l->name, l->archive, version);
+	return live_show(s, l->name, l->archive, version);
 }
 
 struct err *

@@ -124,7 +124,7 @@ store_stage_reopen(struct store *s, uint32_t job, int *fd)
 }
 
 struct err *
-store_stage_sync(struct store *s, uint32_t job)
+store_stage_sync(struct store *s, uint32_t job, struct fs_later *later)
 {
 	struct err *e;
 	int dir, fd = -1;
@@ -132,9 +132,9 @@ store_stage_sync(struct store *s, uint32_t job)
 	if ((e = stage_open(s, job, &dir)) != NULL)
 		return e;
 	if ((e = fs_open_file(dir, KEY_FILE, &fd)) == NULL &&
-	    (e = fs_sync(fd, KEY_FILE)) == NULL &&
-	    (e = fs_sync(dir, ".")) == NULL)
-		e = fs_sync(s->stage, ".certd");
+	    (e = fs_sync_later(fd, KEY_FILE, later)) == NULL &&
+	    (e = fs_sync_later(dir, ".", later)) == NULL)
+		e = fs_sync_later(s->stage, ".certd", later);
 	if (fd != -1)
 		close(fd);
 	close(dir);

@@ -390,7 +390,16 @@ on_closed(void *arg, const struct err *reason)
 	worker_dispatch(m);
 }
 
-static const struct channel_ops ops = { on_message, job_phase, on_closed };
+static void
+on_sending(void *arg)
+{
+	const struct worker *w = arg;
+
+	disk_before_sending(w->m);
+}
+
+static const struct channel_ops ops = { on_message, job_phase, on_closed,
+	on_sending };
 
 void
 worker_accept(struct monitor *m, int fd)

@@ -39,7 +39,7 @@ on_closed(void *arg, const struct err *reason)
 	(void)event_base_loopbreak(p->child.base);
 }
 
-static const struct channel_ops ops = { on_message, NULL, on_closed };
+static const struct channel_ops ops = { on_message, NULL, on_closed, NULL };
 
 /* All that needs more than the jail allows. */
 static struct err *

@@ -59,7 +59,7 @@ make(struct signer *s, uint32_t number, enum key_kind kind, bool is_account,
 
 static struct err *
 write_key(const struct key *k, int fd,
-    struct err *(*encode)(const struct key *, BIO *))
+    struct err *(*encode)(const struct key *, BIO *), bool is_forced)
 {
 	BIO *text = secret_new();
 	struct err *e;
@@ -67,7 +67,7 @@ write_key(const struct key *k, int fd,
 	if (text == NULL)
 		return crypto_err("locked memory");
 	if ((e = encode(k, text)) == NULL)
-		e = file_write_bio(fd, text);
+		e = file_write_bio(fd, text, is_forced);
 	BIO_free(text);
 	return e;
 }
@@ -81,7 +81,7 @@ on_key_make(struct signer *s, const struct msg *q, int fd)
 
 	if ((e = make(s, m->key, m->kind, false, &k)) != NULL)
 		return e;
-	if ((e = write_key(k, fd, pem_write_key)) != NULL) {
+	if ((e = write_key(k, fd, pem_write_key, false)) != NULL) {
 		key_free(k);
 		return err_wrap(e, "private key file");
 	}
@@ -97,7 +97,7 @@ on_account_make(struct signer *s, const struct msg *q, int fd)
 
 	if ((e = make(s, m->key, KEY_EC_P256, true, &k)) != NULL)
 		return e;
-	if ((e = write_key(k, fd, jwk_write)) != NULL) {
+	if ((e = write_key(k, fd, jwk_write, true)) != NULL) {
 		key_free(k);
 		return err_wrap(e, "account key file");
 	}
@@ -144,7 +144,7 @@ on_key_save(struct signer *s, const struct msg *q, int fd)
 	struct err *e;
 
 	if ((e = keys_get(s->keys, q->key_save.key, false, &k)) == NULL)
-		e = write_key(k, fd, pem_write_key);
+		e = write_key(k, fd, pem_write_key, false);
 	return e != NULL ? err_wrap(e, "private key file")
 			 : signer_answer(s, q, &a);
 }

@@ -48,7 +48,7 @@ struct err *file_read_secret(int fd, BIO **out);
 BIO *secret_new(void);
 /* All bytes, on the disk when this returns. */
 struct err *file_write(int fd, const void *p, size_t n);
-struct err *file_write_bio(int fd, BIO *bio);
+struct err *file_write_bio(int fd, BIO *bio, bool is_forced);
 struct err *file_write_json(int fd, const json_t *json);
 /* Appends json (NULL is an error) as text; flags are json_dumps()'s. */
 struct err *json_add(struct buf *out, const json_t *json, size_t flags);

@@ -51,6 +51,7 @@ static const struct row {
 	{ SYS_ftruncate, "truncate", OBJECT_FD },
 	{ SYS_fsync, "fsync", OBJECT_FD },
 	{ SYS_fdatasync, "fsync", OBJECT_FD },
+	{ SYS_syncfs, "fsync", OBJECT_FD },
 	{ SYS_fchmod, "chmod", OBJECT_FD },
 	{ SYS_fchown, "chown", OBJECT_FD },
 	{ SYS_sendfile, "copy", OBJECT_FD },
@@ -66,7 +67,8 @@ const int point_calls[] = { SYS_openat, SYS_mkdirat, SYS_unlinkat,
 #ifdef SYS_unlink
 	SYS_mkdir, SYS_unlink, SYS_rename,
 #endif
-	SYS_fsync, SYS_fdatasync, SYS_fchmod, SYS_fchown, SYS_sendfile,
+	SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_fchmod, SYS_fchown,
+	SYS_sendfile,
 	SYS_pwrite64, SYS_write, SYS_writev, SYS_sendto, SYS_sendmsg };
 const unsigned point_calls_n = sizeof(point_calls) / sizeof(*point_calls);
 

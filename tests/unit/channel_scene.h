@@ -102,7 +102,7 @@ scene_closed(void *arg, const struct err *reason)
 }
 
 static const struct channel_ops scene_ops = { scene_message, scene_phase,
-	scene_closed };
+	scene_closed, NULL };
 
 /* What was logged, as text. */
 static inline const char *

@@ -49,6 +49,7 @@ changes_disk(const struct ptrace_syscall_info *info)
 	case SYS_sendfile:
 	case SYS_fsync:
 	case SYS_fdatasync:
+	case SYS_syncfs:
 	case SYS_ftruncate:
 	case SYS_fchmod:
 	case SYS_fchown:

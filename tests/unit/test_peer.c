@@ -51,7 +51,7 @@ on_hung_up(void *arg, const struct err *reason)
 	((struct scene *)arg)->signer = NULL;
 }
 
-static const struct channel_ops signer_ops = { on_question, NULL, on_hung_up };
+static const struct channel_ops signer_ops = { on_question, NULL, on_hung_up, NULL };
 
 static void
 on_lost(void *arg, const char *name)

@@ -164,7 +164,7 @@ on_closed(void *arg, const struct err *reason)
 	(void)reason;
 }
 
-static const struct channel_ops ops = { on_message, NULL, on_closed };
+static const struct channel_ops ops = { on_message, NULL, on_closed, NULL };
 
 /* What must exist before. */
 static void

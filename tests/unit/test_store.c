@@ -1,7 +1,7 @@
 /*
  * test_store.c - opening, locking, names, and what is checked before an order.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 #include <sys/wait.h>

@@ -2,7 +2,7 @@
  * test_store_crash.c - an installation that is killed, or fails, at each call
  * that changes the disk.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include <sys/mount.h>
 

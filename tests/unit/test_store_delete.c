@@ -2,7 +2,7 @@
  * test_store_delete.c - a lineage goes away: its files and nothing else,
  * whatever its renewal file says and wherever it is interrupted.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include "faults.h"
 #include "tree.h"

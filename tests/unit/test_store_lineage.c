@@ -2,7 +2,7 @@
  * test_store_lineage.c - reading what certbot, people and backups left: each
  * kind of breakage is named, and stops nothing else.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 

@@ -2,7 +2,7 @@
  * test_store_repair.c - going back to an archived version, and making whole what
  * is broken, wherever it is interrupted.
  */
-/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
 #define _GNU_SOURCE /* nftw */
 #include "buf.h"
 #include "faults.h"

@@ -186,7 +186,7 @@ stage_key(struct tree *t, uint32_t job)
 	assert_ok(store_stage_key(t->s, job, &fd));
 	assert_true(dprintf(fd, "key %u\n", job) > 0);
 	close(fd);
-	assert_ok(store_stage_sync(t->s, job));
+	assert_ok(store_stage_sync(t->s, job, NULL));
 }
 
 static const struct renewal renewal_a UNUSED = {

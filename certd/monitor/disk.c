@@ -1,0 +1,185 @@
+/*
+ * disk.c - what must be on disk before it goes on, together: one wait for the
+ * disk serves all jobs that came to one meanwhile.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Promise:  whoever waits goes on after his files and what he has written to
+ *           the ledger are on disk, or hears why they are not. No message leaves
+ *           before the ledger has what it speaks of, and the audit what stays.
+ */
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "fs.h"
+#include "monitor.h"
+
+/* Where there is a crowd, the first one waits so long for the others. */
+#define CROWD_MSECS 8
+#define CROWD_MAX   64 /* then nobody waits; and flushed together, at most */
+
+struct disk_wait {
+	TAILQ_ENTRY(disk_wait) link;
+	struct fs_later files;
+	disk_done *done;
+	void *arg, *owned;
+};
+TAILQ_HEAD(disk_wait_list, disk_wait);
+
+struct disk {
+	struct monitor *m;
+	struct disk_wait_list waits;
+	size_t n, before; /* who waits now, who did the last time */
+	struct event *turn;
+	bool audit_owed, told;
+};
+
+/* At most CROWD_MAX of them. */
+static void
+flush_some(struct disk_wait_list *list, const struct err *ledger)
+{
+	struct fs_later *files[CROWD_MAX];
+	struct err *errors[CROWD_MAX];
+	struct disk_wait *w, *waits[CROWD_MAX];
+	size_t i, n = 0;
+
+	while (n < CROWD_MAX && (w = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, w, link);
+		waits[n] = w;
+		files[n++] = &w->files;
+	}
+	fs_flush_all(files, n, errors);
+	for (i = 0; i < n; i++) {
+		if (errors[i] == NULL && ledger != NULL)
+			errors[i] = err_copy(ledger);
+		waits[i]->done(waits[i]->arg, errors[i]);
+		free(waits[i]);
+	}
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	struct disk_wait_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct err *e = ledger_settle(d->m->ledger);
+
+	(void)fd;
+	(void)what;
+	TAILQ_CONCAT(&list, &d->waits, link);
+	d->before = d->n;
+	d->n = 0;
+	while (!TAILQ_EMPTY(&list))
+		flush_some(&list, e);
+	err_free(e);
+}
+
+struct err *
+disk_begin(struct monitor *m)
+{
+	struct disk *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return err_sys("disk");
+	d->m = m;
+	TAILQ_INIT(&d->waits);
+	m->disk = d;
+	if ((d->turn = event_new(m->base, -1, 0, on_turn, d)) == NULL)
+		return err_new("disk: out of memory");
+	return NULL;
+}
+
+void
+disk_end(struct monitor *m)
+{
+	struct disk *d = m->disk;
+	struct disk_wait *w;
+
+	if (d == NULL)
+		return;
+	while ((w = TAILQ_FIRST(&d->waits)) != NULL) {
+		TAILQ_REMOVE(&d->waits, w, link);
+		fs_later_clear(&w->files);
+		free(w->owned);
+		free(w);
+	}
+	if (d->turn != NULL)
+		event_free(d->turn);
+	free(d);
+	m->disk = NULL;
+}
+
+static struct err *
+wait_for(struct disk *d, struct disk_wait *w)
+{
+	struct timeval pause = { 0, d->before > 1 ? CROWD_MSECS * 1000 : 0 };
+
+	TAILQ_INSERT_TAIL(&d->waits, w, link);
+	if (++d->n >= CROWD_MAX)
+		event_active(d->turn, EV_TIMEOUT, 0);
+	else if (d->n == 1 && event_add(d->turn, &pause) == -1) {
+		TAILQ_REMOVE(&d->waits, w, link);
+		d->n--;
+		return err_new("disk: out of memory");
+	}
+	return NULL;
+}
+
+struct err *
+disk_wait(struct monitor *m, struct fs_later *files, disk_done *done, void *arg,
+    void *owned)
+{
+	struct disk_wait *w = calloc(1, sizeof(*w));
+	struct err *e = w == NULL ? err_sys("disk") : NULL;
+
+	if (e == NULL && files != NULL) {
+		w->files = *files;
+		files->n = 0;
+	}
+	if (e == NULL) {
+		w->done = done;
+		w->arg = arg;
+		w->owned = owned;
+		e = wait_for(m->disk, w);
+	}
+	if (e == NULL)
+		return NULL;
+	if (w != NULL)
+		fs_later_clear(&w->files);
+	if (files != NULL)
+		fs_later_clear(files);
+	free(w);
+	return e;
+}
+
+void
+disk_owes_audit(struct monitor *m)
+{
+	if (m->disk == NULL)
+		audit_log_sync(m->audit);
+	else
+		m->disk->audit_owed = true;
+}
+
+void
+disk_settle_audit(struct monitor *m)
+{
+	if (m->disk == NULL || !m->disk->audit_owed)
+		return;
+	m->disk->audit_owed = false;
+	audit_log_sync(m->audit);
+}
+
+/* What the ledger cannot write is told once; who waits for it hears it too. */
+void
+disk_before_sending(struct monitor *m)
+{
+	struct disk *d = m->disk;
+	struct err *e;
+
+	disk_settle_audit(m);
+	e = ledger_settle(m->ledger);
+	if (e != NULL && !d->told)
+		log_line(LOG_LEVEL_ERROR, "%s", err_text(e));
+	d->told = e != NULL;
+	err_free(e);
+}

@@ -1,0 +1,138 @@
+/*
+ * fs_later.c - files and directories on their way to the disk, together.
+ *
+ * Runs in:  certd (root; no network, no exec).
+ * Promise:  what was on a list is on the disk once the list was flushed, or the
+ *           list has an error.
+ */
+#define _GNU_SOURCE /* sync_file_range, syncfs */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs.h"
+
+#define SYSTEMS_MAX 8 /* a store does not spread over more */
+#define MANY	    4
+
+struct err *
+fs_sync(int fd, const char *name)
+{
+	return fsync(fd) == -1 ? err_sys("force %s to disk", name) : NULL;
+}
+
+void
+fs_later_clear(struct fs_later *l)
+{
+	while (l->n > 0)
+		close(l->fds[--l->n]);
+}
+
+static void
+range_all(struct fs_later *const *lists, size_t n, unsigned how)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < lists[i]->n; k++)
+			(void)sync_file_range(lists[i]->fds[k], 0, 0, how);
+}
+
+/* Whether list i begins with what another one begins with: a directory that is
+ * for all. Nothing changes during a flush, so once is enough. */
+static bool
+is_forced(struct fs_later *const *lists, size_t i, size_t k)
+{
+	struct stat st, other;
+
+	return i > 0 && k == 0 && lists[i - 1]->n > 0 &&
+	       fstat(lists[i]->fds[0], &st) == 0 && S_ISDIR(st.st_mode) &&
+	       fstat(lists[i - 1]->fds[0], &other) == 0 &&
+	       st.st_dev == other.st_dev && st.st_ino == other.st_ino;
+}
+
+/* The data of all first, on its way together: then the file system's journal is
+ * written once, and not once for each. A directory has none, and what fails
+ * here fails again below. */
+static void
+force_each(struct fs_later *const *lists, size_t n, struct err **errors)
+{
+	size_t i, k;
+
+	range_all(lists, n, SYNC_FILE_RANGE_WRITE);
+	range_all(lists, n, SYNC_FILE_RANGE_WAIT_BEFORE |
+	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	for (i = 0; i < n; i++)
+		for (k = 0; errors[i] == NULL && k < lists[i]->n; k++)
+			if (!is_forced(lists, i, k))
+				errors[i] = fs_sync(lists[i]->fds[k], "files");
+}
+
+/* A disk takes a millisecond or more for each fsync(2), however little there is
+ * to do; for several jobs a file system is asked for all that it has. The
+ * kernel tells of errors of anybody's files then: false, and nothing is known. */
+static bool
+force_file_systems(struct fs_later *const *lists, size_t n)
+{
+	dev_t seen[SYSTEMS_MAX];
+	size_t i, k, s, n_seen = 0;
+	struct stat st;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < lists[i]->n; k++) {
+			if (fstat(lists[i]->fds[k], &st) == -1)
+				return false;
+			for (s = 0; s < n_seen && seen[s] != st.st_dev; s++)
+				;
+			if (s < n_seen)
+				continue;
+			if (n_seen == SYSTEMS_MAX ||
+			    syncfs(lists[i]->fds[k]) == -1)
+				return false;
+			seen[n_seen++] = st.st_dev;
+		}
+	return true;
+}
+
+void
+fs_flush_all(struct fs_later *const *lists, size_t n, struct err **errors)
+{
+	size_t i, all = 0;
+
+	for (i = 0; i < n; i++) {
+		errors[i] = NULL;
+		all += lists[i]->n;
+	}
+	if (n == 1 || all < MANY || !force_file_systems(lists, n))
+		force_each(lists, n, errors);
+	for (i = 0; i < n; i++)
+		fs_later_clear(lists[i]);
+}
+
+struct err *
+fs_flush(struct fs_later *l)
+{
+	struct err *e;
+
+	fs_flush_all(&l, 1, &e);
+	return e;
+}
+
+/* Adds a file or directory; its descriptor is copied. */
+static struct err *
+add_later(struct fs_later *l, int fd, const char *name)
+{
+	struct err *e = l->n < FS_LATER_MAX ? NULL : fs_flush(l);
+
+	if (e != NULL)
+		return e;
+	if ((l->fds[l->n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return err_sys("keep %s open", name);
+	l->n++;
+	return NULL;
+}
+
+struct err *
+fs_sync_later(int fd, const char *name, struct fs_later *l)
+{
+	return l == NULL ? fs_sync(fd, name) : add_later(l, fd, name);
+}
