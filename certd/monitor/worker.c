@@ -338,8 +338,10 @@ job_phase(void *arg, uint32_t id)
 	const struct job *j = job_of_worker(w, id);
 	size_t i;
 
+	/* What it said before it heard that the job has failed is passed over
+	 * by on_message(). */
 	if (j != NULL)
-		return (uint32_t)j->phase;
+		return (uint32_t)j->phase | (j->closing ? JP_ORDER : 0);
 	for (i = 0; i < PAST_JOBS && i < w->past_n; i++)
 		if (w->past[i] == id)
 			return PH_JOBS;
