@@ -607,7 +607,7 @@ open_broken_starts_anew(void **state)
 static void
 damage(const char *table)
 {
-	char command[1024];
+	char command[800];
 
 	(void)snprintf(command, sizeof(command), "python3 -c \"\n"
 	    "import os, sqlite3\n"
