@@ -59,6 +59,16 @@ void		 catalog_read_names(struct monitor *m,
 		    const struct store_names *names, catalog_done *done,
 		    void *arg);
 void		 catalog_free(struct catalog *c);
+/* ---- catalog_parts.c ---- */
+/* Likewise, a part of them after the other, in their order; part is called at
+ * least once and leaves the catalogue to us; then end, once. The list is
+ * taken. */
+typedef void catalog_part(void *arg, struct catalog *catalog);
+typedef void catalog_end(void *arg, struct err *e);
+void		 catalog_read_parts(struct monitor *m,
+		    struct store_names *names, catalog_part *part,
+		    catalog_end *end, void *arg);
+/* ---- catalog.c ---- */
 /* Likewise those that may have to do with a request for these names: the
  * lineage called so, and whatever has one of the names. */
 void		 catalog_read_related(struct monitor *m, struct str lineage,

@@ -24,6 +24,7 @@ struct renew {
 	struct batch *batch;
 	const char *cert_name; /* NULL: all */
 	bool force, dry_run, no_folder, brief;
+	bool is_found; /* any certificate */
 };
 
 static void
@@ -256,29 +257,37 @@ consider(struct renew *r, struct entry *x)
 	}
 }
 
+/* Some of those that may be due. */
 static void
-on_catalog(void *arg, struct catalog *catalog, struct err *e)
+on_part(void *arg, struct catalog *catalog)
+{
+	struct renew *r = arg;
+	size_t i;
+
+	glance_learn(client_monitor(r->client), catalog);
+	r->is_found |= catalog->n > 0;
+	for (i = 0; i < catalog->n; i++) {
+		consider(r, &catalog->entries[i]);
+		redeploy(r, &catalog->entries[i]);
+	}
+}
+
+static void
+on_end(void *arg, struct err *e)
 {
 	struct renew *r = arg;
 	struct client *c = r->client;
-	size_t i;
 
-	if (e == NULL && r->cert_name != NULL && catalog->n == 0)
+	if (e == NULL && r->cert_name != NULL && !r->is_found)
 		e = err_advise(err_new("there is no certificate named %s",
 		    r->cert_name), "certctl list shows what there is");
-	if (e == NULL)
-		e = batch_new(c, r->no_folder, &r->batch);
-	if (e != NULL) {
+	if (e != NULL && client_monitor(c)->leaving) {
 		client_refuse(c, 1, e);
 	} else {
-		glance_learn(client_monitor(c), catalog);
-		for (i = 0; i < catalog->n; i++) {
-			consider(r, &catalog->entries[i]);
-			redeploy(r, &catalog->entries[i]);
-		}
-		batch_go(r->batch);
+		if (e != NULL)
+			client_error(c, 1, e);
+		batch_go(r->batch); /* what was found until then */
 	}
-	catalog_free(catalog);
 	free(r);
 	client_release(c);
 }
@@ -295,34 +304,34 @@ give_up(struct renew *r, struct err *e)
 }
 
 /* Only what has changed, or may be due, or has hooks to run, is read. */
-static void
-look(struct renew *r)
+static struct err *
+choose(struct renew *r, struct store_names *names)
 {
 	struct monitor *m = client_monitor(r->client);
-	struct store_names names;
-	struct err *e;
 
+	*names = (struct store_names) { 0 };
+	if (r->cert_name != NULL)
+		return store_names_add(names, r->cert_name);
+	if (r->force)
+		return store_lineages(m->store, names);
 	owed_sweep(m);
-	e = glance_take(m, time(NULL), keep_until, r, &names);
-	if (e != NULL)
-		give_up(r, e);
-	else
-		catalog_read_names(m, &names, on_catalog, r);
-	store_names_clear(&names);
+	return glance_take(m, time(NULL), keep_until, r, names);
 }
 
 static void
 on_hooks(void *arg, struct err *e)
 {
 	struct renew *r = arg;
+	struct store_names names = { 0 };
 
-	if (e != NULL)
-		give_up(r, e);
-	else if (r->force || r->cert_name != NULL)
-		catalog_read(client_monitor(r->client), r->cert_name,
-		    on_catalog, r);
+	if (e == NULL && (e = choose(r, &names)) == NULL)
+		e = batch_new(r->client, r->no_folder, &r->batch);
+	if (e == NULL)
+		catalog_read_parts(client_monitor(r->client), &names, on_part,
+		    on_end, r);
 	else
-		look(r);
+		give_up(r, e);
+	store_names_clear(&names);
 }
 
 /* By a clock that was never set nothing becomes due, and no CA is believed. */

@@ -85,27 +85,39 @@ fact_number(struct client *c, const char *key, unsigned long n)
 }
 
 static void
-on_catalog(void *arg, struct catalog *catalog, struct err *e)
+on_part(void *arg, struct catalog *catalog)
 {
-	struct client *c = arg;
 	size_t i;
 
-	if (e != NULL) {
+	for (i = 0; i < catalog->n; i++)
+		report_row(arg, &catalog->entries[i]);
+}
+
+static void
+on_end(void *arg, struct err *e)
+{
+	struct client *c = arg;
+
+	if (e != NULL)
 		client_refuse(c, 1, e);
-	} else {
-		for (i = 0; i < catalog->n; i++)
-			report_row(c, &catalog->entries[i]);
+	else
 		client_end(c);
-	}
-	catalog_free(catalog);
 	client_release(c);
 }
 
 void
 report_list(struct client *c)
 {
+	struct monitor *m = client_monitor(c);
+	struct store_names names;
+	struct err *e = store_lineages(m->store, &names);
+
+	if (e != NULL) {
+		client_refuse(c, 1, err_wrap(e, "read the store"));
+		return;
+	}
 	client_hold(c);
-	catalog_read(client_monitor(c), NULL, on_catalog, c);
+	catalog_read_parts(m, &names, on_part, on_end, c);
 }
 
 /* ---- status ---- */
