@@ -56,6 +56,7 @@ TAILQ_HEAD(install_list, install);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(reading_list, reading);
 TAILQ_HEAD(registration_list, registration);
+TAILQ_HEAD(removal_list, removal);
 
 /* The state of the process. */
 struct monitor {
@@ -106,6 +107,7 @@ struct monitor {
 	bool has_credentials;	 /* and has said so */
 	bool credentials_dropped; /* it had it, and has wiped it */
 	size_t credentials_users; /* jobs */
+	struct removal_list removals; /* of records, under way */
 	const char *config_file;
 	struct stat certd_conf, cli_ini; /* as they were when read */
 	uint32_t probes, last_key; /* how many there were; a number */

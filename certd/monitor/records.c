@@ -187,6 +187,7 @@ records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 
 /* A record on its way out. job is NULL for what an earlier run left. */
 struct removal {
+	TAILQ_ENTRY(removal) link;
 	struct monitor *m;
 	struct job *job;
 	int64_t row;
@@ -201,6 +202,7 @@ on_removed(void *arg, const struct msg *answer, struct err *e)
 	struct job *j = r->job;
 
 	(void)answer;
+	TAILQ_REMOVE(&m->removals, r, link);
 	if (e == NULL) {
 		if (j != NULL)
 			audit_job(j, "unpublish", "done", "%s", r->record);
@@ -251,11 +253,14 @@ remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
 	e = peer_ask_owned(m->publisher, &ask, -1, MSG_dns_removed, on_removed, r);
 	if (e != NULL) {
 		free(r);
-	} else if (j != NULL) {
+		return e;
+	}
+	TAILQ_INSERT_TAIL(&m->removals, r, link);
+	if (j != NULL) {
 		job_hold(j);
 		j->removals++;
 	}
-	return e;
+	return NULL;
 }
 
 static struct err *
@@ -281,11 +286,26 @@ records_remove(struct job *j)
 	return NULL;
 }
 
+/* Each job that begins sweeps: it may have the credentials that others had
+ * not. */
+static bool
+is_on_its_way(const struct monitor *m, int64_t row)
+{
+	const struct removal *r;
+
+	TAILQ_FOREACH(r, &m->removals, link)
+		if (r->row == row)
+			return true;
+	return false;
+}
+
 static struct err *
 remove_orphan(void *arg, const struct ledger_record *row)
 {
 	struct monitor *m = arg;
 
+	if (is_on_its_way(m, row->id))
+		return NULL;
 	if (job_find(m, row->job) != NULL)
 		return NULL; /* its job will do it */
 	return remove_one(m, NULL, row);

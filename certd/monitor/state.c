@@ -23,6 +23,7 @@ monitor_init(struct monitor *m)
 	TAILQ_INIT(&m->readings);
 	TAILQ_INIT(&m->workers);
 	TAILQ_INIT(&m->registrations);
+	TAILQ_INIT(&m->removals);
 	TAILQ_INIT(&m->looks);
 	TAILQ_INIT(&m->lock_waits);
 	TAILQ_INIT(&m->installs);
