@@ -17,7 +17,7 @@ class Scene:
         self.names = (zone.name, '*.' + zone.name)
         self.ca = stage.new_ca(environment)
         self.certd = None
-        self.resumed = self.wasted = 0
+        self.resumed = self.wasted = self.twice = 0
 
     def __enter__(self):
         return self

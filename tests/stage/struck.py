@@ -7,6 +7,7 @@ import re
 import sqlite3
 import ssl
 import struct
+import time
 
 from . import process
 from .certd import Certd
@@ -112,6 +113,30 @@ class Struck(Certd):
     def wait_gone(self, seconds=60):
         """Until certd and its children have ended; strike ends after them."""
         return self.process.wait(seconds)
+
+    def start_and_strike(self, mode, at):
+        """Starts, and strikes on the way to being idle. False where it was idle
+        before; then it runs, and nothing happens any more."""
+        self.arm(mode, at)
+        self.process = process.spawn(self.argv(), self.log_file, False,
+                                     {'PATH': os.defpath})
+        deadline = time.monotonic() + 120
+        while not self.was_struck() and not self.is_over():
+            assert time.monotonic() < deadline, self.log()
+            pause = time.monotonic() + 1    # who asks makes points, too
+            while not self.was_struck() and time.monotonic() < pause:
+                time.sleep(0.02)
+        if not self.disarm():
+            self.wait_idle()
+            return False
+        self.wait_gone()
+        return True
+
+    def is_over(self):
+        """It runs, and nothing is left to be done."""
+        done = self.ctl('status', '--json')
+        return done.code == 0 and not done.json.get('job') and \
+            not done.json.get('record_left_in_dns')
 
     # ---- looking at what is left ----
 
