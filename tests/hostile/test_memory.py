@@ -165,17 +165,11 @@ def test_secrets_are_where_the_table_says(zone, ca, under_way):
         time.sleep(0.5)
 
 
-def test_keys_are_in_locked_memory_that_is_not_dumped(under_way):
-    """The secure heap of OpenSSL: locked, and left out of core dumps."""
-    certd, _, secrets = under_way
-    pid = certd.pids()['certd-sign']
+def areas_with(pid, values):
+    """Those that hold one of them: [(how smaps shows it, its flags)]."""
+    found = []
     with open(f'/proc/{pid}/smaps', encoding='ascii') as f:
         areas = re.split(r'(?m)^(?=[0-9a-f]+-[0-9a-f]+ )', f.read())[1:]
-    flags = {a.split('-')[0]: re.search(r'VmFlags:(.*)', a).group(1).split()
-             for a in areas}
-    keys = [v for name in ('account key', 'certificate key')
-            for v in secrets[name].values()]
-    seen = 0
     with open(f'/proc/{pid}/mem', 'rb', 0) as mem:
         for area in areas:
             head = area.split()
@@ -184,10 +178,24 @@ def test_keys_are_in_locked_memory_that_is_not_dumped(under_way):
                 continue
             mem.seek(begin)
             data = mem.read(end - begin)
-            if any(k in data for k in keys):
-                assert {'lo', 'dd'} <= set(flags[head[0].split('-')[0]]), area
-                seen += 1
-    assert seen >= 1
+            if any(v in data for v in values):
+                found.append((area, set(re.search(
+                    r'VmFlags:(.*)', area).group(1).split())))
+    return found
+
+
+def test_secrets_are_in_locked_memory(under_way):
+    """Keys are in the secure heap of OpenSSL: locked, and left out of core dumps
+    besides. The token is in memory that is locked."""
+    certd, _, secrets = under_way
+    for program, names, flags in (
+            ('certd-sign', ('account key', 'certificate key'), {'lo', 'dd'}),
+            ('certd-dns', ('token',), {'lo'})):
+        places = areas_with(certd.pids()[program],
+                            [v for n in names for v in secrets[n].values()])
+        assert places, program
+        for area, has in places:
+            assert flags <= has, (program, area)
     for program in ('certd-sign', 'certd-dns'):
         status = process.status(certd.pids()[program])
         assert status['VmLck'].split()[0] != '0', program
