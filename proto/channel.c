@@ -356,6 +356,12 @@ channel_next_id(struct channel *c)
 	return c->last_id;
 }
 
+size_t
+channel_waiting(const struct channel *c)
+{
+	return c->out.bytes;
+}
+
 const char *
 channel_name(const struct channel *c)
 {

@@ -42,6 +42,8 @@ struct err *channel_new(struct event_base *base, int fd, enum role self,
 struct err *channel_send(struct channel *c, const struct msg *m, int fd);
 /* A new request number, never 0. */
 uint32_t channel_next_id(struct channel *c);
+/* Bytes that are queued. */
+size_t channel_waiting(const struct channel *c);
 const char *channel_name(const struct channel *c);
 /* Whether hello came. */
 bool channel_is_open(const struct channel *c);

@@ -257,6 +257,7 @@ catalog_abandon(struct monitor *m)
 		catalog_free(r->catalog);
 		free_reading(r);
 	}
+	catalog_parts_abandon(m);
 }
 
 static void

@@ -60,14 +60,19 @@ void		 catalog_read_names(struct monitor *m,
 		    void *arg);
 void		 catalog_free(struct catalog *c);
 /* ---- catalog_parts.c ---- */
-/* Likewise, a part of them after the other, in their order; part is called at
- * least once and leaves the catalogue to us; then end, once. The list is
- * taken. */
-typedef void catalog_part(void *arg, struct catalog *catalog);
-typedef void catalog_end(void *arg, struct err *e);
+/* Likewise, a part of them after the other, in their order: part is called at
+ * least once and leaves the catalogue to us; then end, once. While is_behind
+ * (may be NULL) says so, the next part is not read. The list is taken. */
+struct catalog_user {
+	void (*part)(void *arg, struct catalog *catalog);
+	void (*end)(void *arg, struct err *e);
+	bool (*is_behind)(void *arg);
+};
 void		 catalog_read_parts(struct monitor *m,
-		    struct store_names *names, catalog_part *part,
-		    catalog_end *end, void *arg);
+		    struct store_names *names, const struct catalog_user *user,
+		    void *arg);
+/* Ends those that wait; of catalog_abandon(). */
+void		 catalog_parts_abandon(struct monitor *m);
 /* ---- catalog.c ---- */
 /* Likewise those that may have to do with a request for these names: the
  * lineage called so, and whatever has one of the names. */

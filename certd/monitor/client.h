@@ -35,6 +35,8 @@ void		 control_hook_failed(struct job *j, const struct err *e,
 		    bool again);
 /* Tells an error (freed) with certctl's exit status; client_refuse() ends the
  * request too. */
+/* Whether so much waits for it that more had better come later. */
+bool		 client_is_behind(const struct client *c);
 void		 client_error(struct client *c, uint32_t exit,
 		    struct err *e);
 void		 client_refuse(struct client *c, uint32_t exit,

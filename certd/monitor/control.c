@@ -19,7 +19,7 @@
 
 #define CLIENTS_MAX	   256
 #define ROOTS_MAX	   64 /* for uid 0, when the others are too many */
-#define QUEUE_MAX_BYTES	   (16u * 1024 * 1024) /* 100,000 rows fit */
+#define QUEUE_MAX_BYTES	   (16u * 1024 * 1024)
 #define CLIENT_NAME_BYTES  64
 #define HOOK_TEXT_BYTES	   8192
 
@@ -118,6 +118,13 @@ client_send(struct client *c, struct msg *m)
 		return;
 	if ((e = channel_send(c->channel, m, -1)) != NULL)
 		log_err(LOG_LEVEL_ERROR, err_wrap(e, "%s", c->name));
+}
+
+bool
+client_is_behind(const struct client *c)
+{
+	return c->channel != NULL &&
+	    channel_waiting(c->channel) > QUEUE_MAX_BYTES / 16;
 }
 
 void

@@ -55,6 +55,7 @@ TAILQ_HEAD(hooks_list, hooks);
 TAILQ_HEAD(install_list, install);
 TAILQ_HEAD(worker_list, worker);
 TAILQ_HEAD(reading_list, reading);
+TAILQ_HEAD(parts_list, parts);
 TAILQ_HEAD(registration_list, registration);
 TAILQ_HEAD(removal_list, removal);
 
@@ -90,6 +91,7 @@ struct monitor {
 	struct hooks_list hook_runs;
 	struct registration_list registrations;
 	struct reading_list readings;
+	struct parts_list parts;
 	struct related *related; /* related.c; NULL: not needed yet */
 	struct vigil *vigil;
 	struct eyes *eyes;

@@ -303,6 +303,8 @@ give_up(struct renew *r, struct err *e)
 	client_release(c);
 }
 
+static const struct catalog_user user = { on_part, on_end, NULL };
+
 /* Only what has changed, or may be due, or has hooks to run, is read. */
 static struct err *
 choose(struct renew *r, struct store_names *names)
@@ -327,8 +329,7 @@ on_hooks(void *arg, struct err *e)
 	if (e == NULL && (e = choose(r, &names)) == NULL)
 		e = batch_new(r->client, r->no_folder, &r->batch);
 	if (e == NULL)
-		catalog_read_parts(client_monitor(r->client), &names, on_part,
-		    on_end, r);
+		catalog_read_parts(client_monitor(r->client), &names, &user, r);
 	else
 		give_up(r, e);
 	store_names_clear(&names);

@@ -105,6 +105,14 @@ on_end(void *arg, struct err *e)
 	client_release(c);
 }
 
+static bool
+is_behind(void *arg)
+{
+	return client_is_behind(arg);
+}
+
+static const struct catalog_user user = { on_part, on_end, is_behind };
+
 void
 report_list(struct client *c)
 {
@@ -117,7 +125,7 @@ report_list(struct client *c)
 		return;
 	}
 	client_hold(c);
-	catalog_read_parts(m, &names, on_part, on_end, c);
+	catalog_read_parts(m, &names, &user, c);
 }
 
 /* ---- status ---- */

@@ -21,6 +21,7 @@ monitor_init(struct monitor *m)
 	TAILQ_INIT(&m->clients);
 	TAILQ_INIT(&m->doctors);
 	TAILQ_INIT(&m->readings);
+	TAILQ_INIT(&m->parts);
 	TAILQ_INIT(&m->workers);
 	TAILQ_INIT(&m->registrations);
 	TAILQ_INIT(&m->removals);
