@@ -22,6 +22,7 @@
 #include "log.h"
 
 #define TRIES          5
+#define CALL_SECS      20  /* then no other try: nobody may be there at all */
 #define BACKOFF_MSECS  500 /* doubled after each try: 7.5 s in all, and jitter */
 #define TIMEOUT_SECS   30
 #define WAIT_MAX_SECS  60  /* a longer Retry-After is the caller's */
@@ -36,6 +37,7 @@ struct cf_call {
 	const char *url; /* in asked */
 	char *body;
 	unsigned tries;
+	time_t begun; /* or went on after a 429 */
 	struct event *timer;
 	struct https_call *https;
 	cf_call_done *done;
@@ -136,7 +138,7 @@ retry(struct cf_call *c, struct err *e, bool sent)
 		finish(c, NULL, err_mark(e, ECONNRESET));
 		return;
 	}
-	if (c->tries >= TRIES) {
+	if (c->tries >= TRIES || cf_now_secs() - c->begun >= CALL_SECS) {
 		finish(c, NULL, e);
 		return;
 	}
@@ -170,6 +172,7 @@ slow_down(struct cf_call *c, const struct https_response *r)
 	if (secs <= WAIT_MAX_SECS && c->tries < TRIES) {
 		log_info("Cloudflare asks us to wait %ld s", secs);
 		pace_block(&cf->pace, cf_now_msecs() + (uint64_t)secs * 1000);
+		c->begun = cf_now_secs() + secs;
 		send_later(c, 0);
 		return;
 	}
@@ -324,7 +327,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		give_up_429(c, (long)(c->cf->silent_until - cf_now_secs()));
 		return;
 	}
-	c->tries++;
+	if (c->tries++ == 0)
+		c->begun = cf_now_secs();
 	if ((e = transmit(c, c->method, c->url, on_https)) != NULL)
 		finish(c, NULL, e);
 }
