@@ -56,6 +56,17 @@ def test_socket_of_another_is_left_to_him(new_certd, name):
         assert certd.ctl('list').code == 0
 
 
+def test_second_certd_on_the_same_state_leaves(zone, new_certd):
+    """With sockets of its own it would not meet the first one there."""
+    first, second = new_certd(), new_certd(start=False)
+    second.state = first.state
+    second.write_config()
+    done = run(second.argv(), 60)
+    assert done.code == 1 and f'another certd works on {first.state}' in \
+        done.err, done
+    assert first.issue(zone.name).code == 0
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     own_mounts()

@@ -1,194 +1,16 @@
 """What happens on the server, in order."""
 
 import glob
-import hashlib
+import json
 import os
 import re
-import shutil
-import socket
-import ssl
-import subprocess
-import threading
 import time
 
-from stage import pem
+import wrong
+from world import LIVE, NAMES, SERVERS, Handshakes, listens
 
-NAMES = {'www': ('example.com', 'www.example.com'),     # Apache
-         'imap': ('imap.example.com',),                 # Dovecot
-         'mail': ('mail.example.com',)}                 # Exim
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-LIVE = '/etc/letsencrypt/live'
-# Where a TLS server is, and how TLS begins there.
-SERVERS = {'www': (443, None), 'imap': (993, None), 'mail': (25, 'smtp')}
-
-
-class World:
-    """The stage, the machine in it, and what the scenes know of each other."""
-
-    def __init__(self, stage, machine, deb):
-        self.stage, self.machine, self.deb = stage, machine, deb
-        self.zone = stage.zone('example.com')
-        self._prepare()
-
-    def _prepare(self):
-        m, world = self.machine, self.stage.world
-        m.write('/etc/resolv.conf', ''.join(
-            f'nameserver {a}\n' for a in world['name_servers']))
-        m.write('/etc/hosts', '127.0.0.1 localhost\n')
-        m.write('/etc/hostname', 'server\n')
-        shutil.copy(world['ca_file'], m.path(
-            '/usr/local/share/ca-certificates/stage.crt'))
-        shutil.copy(self.deb, m.path('/root/certd.deb'))
-
-    # ---- things that several scenes do ----
-
-    def last_words(self):
-        return '\n'.join(['--- journal', *self.machine.journal(
-            '-b', '-n', '60').splitlines()])
-
-    def certd_conf(self, more=''):
-        world = self.stage.world
-        self.machine.write('/etc/certd/certd.conf', (
-            f'[certd]\nidle-timeout = 3s\n'
-            f'[acme]\nserver = {self.stage.ca.url}\n'
-            f'[dns]\napi-url = {world["api_url"]}\n'
-            f'propagation-settle = 0s\n' + more))
-
-    def token(self, token):
-        self.machine.write('/etc/certd/cloudflare.ini',
-                           f'dns_cloudflare_api_token = {token}\n', 0o400)
-
-    def serial(self, lineage):
-        return pem.serial(self.machine.path(
-            f'{LIVE}/{lineage}/fullchain.pem'))
-
-    def served(self, server):
-        """The serial of what a server shows, verified by openssl."""
-        port, starttls = SERVERS[server]
-        name = NAMES[server][0]
-        command = ['openssl', 's_client', '-connect', f'127.0.0.1:{port}',
-                   '-servername', name, '-verify_hostname', name,
-                   '-verify_return_error', '-CAfile',
-                   self.stage.world['ca_root'], '-no-CApath', '-no-CAstore']
-        if starttls:
-            command += ['-starttls', starttls]
-        done = subprocess.run(command, input='', capture_output=True,
-                              text=True, timeout=30, check=False)
-        found = re.search(r'-----BEGIN.*?-----END CERTIFICATE-----',
-                          done.stdout, re.S)
-        assert found and 'Verify return code: 0 (ok)' in done.stdout, \
-            f'{server}: {done.stdout}{done.stderr}'
-        return pem.serial_of(found.group(0))
-
-    def make_due(self, lineage):
-        path = self.machine.path(f'/etc/letsencrypt/renewal/{lineage}.conf')
-        with open(path, encoding='utf-8') as f:
-            text = f.read()
-        if 'renew_before_expiry = 20 years' not in text:
-            with open(path, 'w', encoding='utf-8') as f:
-                f.write('renew_before_expiry = 20 years\n' + text)
-
-    def cron_line(self):
-        """The command of /etc/cron.d/certd, with a sleep that does not."""
-        line, = [l for l in self.machine.read('/etc/cron.d/certd').splitlines()
-                 if ' root ' in l and not l.startswith('#')]
-        self.machine.write('/opt/test/sleep',
-                           '#!/bin/sh\necho "$1" >>/opt/test/slept\n', 0o755)
-        return 'PATH=/opt/test:$PATH; ' + line.split(' root ', 1)[1]
-
-    def gone(self):
-        """Nothing of ours runs."""
-        self.machine.until(lambda: not self.machine.ours(),
-                           'no process of ours')
-
-    def tree(self):
-        """A digest of everything below /etc/letsencrypt."""
-        top, digest = self.machine.path('/etc/letsencrypt'), hashlib.sha256()
-        for folder, folders, files in sorted(os.walk(top)):
-            folders.sort()
-            for name in sorted(files + folders):
-                path = os.path.join(folder, name)
-                s = os.lstat(path)
-                digest.update(f'{path} {s.st_mode} {s.st_uid} {s.st_gid}'
-                              .encode())
-                if os.path.islink(path):
-                    digest.update(os.readlink(path).encode())
-                elif os.path.isfile(path):
-                    with open(path, 'rb') as f:
-                        digest.update(f.read())
-        return digest.hexdigest()
-
-    def certbot(self, *arguments):
-        """Debian 12's certbot dies where the CA refuses a nonce, which Pebble
-        does now and then: "can't set attribute"."""
-        world = self.stage.world
-        for _ in range(6):
-            done = self.machine.run(
-                'certbot', '-n', *arguments,
-                REQUESTS_CA_BUNDLE='/etc/ssl/certs/ca-certificates.crt',
-                CLOUDFLARE_API_URL=world['api_control'] + '/client/v4')
-            if "can't set attribute" not in done.text:
-                break
-        return done
-
-    def busy(self, *command):
-        """Starts a command, and waits until certd asks the name servers, which
-        show nothing for a while."""
-        self.zone.lag(20, 20)
-        client = self.machine.start(*command)
-        self.machine.until(
-            lambda: 'waiting for the name servers' in
-            self.machine.run('certctl', 'status').out, 'a renewal on its way')
-        self.zone.lag(0, 0)
-        return client
-
-
-class Handshakes(threading.Thread):
-    """Connects to all servers all the time. A connection that is accepted must
-    become a good TLS connection."""
-
-    def __init__(self, world):
-        super().__init__(daemon=True)
-        self.world, self.over = world, threading.Event()
-        self.good, self.bad = 0, []
-        self.context = ssl.create_default_context(
-            cafile=world.stage.world['ca_root'])
-
-    def _one(self, server):
-        port, starttls = SERVERS[server]
-        try:
-            raw = socket.create_connection(('127.0.0.1', port), 20)
-        except OSError:
-            return              # being restarted: not accepted
-        with raw:
-            if starttls:
-                reader = raw.makefile('rb')
-                reader.readline()
-                raw.sendall(b'EHLO client\r\n')
-                while reader.readline()[3:4] == b'-':
-                    pass
-                raw.sendall(b'STARTTLS\r\n')
-                reader.readline()
-            with self.context.wrap_socket(
-                    raw, server_hostname=NAMES[server][0]):
-                self.good += 1
-
-    def run(self):
-        while not self.over.is_set():
-            for server in SERVERS:
-                try:
-                    self._one(server)
-                except (OSError, ssl.SSLError) as e:
-                    self.bad.append(f'{server}: {e!r}')
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
 
 
 # ---- the scenes ----
@@ -293,11 +115,6 @@ def servers_answer(w):
     assert 'Debian-exim' in user and 'root' not in user, user
 
 
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(('127.0.0.1', port)) == 0
-
-
 def cron_renews(w):
     """Cron's line does nothing beside the timer; without it what is due is
     renewed, hooks restart the servers, and no handshake fails meanwhile."""
@@ -357,6 +174,73 @@ def log_has_fields(w):
     assert 'CERTD_JOB=' in text and '_SYSTEMD_UNIT=certd.service' in text, text
 
 
+def watch_follows(w):
+    """certctl watch tells what the journal tells, as it happens."""
+    m = w.machine
+    done = m.sh('timeout 120 certctl watch >/var/tmp/watched 2>&1 & '
+                'echo $! >/var/tmp/watchers; '
+                'timeout 120 certctl --json watch >/var/tmp/watched.json & '
+                'echo $! >>/var/tmp/watchers; sleep 1; certctl renew --cert-name mail.example.com '
+                '--force-renewal')
+    assert done.code == 0, done
+    m.until(lambda: 'done' in m.read('/var/tmp/watched'), 'the end is seen')
+    text = m.read('/var/tmp/watched')
+    for words in ('mail.example.com', 'placing the order',
+                  'removing the DNS records'):
+        assert words in text, text
+        assert words in m.journal('-u', 'certd', '-o', 'cat'), words
+    stages = [json.loads(line).get('stage') for line in
+              m.read('/var/tmp/watched.json').splitlines()]
+    assert 'order' in stages and 'done' in stages, stages
+    m.sh('kill $(cat /var/tmp/watchers)')
+    w.gone()
+    return text
+
+
+def token_is_encrypted(w):
+    """The token as a credential that only this machine can decrypt, with the
+    drop-in that the package has as an example, and no file with it."""
+    m, before = w.machine, w.serial('mail.example.com')
+    w.gone()
+    settings = m.read('/etc/certd/certd.conf')
+    m.write('/etc/certd/certd.conf',
+            re.sub('(?m)^credentials = .*\n', '', settings))
+    token = m.path('/etc/certd/cloudflare.ini')
+    with open(token, encoding='ascii') as f:
+        text = f.read()
+    os.unlink(token)
+    done = m.run('systemd-creds', 'encrypt', '--with-key=host',
+                 '--name=cloudflare', '-', '/etc/certd/cloudflare.cred',
+                 stdin=text)
+    assert done.code == 0, done
+    assert text.split()[-1] not in m.read('/etc/certd/cloudflare.cred')
+    done = m.sh('set -e; d=/etc/systemd/system/certd.service.d; mkdir $d; '
+                'cp /usr/share/doc/certd/examples/credential.conf $d; '
+                'systemctl daemon-reload')
+    assert done.code == 0, done
+    done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
+                 '--force-renewal')
+    assert done.code == 0 and w.serial('mail.example.com') != before, done
+    done = m.run('certctl', 'doctor')
+    assert done.code == 0 and '/run/credentials/certd.service/cloudflare: it ' \
+        'works, and sees 1 zone' in done.out, done
+    w.gone()
+    m.sh('rm -r /etc/systemd/system/certd.service.d '
+         '/etc/certd/cloudflare.cred; systemctl daemon-reload')
+    m.write('/etc/certd/cloudflare.ini', text, 0o400)
+    m.write('/etc/certd/certd.conf', settings)
+    return done.out
+
+
+def nothing_runs(w):
+    """Between renewals no process of ours is there; the timer will be."""
+    m = w.machine
+    w.gone()
+    timers = m.run('systemctl', 'list-timers', '--no-pager', 'cert*').out
+    assert 'certd-renew.timer' in timers, timers
+    return timers + m.run('ps', '-e', '-o', 'pid,user:16,args').out
+
+
 def token_is_rotated(w):
     """A new token is taken up without a restart; the old one is dead."""
     m = w.machine
@@ -370,88 +254,6 @@ def token_is_rotated(w):
     assert done.code == 0 and w.serial('mail.example.com') != before, done
     w.stage.cloudflare.control('token', token=w.zone.token,
                                zones=['example.com'])
-
-
-def what_is_wrong_is_told(w):
-    """A user that is missing, a token that others can read, an unknown key, a
-    second certd, a value that cannot be, a store that is read-only, no resolver:
-    each is named with what to do, and mended by that."""
-    m = w.machine
-    w.gone()
-    m.run('userdel', '_certd-sign')
-    done = m.run('certctl', 'list')
-    assert done.code == 1 and '_certd-sign' in done.err and \
-        'useradd' in done.err, done
-    done = m.run('certctl', 'doctor')
-    assert done.code == 1 and 'systemd-sysusers' in done.out, done
-    assert m.run('systemd-sysusers').code == 0
-    assert m.run('certctl', 'list').code == 0
-    os.chmod(m.path('/etc/certd/cloudflare.ini'), 0o644)
-    done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
-                 '--force-renewal')
-    assert done.code == 1 and 'chmod' in done.err, done
-    assert 'chmod' in m.run('certctl', 'doctor').out
-    os.chmod(m.path('/etc/certd/cloudflare.ini'), 0o400)
-    settings = m.read('/etc/certd/certd.conf')
-    m.write('/etc/certd/certd.conf', settings + '[hooks]\nnew-key = 1\n')
-    assert m.run('certctl', 'list').code == 0
-    assert 'new-key is no setting' in m.journal('-u', 'certd', '-o', 'cat')
-    w.gone()
-    done = m.run('certd', '--foreground', '--spawn')
-    assert done.code == 1 and 'systemctl stop certd.socket' in done.err, done
-    for _ in range(8):          # systemd takes sockets from who starts often
-        m.write('/etc/certd/certd.conf', settings + '#\n')
-        assert m.run('certctl', 'list').code == 0
-        m.write('/etc/certd/certd.conf', settings)
-        assert m.run('certctl', 'list').code == 0
-    m.write('/etc/certd/certd.conf', settings.replace(
-        '[acme]', '[acme]\nmax-orders = many'))
-    done = m.run('certctl', 'list')
-    assert done.code == 1 and 'max-orders = many' in done.err, done
-    m.write('/etc/certd/certd.conf', settings)
-    disk_is_read_only(w)
-    no_resolver(w)
-    done = m.run('certctl', 'doctor')
-    assert done.code == 0, done
-
-
-def disk_is_read_only(w):
-    """As the kernel makes it after errors: told, and nothing is changed."""
-    m, before = w.machine, w.tree()
-    w.gone()
-    store = '/etc/letsencrypt'
-    done = m.sh(f'mount --bind {store} {store} && '
-                f'mount -o remount,ro,bind {store}')
-    assert done.code == 0, done
-    try:
-        assert m.run('certctl', 'list').code == 0
-        done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
-                     '--force-renewal')
-        assert done.code == 1 and 'Read-only file system' in done.err, done
-        done = m.run('certctl', 'doctor')
-        assert done.code == 1 and 'is read-only' in done.out, done
-    finally:
-        w.gone()                # it has a mount of its own
-        done = m.run('umount', store)
-    assert done.code == 0, done
-    assert w.tree() == before
-    assert w.served('mail') == w.serial('mail.example.com')
-
-
-def no_resolver(w):
-    """An empty resolv.conf: told with where it is looked for."""
-    m, before = w.machine, w.serial('mail.example.com')
-    resolvers = m.read('/etc/resolv.conf')
-    w.gone()
-    m.write('/etc/resolv.conf', '')
-    try:
-        done = m.run('certctl', 'renew', '--cert-name', 'mail.example.com',
-                     '--force-renewal')
-        assert done.code == 1 and 'resolv.conf' in done.err, done
-    finally:
-        m.write('/etc/resolv.conf', resolvers)
-        w.gone()
-    assert w.serial('mail.example.com') == before
 
 
 def shells_complete(w):
@@ -572,6 +374,7 @@ def package_is_purged(w):
 
 SCENES = [certbot_was_here, package_is_installed, first_certificates,
           servers_answer, cron_renews, hooks_are_free, log_has_fields,
-          token_is_rotated, shells_complete, what_is_wrong_is_told, machine_is_reset,
-          package_is_upgraded, certbot_is_left, readme_is_right,
-          package_is_purged]
+          watch_follows, token_is_rotated, token_is_encrypted, shells_complete,
+          wrong.what_is_wrong_is_told, machine_is_reset,
+          wrong.no_network_at_boot, package_is_upgraded, certbot_is_left,
+          readme_is_right, nothing_runs, package_is_purged]
