@@ -177,11 +177,11 @@ def log_has_fields(w):
 def watch_follows(w):
     """certctl watch tells what the journal tells, as it happens."""
     m = w.machine
-    done = m.sh('timeout 120 certctl watch >/var/tmp/watched 2>&1 & '
-                'echo $! >/var/tmp/watchers; '
-                'timeout 120 certctl --json watch >/var/tmp/watched.json & '
-                'echo $! >>/var/tmp/watchers; sleep 1; certctl renew --cert-name mail.example.com '
-                '--force-renewal')
+    done = m.sh('exec >/dev/null 2>&1; cd /var/tmp; '
+                'timeout 120 certctl watch >watched & echo $! >watchers; '
+                'timeout 120 certctl --json watch >watched.json & '
+                'echo $! >>watchers; sleep 1; certctl renew --cert-name '
+                'mail.example.com --force-renewal')
     assert done.code == 0, done
     m.until(lambda: 'done' in m.read('/var/tmp/watched'), 'the end is seen')
     text = m.read('/var/tmp/watched')
