@@ -47,7 +47,7 @@ class World:
         world = self.stage.world
         self.machine.write('/etc/certd/certd.conf', (
             f'[certd]\nidle-timeout = 3s\n'
-            f'[acme]\nserver = {self.stage.ca.url}\n'
+            f'[acme]\nserver = {self.stage.ca.url}\nmax-per-day = 0\n'
             f'[dns]\napi-url = {world["api_url"]}\n'
             f'propagation-settle = 0s\n' + more))
 
