@@ -17,6 +17,7 @@ struct cf_walk;
 struct cf_entry;
 struct cf_lane;
 struct cf_made;
+struct cf_token;
 
 struct cloudflare {
 	struct event_base *base;
@@ -33,6 +34,7 @@ struct cloudflare {
 	TAILQ_HEAD(cf_lane_list, cf_lane) lanes; /* cf_batch.c */
 	TAILQ_HEAD(cf_made_list, cf_made) made; /* oldest first */
 	size_t n_made;
+	LIST_HEAD(cf_token_list, cf_token) looks; /* cf_token.c */
 };
 
 uint64_t	 cf_now_msecs(void);
@@ -52,6 +54,9 @@ struct err	*cf_call_start(struct cloudflare *cf, const char *method,
 		    const char *path, const char *body, unsigned delay_msecs,
 		    cf_call_done *done, void *arg);
 void		 cf_calls_free(struct cloudflare *cf);
+
+/* ---- cf_token.c ---- */
+void		 cf_looks_free(struct cloudflare *cf);
 
 /* ---- cf_zone.c: which zone holds a name ---- */
 

@@ -20,6 +20,7 @@ static const char *const needed[] = { "#zone:read", "#dns_records:edit" };
 #define NEEDED_N (sizeof(needed) / sizeof(needed[0]))
 
 struct cf_token {
+	LIST_ENTRY(cf_token) link;
 	struct cloudflare *cf;
 	struct cf_sight sight;
 	unsigned page;
@@ -29,6 +30,23 @@ struct cf_token {
 };
 
 static void ask(struct cf_token *t);
+
+static void
+drop(struct cf_token *t)
+{
+	LIST_REMOVE(t, link);
+	cloudflare_free(t->cf);
+	free(t);
+}
+
+void
+cf_looks_free(struct cloudflare *cf)
+{
+	struct cf_token *t;
+
+	while ((t = LIST_FIRST(&cf->looks)) != NULL)
+		drop(t);
+}
 
 static void
 end(struct cf_token *t, struct err *e)
@@ -41,8 +59,7 @@ end(struct cf_token *t, struct err *e)
 				t->sight.lacking[t->sight.n_lacking++] =
 				    needed[i];
 	t->done(t->arg, e == NULL ? &t->sight : NULL, e);
-	cloudflare_free(t->cf);
-	free(t);
+	drop(t);
 }
 
 /* Of "#dns_records:read" the edit is more, and reading records is harmless. */
@@ -159,7 +176,7 @@ ask(struct cf_token *t)
 }
 
 struct err *
-cloudflare_look(const struct cloudflare *as, struct credentials *c,
+cloudflare_look(struct cloudflare *as, struct credentials *c,
     cf_sight_done *done, void *arg)
 {
 	struct cf_token *t = calloc(1, sizeof(*t));
@@ -172,6 +189,7 @@ cloudflare_look(const struct cloudflare *as, struct credentials *c,
 		free(t);
 		return e;
 	}
+	LIST_INSERT_HEAD(&as->looks, t, link);
 	t->sight.global = c->n_headers > 1;
 	t->done = done;
 	t->arg = arg;

@@ -38,6 +38,7 @@ cloudflare_new(struct event_base *base, struct https *h, const char *api_url,
 	TAILQ_INIT(&cf->ops);
 	TAILQ_INIT(&cf->lanes);
 	TAILQ_INIT(&cf->made);
+	LIST_INIT(&cf->looks);
 	cf->base = base;
 	cf->https = h;
 	while (n > 0 && api_url[n - 1] == '/')
@@ -79,6 +80,7 @@ cloudflare_free(struct cloudflare *cf)
 	cf_zones_free(cf);
 	cf_ops_free(cf);
 	cf_made_free(cf);
+	cf_looks_free(cf);
 	credentials_clear(&cf->credentials);
 	free(cf->api);
 	free(cf);

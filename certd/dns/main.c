@@ -104,6 +104,7 @@ process_clear(struct process *p)
 {
 	channel_free(p->publisher.monitor);
 	cloudflare_free(p->publisher.cloudflare);
+	publisher_forget(&p->publisher);
 	https_free(p->https);
 	dns_free(p->dns);
 	child_clear(&p->child);

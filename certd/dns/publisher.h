@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "err.h"
 #include "https.h"
@@ -109,8 +110,8 @@ struct cf_sight {
 typedef void cf_sight_done(void *arg, const struct cf_sight *s,
     struct err *e);
 /* Asks with these credentials (taken) at the API of as, which keeps its own. The
- * callback may come before this returns. */
-struct err	*cloudflare_look(const struct cloudflare *as,
+ * callback may come before this returns, and does not come once as is freed. */
+struct err	*cloudflare_look(struct cloudflare *as,
 		    struct credentials *c, cf_sight_done *done, void *arg);
 
 /* ---- requests.c ---- */
@@ -119,12 +120,15 @@ struct publisher {
 	struct event_base *base;
 	struct channel *monitor;
 	struct cloudflare *cloudflare;
+	LIST_HEAD(request_list, request) requests; /* without an answer */
 	int status; /* to leave with */
 };
 
 /* A message of the monitor; fd is closed. */
 struct err	*publisher_request(struct publisher *p, const struct msg *m,
 		    int fd);
+/* We leave, and nobody is told any more: after cloudflare_free(). */
+void		 publisher_forget(struct publisher *p);
 
 /* ---- wipe.c ---- */
 /* Once, before the first secret. Where the kernel does not let us lock memory,

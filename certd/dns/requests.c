@@ -16,10 +16,29 @@
 
 /* A request that is under way. */
 struct request {
+	LIST_ENTRY(request) link;
 	struct publisher *p;
 	uint32_t id;
 	enum msg_type answer; /* when all is well */
 };
+
+static void
+request_free(struct request *r)
+{
+	if (r == NULL)
+		return;
+	LIST_REMOVE(r, link);
+	free(r);
+}
+
+void
+publisher_forget(struct publisher *p)
+{
+	struct request *r;
+
+	while ((r = LIST_FIRST(&p->requests)) != NULL)
+		request_free(r);
+}
 
 static void
 send_answer(struct publisher *p, struct msg *m, uint32_t id)
@@ -80,7 +99,7 @@ on_done(void *arg, const struct cf_place *place, struct err *e)
 		answer_place(r, place);
 	else
 		send_answer(r->p, &m, r->id);
-	free(r);
+	request_free(r);
 }
 
 static struct request *
@@ -93,6 +112,7 @@ request_new(struct publisher *p, const struct msg *m, enum msg_type answer)
 	r->p = p;
 	r->id = m->id;
 	r->answer = answer;
+	LIST_INSERT_HEAD(&p->requests, r, link);
 	return r;
 }
 
@@ -151,7 +171,7 @@ on_sight(void *arg, const struct cf_sight *sight, struct err *e)
 
 	if (e != NULL) {
 		answer_failure(r->p, r->id, e);
-		free(r);
+		request_free(r);
 		return;
 	}
 	for (i = 0; i < sight->n_zones; i++)
@@ -168,7 +188,7 @@ on_sight(void *arg, const struct cf_sight *sight, struct err *e)
 	m.dns_zone_list.expires =
 	    sight->expires > 0 ? (uint64_t)sight->expires : 0;
 	send_answer(r->p, &m, r->id);
-	free(r);
+	request_free(r);
 }
 
 static void
@@ -185,7 +205,7 @@ on_dns_zones(struct publisher *p, const struct msg *m, int fd)
 	if (e == NULL)
 		return;
 	answer_failure(p, m->id, e);
-	free(r);
+	request_free(r);
 }
 
 struct err *
@@ -214,7 +234,7 @@ publisher_request(struct publisher *p, const struct msg *m, int fd)
 			return err_sys("request");
 		if ((e = rows[i].start(r, m)) != NULL) {
 			answer_failure(p, m->id, e);
-			free(r);
+			request_free(r);
 		}
 		return NULL;
 	}
