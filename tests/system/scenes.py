@@ -94,10 +94,13 @@ def servers_answer(w):
         f'SSLCertificateFile {LIVE}/example.com/fullchain.pem\n'
         f'SSLCertificateKeyFile {LIVE}/example.com/privkey.pem\n'
         '</VirtualHost>\n'))
+    keys = ('ssl_cert = <', 'ssl_key = <')
+    if not m.run('dovecot', '--version').out.startswith('2.3'):
+        keys = ('ssl_server_cert_file = ', 'ssl_server_key_file = ')
     m.write('/etc/dovecot/conf.d/99-test.conf', (
         'ssl = yes\n'
-        f'ssl_cert = <{LIVE}/imap.example.com/fullchain.pem\n'
-        f'ssl_key = <{LIVE}/imap.example.com/privkey.pem\n'))
+        f'{keys[0]}{LIVE}/imap.example.com/fullchain.pem\n'
+        f'{keys[1]}{LIVE}/imap.example.com/privkey.pem\n'))
     m.write('/etc/exim4/exim4.conf.localmacros', (
         'MAIN_TLS_ENABLE = yes\n'
         f'MAIN_TLS_CERTIFICATE = {LIVE}/mail.example.com/fullchain.pem\n'
