@@ -219,6 +219,7 @@ struct err *
 account_find(struct store *s, const char *server, const char *wanted,
     struct account **out)
 {
+	struct stat st;
 	struct err *e;
 	int fd;
 
@@ -234,7 +235,7 @@ account_find(struct store *s, const char *server, const char *wanted,
 	e = *wanted == '\0' ? find_only(fd, out)
 			    : open_account(fd, wanted, out);
 	if (*wanted != '\0' && err_errno(e) == ENOENT &&
-	    faccessat(fd, wanted, F_OK, 0) == 0) {
+	    fstatat(fd, wanted, &st, 0) == 0) {
 		log_err(LOG_LEVEL_WARN, e); /* account_stage() takes it up */
 		e = NULL;
 	}

@@ -26,7 +26,6 @@ static const struct sandbox_rule rules[] = {
 	SB_ANY("getdents64", "store: lists of lineages, versions, hooks"),
 	SB_ANY("readlink", "credentials: a link of root's"),
 	SB_ANY("readlinkat", "store: which version live/ shows"),
-	SB_ANY("faccessat2", "likewise"),
 	SB_ANY("inotify_add_watch", "store: has anything changed"),
 	SB_ANY("lseek", "ledger; directories read again"),
 	SB_ANY("pread64", "ledger"),
