@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import threading
 
 import pytest
 from cryptography import x509
@@ -237,6 +238,34 @@ def test_a_budget_outlives_the_worker(scene):
     assert 'budget' in scene.job_ended()
     scene.check('another worker')
     scene.tally['budget', 'refused'] += 1
+
+
+def test_words_that_cross_a_cancellation(scene, table):
+    """What an honest worker has said of its order before it hears of the end is
+    passed over, and it is not cut off, because other jobs are with it."""
+    c, work = scene.attacker('order', fresh=True)
+    job = work.id
+    said = [(row['name'], frame(body(
+        row['number'], 7, table.good(row, job=job)))) for row in of_jobs(table)
+        if row['name'] in ('publish', 'ordered', 'chain', 'progress')]
+    assert len(said) == 4
+    before = scene.dns.records(scene.zone.name)
+    cancel = threading.Thread(target=scene.certd.ctl,
+                              args=('cancel', str(job)))
+    cancel.start()
+    c.hear_only('drop')
+    for _, data in said:
+        c.send(data)
+    c.say('done', job)
+    cancel.join()
+    assert 'cancel' in scene.job_ended()
+    # The connection is good for another job.
+    c.say('account_ask', scene.attacker()[1].id)
+    assert c.hear_only('account_is')[0] == 'account_is'
+    assert scene.connection is c
+    assert scene.dns.records(scene.zone.name) == before
+    scene.check('crossing')
+    scene.tally['crossing', 'in vain'] += len(said)
 
 
 def test_replays(scene, table):
