@@ -78,7 +78,6 @@ batch_new(struct client *c, bool no_folder, struct batch **out)
 {
 	struct err *e;
 
-	jobs_tidy(client_monitor(c));
 	if ((e = make_batch(client_monitor(c), no_folder, out)) != NULL)
 		return e;
 	(*out)->client = c;

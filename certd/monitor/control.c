@@ -335,6 +335,9 @@ on_message(void *arg, const struct msg *m, int fd)
 		client_refuse(c, 1, e);
 		return NULL;
 	}
+	/* First: it may finish what the request would trip over. */
+	if (audit_needed(m->type))
+		jobs_tidy(c->m);
 	return demand->on(c, m);
 }
 

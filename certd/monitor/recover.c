@@ -93,6 +93,8 @@ jobs_tidy(struct monitor *m)
 			e = store_stage_sweep(m->store, is_alive, m);
 		store_unlock(m->store);
 	}
+	if (e == NULL) /* no job may come that would remove them */
+		e = records_recover(m);
 	log_err(LOG_LEVEL_WARN, err_wrap(e, "leftovers of ended jobs"));
 }
 

@@ -207,24 +207,35 @@ ERRORS = {errno.ENOSPC: 'No space left on device',
           errno.EROFS: 'Read-only file system'}
 
 
-def fail_one(scene, error, n):
-    """Everything that changes the disk fails from point n on; later it works
-    again. What the user was told where the renewal failed."""
+def check_failed(scene, action, error, old, done):
+    """What the user was told, and what he has now, where all went on failing."""
     certd, zone = scene.certd, scene.zone
-    old = os.readlink(certd.live(zone.name))
+    if old:
+        certd.check_pair(zone.name)
+    if done.code != 0:
+        assert done.code == 1, done
+        assert ERRORS[error] in done.err, done
+        assert live_of(certd, zone) == old
+    elif action is Revoke:
+        assert scene.is_revoked()
+    else:
+        assert live_of(certd, zone) != old
+
+
+def fail_one(scene, action, error, n):
+    """Everything that changes the disk fails from point n on; later it works
+    again."""
+    prepare(scene, action)
+    certd, zone = scene.certd, scene.zone
+    old = live_of(certd, zone)
     certd.arm(struck.FAIL_ON, n, classes=struck.DISK, error=error)
-    done = Renew.act(scene)
-    hit = certd.disarm()
+    done = action.act(scene)
+    certd.disarm()
     point = next((p for p in certd.points() if p.n == n), None)
     try:
-        certd.check_pair(zone.name)
-        if hit and done.code != 0:
-            assert done.code == 1, done
-            assert ERRORS[error] in done.err, done
-            assert os.readlink(certd.live(zone.name)) == old
-        else:
-            assert os.readlink(certd.live(zone.name)) != old
-        done = Renew.act(scene)         # space is back
+        check_failed(scene, action, error, old, done)
+        done = action.again(scene) if action.fresh or action is Revoke else \
+            action.act(scene)           # space is back
         assert done.code == 0, done
         certd.wait_idle()
         certd.check_pair(zone.name)
@@ -234,20 +245,23 @@ def fail_one(scene, error, n):
         print(f'*** {error} from {n} on: {point}')
         print(certd.log()[-6000:])
         raise
-    return done.err
 
 
 @pytest.mark.parametrize('shard', range(SHARDS))
-def test_failing_disk_keeps_the_old_certificate(stage, zone, shard):
+@pytest.mark.parametrize('name', ACTIONS if FULL else ['renew'])
+def test_failing_disk_keeps_the_old_certificate(stage, zone, name, shard):
+    action = ACTIONS[name]
     with Scene(stage, zone) as scene:
-        prepare(scene, Renew)
-        points = scene.count(scene.renew, struck.DISK)
+        prepare(scene, action)
+        points = scene.count(lambda: action.act(scene), struck.DISK)
         chosen = [(e, n) for e in ERRORS
                   for n in range(1, len(points) + 1)][shard::SHARDS]
         if not FULL:
             chosen = random.Random(os.getpid()).sample(chosen, SAMPLES)
         for error, n in chosen:
-            fail_one(scene, error, n)
+            fail_one(scene, action, error, n)
+        print(f'{name}: {len(points)} points of the disk, {len(chosen)} '
+              'failures')
         scene.end()
 
 
