@@ -210,12 +210,18 @@ remove_oldest(struct audit_log *a)
 static struct err *
 open_file(struct audit_log *a)
 {
+	struct err *e = NULL;
 	struct stat st;
 
 	a->fd = openat(a->dir, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND |
 	    O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (a->fd == -1 || fstat(a->fd, &st) == -1)
-		return err_sys(AUDIT_FILE);
+	if (a->fd == -1 || fstat(a->fd, &st) == -1) {
+		e = err_sys(AUDIT_FILE);
+		if (a->fd != -1)
+			close(a->fd);
+		a->fd = -1;
+		return e;
+	}
 	a->size = st.st_size;
 	a->first = 0;
 	return NULL;

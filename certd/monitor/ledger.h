@@ -118,10 +118,6 @@ struct err	*ledger_index_put(struct ledger *l,
 		    const struct ledger_index *x);
 /* With it go its names and what was seen of the lineage. */
 struct err	*ledger_index_remove(struct ledger *l, const char *lineage);
-/* All rows, by lineage, current or not; fn as above. */
-struct err	*ledger_index_each(struct ledger *l,
-		    struct err *(*fn)(void *arg, const struct ledger_index *x),
-		    void *arg);
 
 /* ---- owed: deploy hooks that have not ended well yet ---- */
 /* In place of a command: all that the certificate has. */

@@ -129,19 +129,6 @@ ledger_index_remove(struct ledger *l, const char *lineage)
 	return ledger_end_own(l, own, e);
 }
 
-struct err *
-ledger_index_each(struct ledger *l,
-    struct err *(*fn)(void *arg, const struct ledger_index *x), void *arg)
-{
-	struct index_call call = { fn, arg };
-	sqlite3_stmt *st;
-	struct err *e;
-
-	if ((e = ledger_prepare(l, ST_index_ids, &st)) != NULL)
-		return e;
-	return ledger_each(l, st, ST_index_row, give_index, &call);
-}
-
 static struct err *
 give_failure(void *arg, sqlite3_stmt *st)
 {

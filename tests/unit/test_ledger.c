@@ -353,12 +353,13 @@ index_is_of_one_file(void **state)
 	x.file = other;
 	x.serial = "10";
 	assert_ok(ledger_index_put(l, &x));
-	got.n = 0;
-	assert_ok(ledger_index_each(l, got_index, &got));
-	assert_int_equal(got.n, 1);
+	assert_ok(ledger_index_get(l, "a", &x.file, &found, got_index, &got));
+	assert_true(found);
+	assert_string_equal(
+	    got.text, "a|a *.a|10|CN=ca|aa|bb|1|10|20|18446744073709551614");
 	assert_ok(ledger_index_remove(l, "a"));
-	assert_ok(ledger_index_each(l, got_index, &got));
-	assert_int_equal(got.n, 1);
+	assert_ok(ledger_index_get(l, "a", &x.file, &found, got_index, &got));
+	assert_false(found);
 }
 
 static struct err *
