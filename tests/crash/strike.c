@@ -24,7 +24,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +32,7 @@
 #include <seccomp.h>
 
 #include "strike.h"
+#include "traced.h"
 
 #define TRACEES_MAX 256
 #define OPTIONS                                                                \
@@ -104,25 +104,6 @@ is_ours(const char *name)
 	return false;
 }
 
-/* Registers of a call that was not made yet, or has just ended. */
-static void
-set_call(pid_t pid, bool before, int error)
-{
-#ifdef __x86_64__
-	struct user_regs_struct regs;
-
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == -1)
-		return;
-	if (before)
-		regs.orig_rax = (unsigned long long)-1;
-	else
-		regs.rax = (unsigned long long)-error;
-	(void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-#else
-	errx(3, "calls can be made to fail on x86-64 only");
-#endif
-}
-
 static void
 strike_dead(pid_t pid, bool all)
 {
@@ -147,6 +128,8 @@ strike(struct tracee *t)
 		return true;
 	case MODE_FAIL_ONCE:
 	case MODE_FAIL_ON:
+		if (!can_inject())
+			errx(3, "calls can be made to fail on x86-64 only");
 		set_call(t->pid, true, 0);
 		t->plan = FAIL_AFTER;
 		return true;

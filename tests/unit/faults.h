@@ -13,11 +13,12 @@
 #include <stdint.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/ptrace.h>
+
+#include "traced.h"
 
 enum fault_kind {
 	FAULT_KILL,  /* the process is killed before the call */
@@ -63,38 +64,6 @@ changes_disk(const struct ptrace_syscall_info *info)
 	default:
 		return false;
 	}
-}
-
-/* Whether a call of this machine can be made to fail. */
-static bool
-can_inject(void)
-{
-#ifdef __x86_64__
-	return true;
-#else
-	return false;
-#endif
-}
-
-/* Before the call: no call of this number; after it: its result. */
-static void
-set_call(pid_t pid, bool before, int error)
-{
-#ifdef __x86_64__
-	struct user_regs_struct regs;
-
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == -1)
-		return;
-	if (before)
-		regs.orig_rax = (unsigned long long)-1;
-	else
-		regs.rax = (unsigned long long)-error;
-	(void)ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-#else
-	(void)pid;
-	(void)before;
-	(void)error;
-#endif
 }
 
 /* One stop of the process; n counts the calls. False when it is over. */
