@@ -76,6 +76,21 @@ def test_lost_answers_pass(stage, calm, zone, new_certd, kind):
     assert zone.records() == []
 
 
+def test_answers_that_crawl_are_given_up(stage, calm, zone, new_certd):
+    """The CA's a byte at a time, for minutes; Cloudflare's begins and stops,
+    after the record was made."""
+    zone.fault(method='POST', stall=120)
+    with Proxy(stage, {'path': '/order-plz', 'times': 1, 'drip': 0.5},
+               ca=calm) as ca:
+        certd = new_certd(server=ca.url)
+        done = certd.issue(zone.name, timeout=300)
+        assert done.code == 0, done
+        assert ca.rules[0]['times'] == 0
+        assert len(ca.times_of('/order-plz')) == 2
+        assert done.seconds < 200, done         # 30 s for each; it was 400
+    assert zone.records() == []
+
+
 def test_every_second_nonce_refused(stage, zone, new_certd):
     rule = {'method': 'POST', 'bad_nonce': True, 'rate': 0.5}
     with Proxy(stage, rule) as ca:

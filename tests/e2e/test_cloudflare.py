@@ -1,6 +1,7 @@
 """Cloudflare's errors, turned into advice; records that are always removed."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -152,6 +153,46 @@ def test_rate_limit_says_when_to_try_again(zone, certd, nothing_left):
                message='Please wait', headers={'Retry-After': '290'})
     fails(certd, zone, '1,200 requests', 'not before')
     nothing_left(certd, zone)
+
+
+def test_short_rate_limit_is_sat_out(zone, certd):
+    zone.fault(method='POST', status=429, code=971, message='Please wait',
+               headers={'Retry-After': '3'})
+    done = certd.issue(zone.name)
+    assert done.code == 0, done
+    first, second = (r['time'] for r in zone.requests('POST')[:2])
+    assert second - first > 2.5
+    assert zone.records() == []
+
+
+def test_permission_that_goes_away_half_way(stage, zone, certd):
+    """The records stand, and can no longer be removed: that is told, and made
+    up for when the token may again."""
+    def rights(*names):
+        stage.cloudflare.control('token', token=zone.token, zones=[zone.name],
+                                 rights=['zone:read', *names])
+    zone.lag(2, 2)
+    client = threading.Thread(target=lambda: done.append(
+        certd.issue(zone.name, '*.' + zone.name)))
+    done = []
+    client.start()
+    deadline = time.monotonic() + 60
+    while len(zone.records()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    rights('dns:read')
+    client.join()
+    assert done[0].code == 0, done
+    status = certd.ctl('status')
+    assert f'_acme-challenge.{zone.name}' in status.out, status
+    assert 'needs the permission Zone:DNS:Edit' in certd.log()
+    assert len(zone.records()) == 2
+    rights('dns:edit')
+    zone.lag(0, 0)
+    assert certd.issue('www.' + zone.name).code == 0
+    deadline = time.monotonic() + 60
+    while zone.records() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert zone.records() == []
 
 
 @pytest.mark.parametrize('fault', [

@@ -92,6 +92,7 @@ def test_power_cut_at_any_point_of_a_store_is_old_or_new(
         points = range(1, len(scene.count(scene.renew, struck.DISK)) + 1)
         chosen = points if FULL else random.Random(os.getpid()).sample(
             points, 6)
+        cuts = 0
         for n in chosen:
             certd = scene.certd
             certd.arm(struck.KILL_ALL, n, classes=struck.DISK)
@@ -99,6 +100,7 @@ def test_power_cut_at_any_point_of_a_store_is_old_or_new(
             if not certd.disarm():
                 continue
             certd.wait_gone()
+            cuts += 1
             time.sleep(random.choice((0, 0, 1.2)))
             image.cut_power()
             image.power_up()
@@ -115,6 +117,7 @@ def test_power_cut_at_any_point_of_a_store_is_old_or_new(
                 print(f'*** cut at {n}: {certd.points()[n - 1:n]}')
                 print(certd.log()[-6000:])
                 raise
+        print(f'{cuts} cuts of {len(points)} points')
         scene.end()
 
 

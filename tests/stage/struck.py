@@ -73,8 +73,10 @@ class Struck(Certd):
     def _tell(self, mode, at=0, classes=ALL, error=0, only_certd=False,
               late_msecs=LATE_MSECS):
         """Written in one piece, and in place: strike has it mapped."""
-        data = CONTROL.pack(mode, at, error, classes, 0, 0, late_msecs,
-                            only_certd)
+        self._write(CONTROL.pack(mode, at, error, classes, 0, 0, late_msecs,
+                                 only_certd))
+
+    def _write(self, data):
         fd = os.open(self.control_file, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.pwrite(fd, data, 0)
@@ -86,9 +88,10 @@ class Struck(Certd):
         self._tell(mode, at, **more)
 
     def disarm(self):
-        """Nothing happens any more; returns whether it had struck."""
+        """Nothing happens any more; returns whether it had struck. What is being
+        counted now keeps its number."""
         struck = self.was_struck()
-        self._tell(PASS)
+        self._write(struct.pack('I', PASS))
         return struck
 
     def _state(self):
@@ -99,11 +102,13 @@ class Struck(Certd):
         return self._state()[5] == 1
 
     def points(self):
-        """What was counted since strike was started."""
+        """What was counted since it was armed."""
         found = []
         with open(self.points_file, encoding='utf-8') as f:
             for line in f:
                 n, program, kind, what = line.rstrip('\n').split(' ', 3)
+                if n == '1':
+                    found = []
                 if kind == 'message':
                     number = int(what.rpartition(' ')[2])
                     what = MESSAGES.get(number, str(number))
