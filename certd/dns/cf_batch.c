@@ -19,7 +19,9 @@
 #include "cf_priv.h"
 
 #define COLLECT_MSECS 5   /* the two records of apex and wildcard come at once */
-#define BATCH_MAX     100 /* Cloudflare's limit for free zones is 200 */
+#define CROWD_MSECS   150 /* where more than these came the last time */
+#define CROWD_OPS     64  /* so many wait no longer */
+#define BATCH_MAX     200 /* Cloudflare's limit for free zones */
 
 /* The changes of one zone. */
 struct cf_lane {
@@ -28,6 +30,7 @@ struct cf_lane {
 	char zone[CF_ID_SIZE];
 	struct cf_op_list waiting, flying;
 	struct event *timer;
+	size_t n_waiting, n_last; /* changes; of the last batch */
 	bool is_handing_out; /* of answers: then the lane stays */
 };
 
@@ -55,22 +58,66 @@ lane_of(struct cloudflare *cf, const char *zone)
 	return lane;
 }
 
+static void
+lane_free(struct cf_lane *lane)
+{
+	TAILQ_REMOVE(&lane->cf->lanes, lane, entry);
+	event_free(lane->timer);
+	free(lane);
+}
+
+/* A job has two changes at a time: apex and wildcard. */
+static bool
+is_crowd(size_t n)
+{
+	return n > 2;
+}
+
+/* How long to wait for more. Changes that would wait for the pace all the same
+ * wait here, where others may still join them. */
+static uint64_t
+pause_msecs(const struct cf_lane *lane)
+{
+	uint64_t msecs = is_crowd(lane->n_last) ? CROWD_MSECS : COLLECT_MSECS;
+	uint64_t pace = is_crowd(lane->n_waiting) || is_crowd(lane->n_last) ?
+	    pace_wait(&lane->cf->pace, cf_now_msecs()) : 0;
+
+	if (lane->n_waiting >= CROWD_OPS)
+		msecs = 0;
+	return pace > msecs ? pace : msecs;
+}
+
 /* Goes on with what waits, or ends the lane. */
 static void
-settle(struct cf_lane *lane, long msecs)
+settle(struct cf_lane *lane)
 {
-	struct timeval pause = { .tv_usec = msecs * 1000 };
+	uint64_t msecs = pause_msecs(lane);
+	struct timeval pause = { (time_t)(msecs / 1000),
+		(suseconds_t)(msecs % 1000) * 1000 };
 
 	if (lane->is_handing_out || !TAILQ_EMPTY(&lane->flying))
 		return;
 	if (!TAILQ_EMPTY(&lane->waiting)) {
-		if (!evtimer_pending(lane->timer, NULL))
+		if (!evtimer_pending(lane->timer, NULL) ||
+		    lane->n_waiting == CROWD_OPS)
 			(void)event_add(lane->timer, &pause);
 		return;
 	}
-	TAILQ_REMOVE(&lane->cf->lanes, lane, entry);
-	event_free(lane->timer);
-	free(lane);
+	if (is_crowd(lane->n_last)) { /* remembered for a while */
+		lane->n_last = 0;
+		(void)event_add(lane->timer, &pause);
+		return;
+	}
+	lane_free(lane);
+}
+
+void
+cf_lanes_free(struct cloudflare *cf)
+{
+	struct cf_lane *lane;
+
+	while ((lane = TAILQ_FIRST(&cf->lanes)) != NULL)
+		lane_free(lane);
 }
 
 void
@@ -87,7 +134,8 @@ cf_batch_join(struct cf_op *op, cf_alone *alone, cf_shared *shared)
 	op->alone = alone;
 	op->shared = shared;
 	TAILQ_INSERT_TAIL(&lane->waiting, op, of_lane);
-	settle(lane, COLLECT_MSECS);
+	lane->n_waiting++;
+	settle(lane);
 }
 
 void
@@ -100,7 +148,9 @@ cf_batch_leave(struct cf_op *op)
 	op->lane = NULL;
 	TAILQ_REMOVE(op->is_flying ? &lane->flying : &lane->waiting, op,
 	    of_lane);
-	settle(lane, 0);
+	if (!op->is_flying)
+		lane->n_waiting--;
+	settle(lane);
 }
 
 /* ---- answers ---- */
@@ -137,7 +187,7 @@ on_batch(void *arg, const struct cf_reply *reply, struct err *e)
 		share_out(op, reply, e);
 	lane->is_handing_out = false;
 	err_free(e);
-	settle(lane, 0);
+	settle(lane);
 }
 
 /* ---- requests ---- */
@@ -193,12 +243,18 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (TAILQ_EMPTY(&lane->waiting)) {
+		settle(lane); /* ends it */
+		return;
+	}
 	for (n = 0; n < BATCH_MAX &&
 	    (op = TAILQ_FIRST(&lane->waiting)) != NULL; n++) {
 		TAILQ_REMOVE(&lane->waiting, op, of_lane);
 		TAILQ_INSERT_TAIL(&lane->flying, op, of_lane);
 		op->is_flying = true;
 	}
+	lane->n_waiting -= n;
+	lane->n_last = n;
 	if (n == 1)
 		TAILQ_FIRST(&lane->flying)->alone(TAILQ_FIRST(&lane->flying));
 	else if (n > 1)

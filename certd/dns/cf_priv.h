@@ -156,5 +156,7 @@ void		 cf_batch_join(struct cf_op *op, cf_alone *alone,
 		    cf_shared *shared);
 /* op ends. */
 void		 cf_batch_leave(struct cf_op *op);
+/* There are no ops any more. */
+void		 cf_lanes_free(struct cloudflare *cf);
 
 #endif

@@ -79,6 +79,7 @@ cloudflare_free(struct cloudflare *cf)
 	cf_calls_free(cf);
 	cf_zones_free(cf);
 	cf_ops_free(cf);
+	cf_lanes_free(cf);
 	cf_made_free(cf);
 	cf_looks_free(cf);
 	credentials_clear(&cf->credentials);

@@ -30,6 +30,14 @@ pace_take(struct pace *p, uint64_t now_msecs)
 	return start - now_msecs;
 }
 
+uint64_t
+pace_wait(const struct pace *p, uint64_t now_msecs)
+{
+	struct pace copy = *p;
+
+	return pace_take(&copy, now_msecs);
+}
+
 void
 pace_block(struct pace *p, uint64_t until_msecs)
 {

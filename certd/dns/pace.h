@@ -14,6 +14,8 @@ struct pace {
 
 /* Takes one request: how long it has to wait. */
 uint64_t	pace_take(struct pace *p, uint64_t now_msecs);
+/* How long it would have to wait. */
+uint64_t	pace_wait(const struct pace *p, uint64_t now_msecs);
 /* The provider told us to be silent until then. */
 void		pace_block(struct pace *p, uint64_t until_msecs);
 

@@ -35,8 +35,25 @@ pace_burst_goes_at_once(void **state)
 	struct pace p = { 0 };
 
 	(void)state;
-	for (int i = 0; i < 128; i++)
+	for (int i = 0; i < 128; i++) {
+		assert_int_equal(pace_wait(&p, 1000000), 0);
 		assert_int_equal(pace_take(&p, 1000000), 0);
+	}
+}
+
+static void
+pace_tells_what_one_more_would_wait(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		uint64_t wait = pace_wait(&p, 1000000);
+
+		assert_int_equal(pace_wait(&p, 1000000), wait);
+		assert_int_equal(pace_take(&p, 1000000), wait);
+	}
+	assert_true(pace_wait(&p, 1000000) > 0);
 }
 
 static void
@@ -90,6 +107,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pace_burst_goes_at_once),
+		cmocka_unit_test(pace_tells_what_one_more_would_wait),
 		cmocka_unit_test(pace_everybody_at_once_stays_below_the_limit),
 		cmocka_unit_test(
 		    pace_bursts_after_silence_stay_below_the_limit),
