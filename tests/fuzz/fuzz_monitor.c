@@ -234,6 +234,12 @@ pair_of_member(int *ours)
 }
 
 static void
+on_sending(void *arg)
+{
+	disk_before_sending(arg);
+}
+
+static void
 begin(void)
 {
 	static const struct peer_kind *const kinds[HELPERS] = { &peer_signer,
@@ -252,9 +258,11 @@ begin(void)
 	last_job = 0;
 	world_write(ledger_file, "", ledger_new, ledger_n);
 	check(ledger_open(cfg->state_dir, &m.ledger) == NULL);
+	check(disk_begin(&m) == NULL);
 	for (i = 0; i < HELPERS; i++) {
-		check(peer_new(base, pair(&helpers[i]), kinds[i], on_lost, NULL,
+		check(peer_new(base, pair(&helpers[i]), kinds[i], on_lost, &m,
 		    slots[i]) == NULL);
+		peer_before_sending(*slots[i], on_sending);
 		say_hello(helpers[i]);
 	}
 	for (i = 0; i < LINES; i++)
@@ -281,6 +289,22 @@ call_in(int i)
 	say_hello(lines[i]);
 }
 
+/* A file of the certificate a.test is not there any more. */
+static void
+lose(unsigned which)
+{
+	static const char *const files[LOSSES] = { "live/a.test/cert.pem",
+		"live/a.test/privkey.pem", "live/a.test/fullchain.pem",
+		"archive/a.test/cert1.pem", "archive/a.test/privkey1.pem",
+		"archive/a.test/chain1.pem", "renewal/a.test.conf",
+		"accounts/ca.test/dir/ffff/regr.json" };
+	char path[WORLD_PATH_BYTES], name[64];
+
+	(void)snprintf(name, sizeof(name), "le/%s", files[which % LOSSES]);
+	world_path(path, name);
+	(void)unlink(path);
+}
+
 static void
 speak(void)
 {
@@ -288,7 +312,10 @@ speak(void)
 		what = program_next(&steps), id, how;
 
 	if (who == NOBODY) {
-		hang_up(what % LINES);
+		if (what >= LOSS)
+			lose(what);
+		else
+			hang_up(what % LINES);
 		return;
 	}
 	id = program_next(&steps);

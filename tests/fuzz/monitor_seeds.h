@@ -12,6 +12,8 @@
 
 enum talker { ROOT, MEMBER, WORKER_A, WORKER_B, NOBODY, TALKERS };
 
+#define LOSS	 128 /* NOBODY: a file is lost instead */
+#define LOSSES	 8
 #define LAST_JOB 128 /* the byte for the job that was made last */
 #define OTHERS_NAME 3	/* evil.test, as a name */
 #define OTHERS_TEXT 15	/* and as a text: see fuzz_monitor.c */
@@ -162,6 +164,13 @@ seeds_of_options(const char *dir)
 			seed_say(&s, ROOT, MSG_option, option_table[i].option,
 			    (unsigned)text);
 			seed_order(&s, ROOT, 0, text == 0 ? ORDER_N : 0);
+			if (text == 0) {
+				seed_say(&s, ROOT, MSG_option,
+				    option_table[i].option, 0);
+				seed_say(&s, ROOT, MSG_option,
+				    OPTION_no_dry_run, 0);
+				seed_say(&s, ROOT, MSG_reconfigure, 0, 0);
+			}
 			seed_write(&s, dir, "option", option_table[i].word,
 			    text);
 		}
@@ -177,7 +186,9 @@ seeds_of_kinds(const char *dir)
 	for (kind = 0; kind < KIND_N; kind++)
 		for (verb = 0; verb < VERB_N; verb++) {
 			seed_begin(&s, 0, 0, 0);
-			seed_order(&s, MEMBER, 0, 3);
+			/* what changes an account wants to be alone with it */
+			seed_order(&s, MEMBER, 0, ORDER_N);
+			seed_say(&s, ROOT, MSG_option, OPTION_no_email, 0);
 			seed_say(&s, ROOT, MSG_account, kind, 0);
 			seed_say(&s, WORKER_A, MSG_account_ask, 0, 0);
 			seed_say(&s, WORKER_A, MSG_sign, verb, 0);
@@ -239,6 +250,29 @@ seeds_of_answers(const char *dir)
 		}
 }
 
+/* Each thing that can be lost, before each of what looks at it. */
+static inline void
+seeds_of_losses(const char *dir)
+{
+	static const uint32_t asked[] = { MSG_repair, MSG_show, MSG_restore,
+		MSG_delete, MSG_revoke, MSG_renew, MSG_doctor };
+	struct seed s;
+	unsigned lost;
+	size_t i;
+
+	for (lost = 0; lost < LOSSES; lost++)
+		for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+			seed_begin(&s, 0, 0, 0);
+			seed_order(&s, ROOT, 0, ORDER_N);
+			seed_byte(&s, NOBODY);
+			seed_byte(&s, LOSS + lost);
+			seed_say(&s, ROOT, asked[i], 0,
+			    asked[i] == MSG_restore);
+			seed_write(&s, dir, "lost", msg_row(asked[i])->name,
+			    lost);
+		}
+}
+
 static inline void
 seeds_write(const char *dir)
 {
@@ -253,6 +287,7 @@ seeds_write(const char *dir)
 	seeds_of_options(dir);
 	seeds_of_kinds(dir);
 	seeds_of_people(dir);
+	seeds_of_losses(dir);
 	seeds_of_answers(dir);
 }
 
