@@ -61,8 +61,9 @@ static void
 read_part(struct parts *p)
 {
 	const size_t left = p->names.n - p->next;
-	const struct store_names part = { p->names.v + p->next,
-		left < PART ? left : PART };
+	/* An empty store has no list, and to NULL nothing is added. */
+	const struct store_names part = { left == 0 ? NULL :
+		p->names.v + p->next, left < PART ? left : PART };
 
 	p->next += part.n;
 	catalog_read_names(p->m, &part, on_catalog, p);

@@ -58,7 +58,7 @@ static const struct sandbox_rule rules[] = {
 	SB_UNUSED("sysinfo", "qsort asks for the memory, and does without"),
 	SB_UNUSED("recvfrom", "the channel reads with recvmsg"),
 	SB_IF("sendto", 4, UINT64_MAX, 0,
-	    "service manager and journal, connected before the jail"),
+	    "rare: service manager and journal, connected before the jail"),
 	SB_UNUSED("futex", "there are no threads"),
 	SB_UNUSED("getrandom", "no secret is made here"),
 	SB_UNUSED("madvise", "malloc does without"),
