@@ -260,6 +260,17 @@ catalog_abandon(struct monitor *m)
 	catalog_parts_abandon(m);
 }
 
+/* By the loop, which looks at everybody else before: event_active() would have us
+ * go on first. */
+static void
+soon(const struct reading *r)
+{
+	static const struct timeval at_once = { 0, 0 };
+
+	if (event_add(r->more, &at_once) == -1)
+		event_active(r->more, EV_TIMEOUT, 0);
+}
+
 static void
 on_looked(void *arg, const struct msg_cert_info *info, struct err *e)
 {
@@ -281,7 +292,7 @@ on_looked(void *arg, const struct msg_cert_info *info, struct err *e)
 	free(i);
 	r->flying--;
 	if (r->done != NULL) {
-		event_active(r->more, EV_TIMEOUT, 0);
+		soon(r);
 	} else if (r->flying == 0) {
 		catalog_free(r->catalog);
 		free_reading(r);
@@ -346,7 +357,7 @@ on_more(evutil_socket_t fd, short what, void *arg)
 	if (r->next == r->catalog->n && r->flying == 0)
 		finish(r);
 	else if (r->flying < FLYING_MAX && r->next < r->catalog->n)
-		event_active(r->more, EV_TIMEOUT, 0);
+		soon(r);
 }
 
 /* An entry for each name, of which nothing else is known yet. */
@@ -386,7 +397,7 @@ catalog_read_names(struct monitor *m, const struct store_names *names,
 	r->done = done;
 	r->arg = arg;
 	TAILQ_INSERT_TAIL(&m->readings, r, link);
-	event_active(r->more, EV_TIMEOUT, 0);
+	soon(r);
 }
 
 void

@@ -32,6 +32,7 @@
 #define SLICE	     64	   /* lineages between two looks at other events */
 #define LINEAGES_MAX 20000 /* the kernel keeps two folders of each in memory */
 #define TRUST_SECS   300
+#define PAUSE_USECS  20000 /* the answer goes first */
 #define WATCH_LIMIT  "/proc/sys/fs/inotify/max_user_watches"
 
 enum state {
@@ -139,6 +140,8 @@ has_heard(struct vigil *v)
 static void
 on_more(evutil_socket_t fd, short what, void *arg)
 {
+	/* Unlike event_active(), a timer lets others have their turn. */
+	static const struct timeval at_once = { 0, 0 };
 	struct vigil *v = arg;
 	const struct store *s = v->m->store;
 	size_t n;
@@ -153,16 +156,18 @@ on_more(evutil_socket_t fd, short what, void *arg)
 			forget(v, VIGIL_NEVER);
 			return;
 		}
-	if (v->next < v->names.n)
-		event_active(v->more, EV_TIMEOUT, 0);
-	else
+	if (v->next == v->names.n)
 		forget(v, VIGIL_SET);
+	else if (event_add(v->more, &at_once) == -1)
+		forget(v, VIGIL_OFF);
 }
 
 /* The old ones stay: one that is set again costs no other. */
 static void
 begin(struct vigil *v)
 {
+	static const struct timeval pause = { .tv_usec = PAUSE_USECS };
+
 	if (v->more == NULL)
 		v->more = event_new(v->m->base, -1, 0, on_more, v);
 	(void)has_heard(v);
@@ -171,9 +176,10 @@ begin(struct vigil *v)
 		forget(v, VIGIL_NEVER);
 		return;
 	}
-	v->state = VIGIL_SETTING;
 	v->next = 0;
-	event_active(v->more, EV_TIMEOUT, 0);
+	v->state = VIGIL_SETTING;
+	if (event_add(v->more, &pause) == -1)
+		forget(v, VIGIL_OFF);
 }
 
 /* ---- looks ---- */
