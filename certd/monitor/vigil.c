@@ -29,7 +29,7 @@
 #include "log.h"
 #include "monitor.h"
 
-#define SLICE	     64	   /* lineages between two looks at other events */
+#define SLICE	     512   /* lineages between two looks at other events: 3 ms */
 #define LINEAGES_MAX 20000 /* the kernel keeps two folders of each in memory */
 #define TRUST_SECS   300
 #define PAUSE_USECS  20000 /* the answer goes first */
