@@ -172,7 +172,8 @@ check_jobs(void)
 
 	(void)snprintf(who, sizeof(who), "certctl uid=%d ", MEMBER_ID);
 	TAILQ_FOREACH(j, &m.jobs, link) {
-		last_job = j->id > last_job ? j->id : last_job;
+		if (j->id > last_job && j->kind != KIND_probe)
+			last_job = j->id;
 		for (i = 0; j->worker != NULL && j->who != NULL &&
 		     job_is_of_lineage(j) && i < j->n_names; i++)
 			check(strncmp(j->who, who, strlen(who)) != 0 ||

@@ -45,6 +45,8 @@ choose_number(const struct field_row *f, uint8_t c)
 
 	if (strcmp(f->name, "not_after") == 0 && c < 250)
 		return (uint64_t)time(NULL) + (60 + c) * DAY_SECS;
+	if (f->type == FT_u32 && c > 250 && c < 255) /* of a job that only looks */
+		v = UINT32_MAX - (254u - c);
 	if (f->type == FT_u64 && c > 200 && c < 255) /* a time */
 		v = (uint64_t)time(NULL) + (c - 220u) * DAY_SECS;
 	return v <= f->bound ? v : v % (f->bound + 1);
