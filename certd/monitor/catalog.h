@@ -156,6 +156,8 @@ bool		 vigil_answers(struct vigil *v, time_t due_by,
  * a file of one has another name. Takes both lists. */
 #define VIGIL_UNKNOWN INT64_MIN
 bool		 vigil_look_begins(struct vigil *v);
+/* In such a look, before the files of this one are looked at. */
+void		 vigil_watch(struct vigil *v, const char *lineage);
 void		 vigil_look_ends(struct vigil *v, struct store_names *names,
 		    time_t *renew_after, bool is_linked);
 

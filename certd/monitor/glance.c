@@ -55,6 +55,8 @@ is_unchanged(struct walk *w, const struct ledger_seen *row)
 	struct glance g;
 	bool is_there;
 
+	if (w->times != NULL)
+		vigil_watch(w->m->vigil, row->lineage);
 	if (!eyes_have(w->m, w->next, &g, &is_there))
 		is_there = lineage_glance(w->m->store, row->lineage, whole, &g);
 	if (!is_there)

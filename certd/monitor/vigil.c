@@ -14,11 +14,10 @@
  * but on local file systems (store_watch.c), nor where a file has a second link,
  * and every few minutes there is a look all the same.
  *
- * Watches cost as much as a look: only who asks twice of the same certd gets
- * them, in the time after his answer.
+ * Watches cost as much as a look: they are set at the second one of the same
+ * certd, and only where nothing came or went since the first.
  */
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,18 +28,15 @@
 #include "log.h"
 #include "monitor.h"
 
-#define SLICE	     512   /* lineages between two looks at other events: 3 ms */
 #define LINEAGES_MAX 20000 /* the kernel keeps two folders of each in memory */
 #define TRUST_SECS   300
-#define PAUSE_USECS  20000 /* the answer goes first */
 #define WATCH_LIMIT  "/proc/sys/fs/inotify/max_user_watches"
 
 enum state {
 	VIGIL_NEVER,	/* it cannot be here */
 	VIGIL_OFF,
-	VIGIL_SETTING,	/* watches are being set */
-	VIGIL_SET,	/* all of them, and there was no event */
-	VIGIL_TRUSTED,	/* and there was a look since */
+	VIGIL_SETTING,	/* before each file is looked at, its folder's watch */
+	VIGIL_TRUSTED,
 };
 
 struct vigil {
@@ -48,9 +44,8 @@ struct vigil {
 	int fd;
 	size_t most;	/* lineages */
 	unsigned looks; /* since certd started */
+	struct identity dirs[STORE_DIRS]; /* at the last one */
 	struct monitor *m;
-	struct event *more;
-	size_t next; /* of names, to be watched */
 
 	struct store_names names;
 	time_t *renew_after; /* of each, or VIGIL_UNKNOWN */
@@ -104,8 +99,6 @@ vigil_free(struct vigil *v)
 	if (v == NULL)
 		return;
 	forget(v, VIGIL_NEVER);
-	if (v->more != NULL)
-		event_free(v->more);
 	if (v->fd != -1)
 		close(v->fd);
 	free(v);
@@ -135,53 +128,6 @@ has_heard(struct vigil *v)
 	return any || n == 0 || errno != EAGAIN;
 }
 
-/* ---- watches ---- */
-
-static void
-on_more(evutil_socket_t fd, short what, void *arg)
-{
-	/* Unlike event_active(), a timer lets others have their turn. */
-	static const struct timeval at_once = { 0, 0 };
-	struct vigil *v = arg;
-	const struct store *s = v->m->store;
-	size_t n;
-
-	(void)fd;
-	(void)what;
-	if (v->state != VIGIL_SETTING)
-		return;
-	for (n = 0; n < SLICE && v->next < v->names.n; n++)
-		if (!lineage_watch(s, v->names.v[v->next++], v->fd)) {
-			log_debug("no watches: %s", v->names.v[v->next - 1]);
-			forget(v, VIGIL_NEVER);
-			return;
-		}
-	if (v->next == v->names.n)
-		forget(v, VIGIL_SET);
-	else if (event_add(v->more, &at_once) == -1)
-		forget(v, VIGIL_OFF);
-}
-
-/* The old ones stay: one that is set again costs no other. */
-static void
-begin(struct vigil *v)
-{
-	static const struct timeval pause = { .tv_usec = PAUSE_USECS };
-
-	if (v->more == NULL)
-		v->more = event_new(v->m->base, -1, 0, on_more, v);
-	(void)has_heard(v);
-	if (v->more == NULL || !store_watch(v->m->store, v->fd)) {
-		log_debug("no watches on %s", store_path(v->m->store));
-		forget(v, VIGIL_NEVER);
-		return;
-	}
-	v->next = 0;
-	v->state = VIGIL_SETTING;
-	if (event_add(v->more, &pause) == -1)
-		forget(v, VIGIL_OFF);
-}
-
 /* ---- looks ---- */
 
 bool
@@ -193,13 +139,9 @@ vigil_answers(struct vigil *v, time_t due_by, glance_known *known, void *arg,
 	*e = NULL;
 	if (v == NULL || v->state != VIGIL_TRUSTED)
 		return false;
-	if (has_heard(v)) {
+	if (has_heard(v) || monotonic() - v->taken >= TRUST_SECS ||
+	    v->changes != ledger_seen_changes(v->m->ledger)) {
 		forget(v, VIGIL_OFF);
-		return false;
-	}
-	if (v->changes != ledger_seen_changes(v->m->ledger) ||
-	    monotonic() - v->taken >= TRUST_SECS) {
-		forget(v, VIGIL_SET);
 		return false;
 	}
 	for (i = 0; *e == NULL && i < v->names.n; i++)
@@ -210,19 +152,48 @@ vigil_answers(struct vigil *v, time_t due_by, glance_known *known, void *arg,
 	return true;
 }
 
+/* Whether it looks as if nobody but us works on the store: then watches are worth
+ * their price. Those that are there already are set again. */
+static bool
+is_quiet(struct vigil *v)
+{
+	struct identity dirs[STORE_DIRS];
+	bool quiet = v->looks++ > 0;
+	int i;
+
+	store_identify(v->m->store, dirs);
+	for (i = 0; i < STORE_DIRS; i++)
+		quiet &= identity_eq(&dirs[i], &v->dirs[i]);
+	memcpy(v->dirs, dirs, sizeof(dirs));
+	return quiet;
+}
+
 bool
 vigil_look_begins(struct vigil *v)
 {
+	const bool quiet = v != NULL && is_quiet(v);
+
 	if (v == NULL || v->state == VIGIL_NEVER)
 		return false;
-	v->looks++;
-	if ((v->state == VIGIL_SET || v->state == VIGIL_SETTING) &&
-	    has_heard(v))
-		forget(v, VIGIL_OFF);
+	forget(v, VIGIL_OFF);
+	(void)has_heard(v); /* what came before does not matter any more */
+	if (!quiet)
+		return false;
+	v->state = store_watch(v->m->store, v->fd) ? VIGIL_SETTING :
+	    VIGIL_NEVER;
 	v->taken = monotonic();
 	v->changes = ledger_seen_changes(v->m->ledger);
-	return v->state == VIGIL_SET || (v->state == VIGIL_OFF &&
-	    v->looks > 1);
+	return v->state != VIGIL_NEVER;
+}
+
+void
+vigil_watch(struct vigil *v, const char *lineage)
+{
+	if (v->state != VIGIL_SETTING ||
+	    lineage_watch(v->m->store, lineage, v->fd))
+		return;
+	log_debug("no watches: %s", lineage);
+	v->state = VIGIL_NEVER;
 }
 
 void
@@ -232,10 +203,8 @@ vigil_look_ends(struct vigil *v, struct store_names *names,
 	v->names = *names;
 	v->renew_after = renew_after;
 	*names = (struct store_names) { 0 };
-	if (v->names.n > v->most || is_linked)
+	if (v->state == VIGIL_NEVER || v->names.n > v->most || is_linked)
 		forget(v, VIGIL_NEVER);
-	else if (v->state == VIGIL_SET)
-		v->state = VIGIL_TRUSTED;
 	else
-		begin(v);
+		v->state = VIGIL_TRUSTED;
 }

@@ -255,8 +255,8 @@ def due(stage, report, most):
     report.say('', 'First look: nothing is known of the store, each certificate '
                'is read by certd-sign. Cold: certd is started for it, as '
                'certd-renew.timer does. Second: asked again, it looks at the '
-               'files again. Warm: asked more often; the kernel tells of '
-               'changes. Memory: of all processes of certd.')
+               'files again, and sets watches. Warm: asked more often; the '
+               'kernel tells of changes. Memory: of all processes of certd.')
     plot.lines(os.path.join(FOLDER, 'due.svg'), 'Nothing due: certctl renew',
                'lineages', 'ms', {
                    kind: [(n, float(r[f'{kind} (ms)']))
