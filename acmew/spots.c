@@ -67,8 +67,9 @@ next_pause(struct spot *s, const struct place *p)
 					       : WATCH_DOH_MSECS;
 	if (p->showing == SHOWS_ALL && p->streak == 1)
 		s->msecs = first_pause(s->of, WATCH_AGAIN_MSECS);
+	/* What is late by an eighth of what it took hurts nobody. */
 	msecs = s->msecs;
-	s->msecs += s->msecs / 2;
+	s->msecs += s->msecs / 8;
 	if (s->msecs > WATCH_MAX_MSECS)
 		s->msecs = WATCH_MAX_MSECS;
 	return msecs;

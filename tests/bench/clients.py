@@ -18,7 +18,7 @@ class Scene:
     long those wait for DNS that only wait."""
 
     def __init__(self, stage, ca, api=None, sleep=1):
-        self.stage, self.sleep = stage, str(sleep)
+        self.stage, self.ca, self.sleep = stage, ca, str(sleep)
         world = stage.world
         host = world['acme_address'] if ca.url.startswith(
             f'https://{world["acme_host"]}') else world['fake_address']
@@ -176,6 +176,7 @@ class Certd(Client):
     """The installation is a running certd."""
 
     name = 'certd'
+    dns = {}                    # settings of this section
 
     def prepare(self):
         scene = self.scene
@@ -183,7 +184,8 @@ class Certd(Client):
         self.certd = scene.stage.certd(
             self.zone, folder=self.folder, server=scene.ca_url,
             settings={'acme': {'order-pause': None},
-                      'dns': {**defaults, 'api-url': scene.api_url}})
+                      'dns': {**defaults, 'api-url': scene.api_url,
+                              **self.dns}})
         self.certd.start()
 
     def issue(self, name=None):

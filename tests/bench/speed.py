@@ -7,13 +7,13 @@ machines, or of two runs, are no comparison.
     one       one issuance, beside other clients
     many      1,000 issuances, beside a load generator that only asks the CA
     distance  one issuance, 50 ms from CA and API, 2 s until the records show
+    zones     issuances of which each has a zone of its own
+    growth    memory of each process over 2,000 issuances
 
     tests/with-stage tests/bench/speed.py [--most N] [SCENE ...]
 """
 
 import argparse
-import concurrent.futures
-import json
 import os
 import resource
 import shutil
@@ -24,16 +24,17 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bench import clients, lineages, plot                       # noqa: E402
+from bench import clients, far, lineages, many, plot            # noqa: E402
 from stage import Stage, process                                # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 FOLDER = os.path.join(TOP, 'build', 'bench')
-AT_ONCE = 64
 
 
 class Report:
+    folder = FOLDER
+
     def __init__(self):
         os.makedirs(FOLDER, exist_ok=True)
         self.lines = ['# Measured', '', time.strftime(
@@ -282,7 +283,8 @@ def counted(stage, zone, kind, scene):
     try:
         if not client.issue():
             return None, client.said[-800:]
-        before = stage.ca.requests()[0], len(zone.requests())
+        ca = getattr(scene.ca, 'near', scene.ca)
+        before = ca.requests()[0], len(zone.requests())
         own = getattr(client, 'certd', None)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         usage = own and own.usage()
@@ -299,20 +301,24 @@ def counted(stage, zone, kind, scene):
         if not good:
             return None, client.said[-800:]
         return {'wall': wall, 'cpu': cpu, 'peak': peak,
-                'ca': stage.ca.requests()[0] - before[0],
+                'ca': ca.requests()[0] - before[0],
                 'api': len(zone.requests()) - before[1]}, ''
     finally:
         client.close()
 
 
-def compare(stage, report, title, prepare=lambda zone: None):
+def compare(stage, report, title, prepare=lambda zone: None, scene=None,
+            dns=()):
+    """A row for each client; the wall time of certd. dns: its settings."""
     rows, base = [], None
+    clients.Certd.dns = dict(dns)
     for kind in clients.ALL:
         if not kind.is_there():
             continue
         zone = stage.zone()
         prepare(zone)
-        m, said = counted(stage, zone, kind, clients.Scene(stage, stage.ca))
+        m, said = counted(stage, zone, kind,
+                          scene or clients.Scene(stage, stage.ca))
         zone.remove()
         if m is None:
             rows.append({'client': kind.name, 'wall (s)': 'failed', 'ratio': '',
@@ -327,6 +333,7 @@ def compare(stage, report, title, prepare=lambda zone: None):
             'memory (MiB)': f'{m["peak"]:.0f}', 'to the CA': m['ca'],
             'to Cloudflare': m['api']})
     report.table(title, rows)
+    return base
 
 
 def one(stage, report, most):
@@ -338,129 +345,31 @@ def one(stage, report, most):
 
 
 def distance(stage, report, most):
-    def far(zone):
-        zone.lag(2, 2)
-    tc = ['tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '25ms']
-    done = subprocess.run(tc, capture_output=True, text=True)
-    if done.returncode:
-        report.say('', f'Distance: left out, {done.stderr.strip()}')
+    """Everybody by the same relays: 50 ms to the CA and to the API."""
+    near = stage.new_ca(many.FAST)
+    ca, api = far.FarCa(stage, near), far.FarApi(stage)
+    try:
+        base = compare(
+            stage, report, 'One issuance, 50 ms from CA and API, records show '
+            'after 2 s', lambda zone: zone.lag(2, 2),
+            clients.Scene(stage, ca, api), {'propagation-settle': '0s'})
+    finally:
+        ca.relay.close()
+        api.relay.close()
+        near.stop()
+    need = len(far.CHAIN) * far.RTT + 2
+    if not base:
         return
-    try:
-        compare(stage, report, 'One issuance, 50 ms from everything, records '
-                'show after 2 s', far)
-    finally:
-        subprocess.run(['tc', 'qdisc', 'del', 'dev', 'lo', 'root'])
+    report.say('', f'certd (propagation-settle = 0s) against what the protocol '
+               f'needs: {len(far.CHAIN)} round trips of '
+               f'{far.RTT * 1e3:.0f} ms, one after the other '
+               f'({", ".join(far.CHAIN)}), and the 2 s of the name servers: '
+               f'{need:.2f} s, so certd takes '
+               f'{base / need - 1:.0%} more.')
 
 
-# ---- many issuances ----
-
-FAST = {'PEBBLE_WFE_NONCEREJECT': '0', 'PEBBLE_AUTHZREUSE': '0'}
-
-
-def bare(stage, count):
-    """What the CA can do: issuances a second."""
-    ca = stage.new_ca({**FAST, 'PEBBLE_VA_ALWAYS_VALID': '1'})
-    try:
-        done = subprocess.run(
-            ['build/tests/loadgen', ca.url_by_address, ca.ca_file,
-             'bench.test', str(count), '32'], cwd=TOP, capture_output=True,
-            text=True, timeout=600)
-        if done.returncode:
-            sys.exit(f'bare load: {done.stderr[-1000:]}')
-    finally:
-        ca.stop()
-    return json.loads(done.stdout)
-
-
-def measured(certd, ca, zone, count, work):
-    """What work() costs for each of count certificates."""
-    before, calls = ca.requests()[0], len(zone.requests())
-    usage, start = certd.usage(), time.monotonic()
-    failed = work()
-    wall = time.monotonic() - start
-    now = certd.usage()
-    return {'count': count, 'wall': wall, 'failed': failed,
-            'cpu': {n: now[n][0] - usage[n][0] for n in now},
-            'peak': sum(k for _, k in now.values()) / 1024,
-            'ca': (ca.requests()[0] - before) / count,
-            'api': (len(zone.requests()) - calls) / count}
-
-
-def own(stage, count):
-    """certd, asked for each by a certctl of its own, all at once; then one
-    certctl renews them all."""
-    ca = stage.new_ca(FAST)
-    zone = stage.zone(limit=100000)
-    certd = stage.certd(zone, server=ca.url, settings={
-        'acme': {'max-orders': str(AT_ONCE)},
-        'dns': {'propagation-timeout': '300s'}})
-    certd.start()
-
-    def issue_all():
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            bad = [d for d in pool.map(
-                lambda i: certd.issue(f'm{i}.{zone.name}',
-                                      f'*.m{i}.{zone.name}', timeout=900),
-                range(count)) if d.code]
-        if bad:
-            print(bad[0], file=sys.stderr)
-        return len(bad)
-
-    def renew_all():
-        done = certd.ctl('renew', '--force-renewal', '--no-directory-hooks',
-                         timeout=900)
-        if done.code:
-            print(repr(done)[-2000:], file=sys.stderr)
-        return int(done.code != 0)
-
-    try:
-        certd.issue('first.' + zone.name, '*.first.' + zone.name)
-        return (measured(certd, ca, zone, count, issue_all),
-                measured(certd, ca, zone, count + 1, renew_all))
-    finally:
-        certd.stop()
-        ca.stop()
-        zone.remove()
-
-
-def row_of(kind, load, m):
-    rate, most = m['count'] / m['wall'], load['certificates'] / load['seconds']
-    return {'what': f'{m["count"]} {kind}', 'failed': m['failed'],
-            'certd (1/s)': f'{rate:.1f}', 'bare load (1/s)': f'{most:.1f}',
-            'share': f'{rate / most:.0%}',
-            'CPU of certd (ms each)':
-            f'{sum(m["cpu"].values()) / m["count"] * 1e3:.1f}',
-            'memory (MiB)': f'{m["peak"]:.0f}',
-            'to the CA (each)': f'{m["ca"]:.2f}',
-            'to Cloudflare (each)': f'{m["api"]:.3f}',
-            'CPU by process (ms each)': ', '.join(
-                f'{n} {s / m["count"] * 1e3:.1f}'
-                for n, s in sorted(m['cpu'].items()) if s > 0)}
-
-
-def many(stage, report, most):
-    rows, flat = [], {'issued': [], 'renewed': []}
-    for count in [n for n in (50, 200, 1000) if n <= most]:
-        load = bare(stage, count)
-        for kind, m in zip(flat, own(stage, count)):
-            rows.append(row_of(kind, load, m))
-            flat[kind].append((count,
-                               float(rows[-1]['CPU of certd (ms each)'])))
-            print(rows[-1], file=sys.stderr, flush=True)
-    report.table(f'Many, {AT_ONCE} at once, apex and wildcard each', rows)
-    report.say('', 'The protocol needs 9 requests for two names: order, two '
-               'authorizations, two challenges, finalize, order, certificate, '
-               'and one look at an authorization or the order after the '
-               'challenges; each further look is the CA not being ready. '
-               'Issued: a certctl is started for each. Renewed: one certctl '
-               'for all. CA, name servers and the API run on the same cores; '
-               'the bare load has no challenges checked by them.')
-    plot.lines(os.path.join(FOLDER, 'many.svg'),
-               'CPU time of certd for one certificate', 'certificates', 'ms',
-               flat)
-
-
-SCENES = {'due': due, 'one': one, 'many': many, 'distance': distance}
+SCENES = {'due': due, 'one': one, 'many': many.many, 'distance': distance,
+          'zones': many.zones, 'growth': many.growth}
 
 
 def main():
