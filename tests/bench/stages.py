@@ -21,7 +21,7 @@ def stamped(certd):
                      encoding='utf-8') as log:
             for line in lines:
                 log.write(line)
-                match = LINE.match(line)
+                match = LINE.match(line.rstrip())
                 if match:
                     seen.append((time.monotonic(), int(match[1]), match[2]))
     threading.Thread(target=read, daemon=True).start()
