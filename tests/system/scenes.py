@@ -359,10 +359,21 @@ def certbot_is_left(w):
 
 
 def package_is_purged(w):
-    """Purge removes what is ours, and no certificate or account."""
+    """What is removed leaves settings and state, and runs no more; purge removes
+    what is ours, and no certificate or account."""
     m = w.machine
     w.gone()
     before = w.tree()
+    done = m.run('apt-get', 'remove', '-y', 'certd')
+    assert done.code == 0, done
+    for path in ('/etc/certd/certd.conf', '/etc/certd/cloudflare.ini',
+                 '/etc/cron.d/certd', '/var/lib/certd/audit.log'):
+        assert os.path.exists(m.path(path)), path
+    assert m.run('test', '-e', '/run/certd/control.sock').code != 0
+    assert m.run('systemctl', 'is-active', 'certd-renew.timer').code != 0
+    # Cron's line, which stays as a file of settings does, says nothing.
+    done = m.sh(w.cron_line())
+    assert done.code == 0 and not done.text, done
     done = m.run('apt-get', 'purge', '-y', 'certd')
     assert done.code == 0, done
     assert w.tree() == before, 'the store was changed'
