@@ -114,9 +114,9 @@ settle(struct cf_lane *lane)
 void
 cf_lanes_free(struct cloudflare *cf)
 {
-	struct cf_lane *lane;
+	struct cf_lane *lane, *next;
 
-	while ((lane = TAILQ_FIRST(&cf->lanes)) != NULL)
+	TAILQ_FOREACH_SAFE(lane, &cf->lanes, entry, next)
 		lane_free(lane);
 }
 
