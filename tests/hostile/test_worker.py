@@ -498,6 +498,7 @@ def test_only_the_worker_is_heard(scene):
             continue
         assert user == 'root', f'{user} was let in'
         assert c.is_closed()
+        scene.admin.is_answered()       # the line comes after the end
         assert any('uid 0' in line for line in scene.log.read().splitlines())
         scene.tally['wrong user', 'cut off'] += 1
     scene.last = 0
