@@ -42,10 +42,12 @@ drop(struct cf_token *t)
 void
 cf_looks_free(struct cloudflare *cf)
 {
-	struct cf_token *t;
+	struct cf_token *t, *next;
 
-	while ((t = LIST_FIRST(&cf->looks)) != NULL)
+	for (t = LIST_FIRST(&cf->looks); t != NULL; t = next) {
+		next = LIST_NEXT(t, link);
 		drop(t);
+	}
 }
 
 static void

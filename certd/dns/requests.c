@@ -34,10 +34,12 @@ request_free(struct request *r)
 void
 publisher_forget(struct publisher *p)
 {
-	struct request *r;
+	struct request *r, *next;
 
-	while ((r = LIST_FIRST(&p->requests)) != NULL)
+	for (r = LIST_FIRST(&p->requests); r != NULL; r = next) {
+		next = LIST_NEXT(r, link);
 		request_free(r);
+	}
 }
 
 static void

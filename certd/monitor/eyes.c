@@ -137,6 +137,7 @@ eyes_open(struct monitor *m)
 	if (!is_worth_it(m) || (e = calloc(1, sizeof(*e))) == NULL)
 		return;
 	e->shared = mmap(NULL, sizeof(*e->shared), PROT_READ | PROT_WRITE,
+	    /* cppcheck-suppress invalidFunctionArg ; mmap(2) says -1 */
 	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (e->shared == MAP_FAILED || pipe2(ends, O_CLOEXEC) == -1) {
 		if (e->shared != MAP_FAILED)
@@ -205,7 +206,7 @@ static bool
 wait_for(struct eyes *e, uint32_t i)
 {
 	struct timespec begin, now;
-	int64_t nsecs = 0;
+	int64_t nsecs;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (atomic_load_explicit(&e->shared->finished,

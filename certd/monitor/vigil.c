@@ -76,12 +76,13 @@ vigil_new(struct monitor *m)
 {
 	struct vigil *v = calloc(1, sizeof(*v));
 
-	if ((m->vigil = v) == NULL)
+	if (v == NULL)
 		return;
 	v->m = m;
 	v->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	v->state = v->fd == -1 ? VIGIL_NEVER : VIGIL_OFF;
 	v->most = limit();
+	m->vigil = v;
 }
 
 static void
