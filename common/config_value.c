@@ -290,7 +290,7 @@ remove_blanks(char *text)
 	char *to = text;
 
 	for (; *text != '\0'; text++)
-		if (*text != ' ')
+		if (*text != ' ' && *text != '\t')
 			*to++ = *text;
 	*to = '\0';
 }

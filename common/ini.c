@@ -131,6 +131,7 @@ ini_section_add(struct ini *ini, size_t parent, struct str name, size_t *out)
 {
 	struct ini_section *s;
 	const char *path;
+	size_t same;
 
 	s = reallocarray(ini->sections, ini->n_sections + 1, sizeof(*s));
 	if (s == NULL)
@@ -153,8 +154,14 @@ ini_section_add(struct ini *ini, size_t parent, struct str name, size_t *out)
 		(void)strcat(s->path, "/");
 	}
 	(void)strcat(s->path, s->name);
+	/* [a/b], and [[b]] in [a]: nobody could say which one is meant. */
+	same = ini_section_find(ini, s->path);
 	*out = ini->n_sections++;
-	return NULL;
+	if (same == INI_NONE)
+		return NULL;
+	ini_section_drop(ini);
+	return err_new("another section has this name, with that of the one "
+		       "that it is in before it and a slash between");
 }
 
 void

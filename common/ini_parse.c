@@ -146,7 +146,7 @@ add_section(struct reader *r, const struct ini_line *l, const struct marker *m)
 	if (is_taken(r->ini, parent, m->name))
 		return problem(r, "a name that was there before");
 	if ((e = ini_section_add(r->ini, parent, m->name, &r->section)) != NULL)
-		return err_wrap(e, "%s", r->file);
+		return err_wrap(e, "%s:%u", r->file, r->line);
 	return add_entry(r, INI_SECTION, l);
 }
 

@@ -263,6 +263,24 @@ config_load_bad_value_is_refused_with_what_is_allowed(void **state)
 	}
 }
 
+/* Blanks and tabs are no part of a name: what is looked up is what was checked. */
+static void
+config_alias_is_found_whatever_stands_around_it(void **state)
+{
+	struct config *c;
+	struct str to;
+
+	assert_null(load(*state,
+	    "[dns]\nalias = _acme-challenge.a.test\t->\t_acme-challenge.b.test"
+	    ", _acme-challenge.c.test -> _acme-challenge.d.test\n",
+	    NULL, &c));
+	assert_true(config_alias_of(c, str_of("_acme-challenge.a.test"), &to));
+	assert_true(str_is(to, "_acme-challenge.b.test"));
+	assert_true(config_alias_of(c, str_of("_acme-challenge.c.test"), &to));
+	assert_true(str_is(to, "_acme-challenge.d.test"));
+	config_free(c);
+}
+
 static void
 config_load_cli_ini_is_read(void **state)
 {
@@ -465,6 +483,7 @@ main(void)
 		TEST(config_load_empty_file_gives_defaults),
 		TEST(config_load_all_keys_are_taken),
 		TEST(config_load_bad_value_is_refused_with_what_is_allowed),
+		TEST(config_alias_is_found_whatever_stands_around_it),
 		TEST(config_load_cli_ini_is_read),
 		TEST(config_load_staging_never_orders_from_production),
 		TEST(config_load_certd_conf_wins_over_cli_ini),

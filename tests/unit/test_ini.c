@@ -181,6 +181,7 @@ static const struct {
 	{ "[a]\n[[b]]\n[[b]]", "f.conf:3: a name that was there before" },
 	{ "[a]\n[[b]]\n[c]\n[[[d]]]", "f.conf:4: a section in a section" },
 	{ "[[a]]", "f.conf:1: a section in a section that is missing" },
+	{ "[a/b]\n[a]\n[[b]]", "f.conf:3: another section has this name" },
 	{ "[[a]", "f.conf:1: brackets that do not pair" },
 	{ "[a]]", "f.conf:1: brackets that do not pair" },
 	{ "[]", "f.conf:1: neither" },
