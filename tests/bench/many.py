@@ -16,24 +16,27 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 AT_ONCE = 64
 ZONES, GROWN, ROUND = 40, 2000, 200
-
+BARE_TRIES = 3
 
 FAST = {'PEBBLE_WFE_NONCEREJECT': '0', 'PEBBLE_AUTHZREUSE': '0'}
 
 
 def bare(stage, count):
-    """What the CA can do: issuances a second."""
-    ca = stage.new_ca({**FAST, 'PEBBLE_VA_ALWAYS_VALID': '1'})
-    try:
-        done = subprocess.run(
-            ['build/tests/loadgen', ca.url_by_address, ca.ca_file,
-             'bench.test', str(count), '32'], cwd=TOP, capture_output=True,
-            text=True, timeout=600)
-        if done.returncode:
-            sys.exit(f'bare load: {done.stderr[-1000:]}')
-    finally:
-        ca.stop()
-    return json.loads(done.stdout)
+    """What the CA can do: issuances a second. Pebble sometimes hangs under this
+    load; then another one is asked."""
+    for _ in range(BARE_TRIES):
+        ca = stage.new_ca({**FAST, 'PEBBLE_VA_ALWAYS_VALID': '1'})
+        try:
+            done = subprocess.run(
+                ['build/tests/loadgen', ca.url_by_address, ca.ca_file,
+                 'bench.test', str(count), '32'], cwd=TOP, capture_output=True,
+                text=True, timeout=600)
+        finally:
+            ca.stop()
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        print(f'bare load: {done.stderr[-1000:]}', file=sys.stderr)
+    sys.exit(f'no CA bore the bare load, in {BARE_TRIES} tries')
 
 
 def others(ca):
