@@ -156,7 +156,7 @@ on_answer(void *arg, const struct dns_answer *a)
 
 	ask->query = NULL;
 	zone_sight_note(&z->sight, ask->server, a);
-	if (z->sight.n_answers < z->sight.n_asked)
+	if (z->is_over || z->sight.n_answers < z->sight.n_asked)
 		return;
 	say_zone(z);
 	end_zone(z);

@@ -71,9 +71,9 @@ zone_word(const struct zone_sight *s, const struct server_list *list,
 		out->todo = "certd waits for every name server: see that it "
 			    "runs, or take it out of the zone's delegation";
 		(void)snprintf(out->found, sizeof(out->found),
-		    "%zu of %zu name servers does not answer from here: %s "
+		    "%zu of %zu name servers %s not answer from here: %s "
 		    "(%s)",
-		    silent, list->n_servers, names,
+		    silent, list->n_servers, silent == 1 ? "does" : "do", names,
 		    *s->problem == '\0' ? "no answer in time" : s->problem);
 	} else {
 		out->result = VERDICT_OK;

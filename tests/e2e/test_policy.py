@@ -163,6 +163,10 @@ def test_members_touch_only_what_is_theirs(ruled, zone):
         f.write('no certificate')
     done = ruled.ctl('delete', '--cert-name', other, '-n', **MEMBER)
     assert done.code == 3 and 'cannot be read' in done.err, done
+    done = ruled.ctl('issue', '-d', ok, '--cert-name', other, '--expand',
+                     '--force-renewal', **MEMBER)
+    assert done.code == 1 and 'is broken' in done.err, done
+    assert not os.path.exists(ruled.path('archive', other, 'cert2.pem'))
 
 
 def test_members_stop_only_jobs_of_their_own(stage, zone, new_certd):

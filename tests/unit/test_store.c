@@ -327,17 +327,26 @@ look_through(struct tree *t)
 	store_unlock(t->s);
 }
 
+/* Returns the state directory, for the caller to free. */
+static char *
+tree_with_state(struct tree *t)
+{
+	tree_make(t);
+	sh(t, "mkdir state");
+	t->cfg.state_dir = strdup(at(t, "state"));
+	assert_non_null(t->cfg.state_dir);
+	assert_ok(store_open(&t->cfg, NO_GROUP, &t->s));
+	return t->cfg.state_dir;
+}
+
 static void
 clean_is_noted_until_the_first_write(void **state)
 {
-	char *dir;
 	struct tree t;
+	char *dir;
 
 	(void)state;
-	tree_make(&t);
-	sh(&t, "mkdir state");
-	dir = t.cfg.state_dir = strdup(at(&t, "state"));
-	assert_ok(store_open(&t.cfg, NO_GROUP, &t.s));
+	dir = tree_with_state(&t);
 	assert_false(store_is_clean(t.s));
 	leave_something(&t);
 	look_through(&t);
@@ -366,14 +375,11 @@ clean_is_noted_until_the_first_write(void **state)
 static void
 clean_is_a_note_about_this_store_only(void **state)
 {
-	char *dir;
 	struct tree t;
+	char *dir;
 
 	(void)state;
-	tree_make(&t);
-	sh(&t, "mkdir state");
-	dir = t.cfg.state_dir = strdup(at(&t, "state"));
-	assert_ok(store_open(&t.cfg, NO_GROUP, &t.s));
+	dir = tree_with_state(&t);
 	look_through(&t);
 	sh(&t, "mkdir new && mv archive old && mv new archive");
 	tree_reopen(&t, NO_GROUP);
