@@ -66,6 +66,10 @@ static const char *const schema[] = {
 	"CREATE TABLE issued (account TEXT NOT NULL, names TEXT NOT NULL,"
 	" time INTEGER NOT NULL);"
 	"CREATE INDEX issued_names ON issued (account, names);",
+	"CREATE INDEX record_job ON record (job);"
+	"CREATE INDEX certificate_serial ON certificate (serial);"
+	"CREATE INDEX issued_time ON issued (time);"
+	"CREATE INDEX revocation_end ON revocation (not_after);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 

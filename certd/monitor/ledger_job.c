@@ -210,8 +210,10 @@ ledger_record_each(struct ledger *l, uint32_t job,
 	sqlite3_stmt *st;
 	struct err *e;
 
-	if ((e = ledger_prepare(l, ST_record_ids, &st)) != NULL)
+	if ((e = ledger_prepare(l, job == 0 ? ST_record_ids : ST_record_ids_of,
+	    &st)) != NULL)
 		return e;
-	bind_number(st, 1, job);
+	if (job != 0)
+		bind_number(st, 1, job);
 	return ledger_each(l, st, ST_record_get, give_record, &call);
 }

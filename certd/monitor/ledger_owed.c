@@ -86,10 +86,13 @@ ledger_owed_each(struct ledger *l, const char *lineage,
 		void *arg;
 	} call = { fn, arg };
 	sqlite3_stmt *st;
+	const bool all = *lineage == '\0';
 	struct err *e;
 
-	if ((e = ledger_prepare(l, ST_owed_ids, &st)) != NULL)
+	if ((e = ledger_prepare(l, all ? ST_owed_ids : ST_owed_ids_of, &st)) !=
+	    NULL)
 		return e;
-	bind_text(st, 1, lineage);
+	if (!all)
+		bind_text(st, 1, lineage);
 	return ledger_each(l, st, ST_owed_row, read_owed, &call);
 }
