@@ -326,6 +326,25 @@ struct err	*store_install(struct store *s, const struct store_install *in,
 void		 store_install_all(struct store *s, struct store_install *list,
 		    size_t n);
 
+/* The same again where the caller waits for the disk. The lock is needed until
+ * store_run_end(), the texts of list only here. */
+struct store_run;
+struct err	*store_run_new(struct store *s,
+		    const struct store_install *list, size_t n,
+		    struct store_run **out);
+/* The next step of each; false where there is none. */
+bool		 store_run_step(struct store_run *r);
+/* What the step has made, for fs_flush_all(); the lists are the run's. Returns
+ * how many there are. */
+size_t		 store_run_made(struct store_run *r,
+		    struct fs_later *lists[COMMITS_MAX]);
+/* It is on the disk, where errors[i] (taken) does not say why it is not. */
+void		 store_run_forced(struct store_run *r,
+		    struct err *const *errors);
+/* After the last step: sets error and version of each, and frees r. */
+void		 store_run_end(struct store_run *r,
+		    struct store_install *list);
+
 /* Makes renewal/NAME.conf say this, and changes nothing else: the certificate
  * stays as it is. Needs the lock. On error the file is what it was. */
 struct err	*store_reconfigure(struct store *s, const char *name,

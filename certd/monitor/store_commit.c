@@ -93,6 +93,24 @@ tidy(struct store *s, const struct journal *j)
 
 /* ---- the steps; what each has made is on disk before the next one ---- */
 
+/* All is prepared. */
+static struct err *
+to_disk(struct store *s, struct commit *c)
+{
+	(void)s;
+	(void)c;
+	return NULL;
+}
+
+/* From now on it happens. */
+static struct err *
+decide(struct store *s, struct commit *c)
+{
+	(void)s;
+	c->is_decided = true;
+	return journal_name(c->journal, &c->later);
+}
+
 static struct err *
 look(struct store *s, struct commit *c)
 {
@@ -192,50 +210,57 @@ take_error(struct store *s, struct commit *c, struct err *e)
 		c->error = e;
 }
 
-void
-commit_step(struct store *s, struct commit *list, size_t n,
-    struct err *(*step)(struct store *s, struct commit *c))
+/* A journal that has its name begins with the third one. */
+static struct err *(*const steps[])(struct store *s, struct commit *c) = {
+	to_disk, decide, look, build, name_files, switch_over, rename_conf,
+	note_done };
+
+bool
+commit_step(struct store *s, struct commit *list, size_t n, size_t step)
 {
-	struct fs_later *lists[COMMITS_MAX] = { NULL };
-	struct err *errors[COMMITS_MAX] = { NULL };
 	size_t i;
 
+	if (step == sizeof(steps) / sizeof(*steps))
+		return false;
 	for (i = 0; i < n; i++) {
 		if (list[i].error == NULL && list[i].left == NULL)
-			take_error(s, &list[i], step(s, &list[i]));
+			take_error(s, &list[i], steps[step](s, &list[i]));
 		if (list[i].error != NULL || list[i].left != NULL)
 			fs_later_clear(&list[i].later);
-		lists[i] = &list[i].later;
 	}
-	fs_flush_all(lists, n, errors);
+	return true;
+}
+
+void
+commit_forced(struct store *s, struct commit *list, size_t n,
+    struct err *const *errors)
+{
+	size_t i;
+
 	for (i = 0; i < n; i++)
 		take_error(s, &list[i], errors[i]);
 }
 
 void
-commit_all(struct store *s, struct commit *list, size_t n)
+commit_end(struct commit *c)
 {
-	static struct err *(*const steps[])(struct store *s,
-	    struct commit *c) = { look, build, name_files, switch_over,
-		rename_conf, note_done };
-	size_t i;
-
-	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++)
-		commit_step(s, list, n, steps[i]);
-	for (i = 0; i < n; i++) {
-		log_err(LOG_LEVEL_ERROR, err_wrap(list[i].left,
-		    "certificate %s is in place, but",
-		    list[i].journal->lineage));
-		list[i].left = NULL;
-	}
+	log_err(LOG_LEVEL_ERROR, err_wrap(c->left,
+	    "certificate %s is in place, but", c->journal->lineage));
+	c->left = NULL;
 }
 
 struct err *
 commit(struct store *s, const struct journal *j)
 {
 	struct commit c = { .journal = j };
+	struct err *e;
+	size_t step;
 
-	commit_all(s, &c, 1);
+	for (step = COMMIT_DECIDED; commit_step(s, &c, 1, step); step++) {
+		e = fs_flush(&c.later);
+		commit_forced(s, &c, 1, &e);
+	}
+	commit_end(&c);
 	return c.error;
 }
 

@@ -170,23 +170,6 @@ prepare(struct store *s, const struct store_install *in, struct journal *j,
 	return decide(s, in, j, later);
 }
 
-/* All is prepared, and on disk: now it happens. */
-static struct err *
-begin(struct store *s, struct commit *c)
-{
-	(void)s;
-	c->is_decided = true;
-	return journal_name(c->journal, &c->later);
-}
-
-static struct err *
-nothing(struct store *s, struct commit *c)
-{
-	(void)s;
-	(void)c;
-	return NULL;
-}
-
 /* What is half-done of those that have failed is undone. */
 static void
 end(struct store *s, struct store_install *in, struct journal *j,
@@ -202,25 +185,88 @@ end(struct store *s, struct store_install *in, struct journal *j,
 	journal_close(j);
 }
 
+struct store_run {
+	struct store *s;
+	size_t n, step;
+	struct journal journals[COMMITS_MAX];
+	struct commit commits[COMMITS_MAX];
+};
+
+struct err *
+store_run_new(struct store *s, const struct store_install *list, size_t n,
+    struct store_run **out)
+{
+	struct store_run *r = calloc(1, sizeof(*r));
+	size_t i;
+
+	*out = r;
+	if (r == NULL)
+		return err_sys("store certificates");
+	r->s = s;
+	r->n = n;
+	for (i = 0; i < n; i++) {
+		r->journals[i].job = list[i].job;
+		r->journals[i].stage = -1;
+		r->commits[i].journal = &r->journals[i];
+		r->commits[i].error = prepare(s, &list[i], &r->journals[i],
+		    &r->commits[i].later);
+	}
+	return NULL;
+}
+
+bool
+store_run_step(struct store_run *r)
+{
+	return commit_step(r->s, r->commits, r->n, r->step++);
+}
+
+size_t
+store_run_made(struct store_run *r, struct fs_later *lists[COMMITS_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		lists[i] = &r->commits[i].later;
+	return r->n;
+}
+
+void
+store_run_forced(struct store_run *r, struct err *const *errors)
+{
+	commit_forced(r->s, r->commits, r->n, errors);
+}
+
+void
+store_run_end(struct store_run *r, struct store_install *list)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		commit_end(&r->commits[i]);
+		end(r->s, &list[i], &r->journals[i], &r->commits[i]);
+	}
+	free(r);
+}
+
 void
 store_install_all(struct store *s, struct store_install *list, size_t n)
 {
-	struct journal journals[COMMITS_MAX];
-	struct commit commits[COMMITS_MAX];
+	struct fs_later *lists[COMMITS_MAX];
+	struct err *errors[COMMITS_MAX], *e;
+	struct store_run *r;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		journals[i] = (struct journal){ .job = list[i].job,
-			.stage = -1 };
-		commits[i] = (struct commit){ .journal = &journals[i] };
-		commits[i].error = prepare(s, &list[i], &journals[i],
-		    &commits[i].later);
+	if ((e = store_run_new(s, list, n, &r)) != NULL) {
+		for (i = 0; i < n; i++)
+			list[i].error = err_copy(e);
+		err_free(e);
+		return;
 	}
-	commit_step(s, commits, n, nothing); /* to disk */
-	commit_step(s, commits, n, begin);
-	commit_all(s, commits, n);
-	for (i = 0; i < n; i++)
-		end(s, &list[i], &journals[i], &commits[i]);
+	while (store_run_step(r)) {
+		fs_flush_all(lists, store_run_made(r, lists), errors);
+		store_run_forced(r, errors);
+	}
+	store_run_end(r, list);
 }
 
 struct err *

@@ -182,13 +182,17 @@ struct commit {
 	bool is_switching, is_in_place;
 	struct fs_later later;
 };
-/* Several (of different lineages), step by step, with one wait for the disk a
- * step for all of them. An error stops its own only. */
-void		 commit_all(struct store *s, struct commit *list, size_t n);
-/* A step of each that has no error, and then the disk. */
-void		 commit_step(struct store *s, struct commit *list, size_t n,
-		    struct err *(*step)(struct store *s, struct commit *c));
-/* One of them. */
+/* A step of each that has no error; what they have made lies in their lists, and
+ * must be on disk before the next one. False where there is no such step. */
+#define COMMIT_DECIDED 2 /* the first one of a journal that has its name */
+bool		 commit_step(struct store *s, struct commit *list, size_t n,
+		    size_t step);
+/* What became of the lists; errors are taken. */
+void		 commit_forced(struct store *s, struct commit *list, size_t n,
+		    struct err *const *errors);
+/* Tells of what is left. */
+void		 commit_end(struct commit *c);
+/* One of them from there to the end. */
 struct err	*commit(struct store *s, const struct journal *j);
 /* Undoes what commit() did before it failed, and the journal. */
 struct err	*commit_undo(struct store *s, const struct journal *j);
