@@ -20,7 +20,8 @@
 #include "fs.h"
 #include "store.h"
 
-#define ENTRIES_MAX 1000000 /* more is not a certificate store */
+#define ENTRIES_MAX   1000000 /* more is not a certificate store */
+#define ENTRIES_BYTES 32768   /* asked for at once */
 
 bool
 fs_is_component(const char *name)
@@ -37,19 +38,30 @@ fs_open_dir(int at, const char *name, int *fd)
 	return *fd == -1 ? err_sys("open directory %s", name) : NULL;
 }
 
-/* Sets what the umask may have taken away. What a directory inherits from a
- * setgid parent stays. */
+/* Group and mode of what was made for its owner only, which no umask takes
+ * away. */
 static struct err *
-set_owner(int fd, const char *name, struct fs_owner owner)
+set_owner(int fd, const char *name, struct fs_owner owner, mode_t made)
+{
+	if (owner.gid != (gid_t)-1 && fchown(fd, (uid_t)-1, owner.gid) == -1)
+		return err_sys("set the group of %s", name);
+	if (owner.mode != made && fchmod(fd, owner.mode) == -1)
+		return err_sys("set the mode of %s", name);
+	return NULL;
+}
+
+/* What a directory inherits from a setgid parent stays. */
+static struct err *
+set_dir_owner(int fd, const char *name, struct fs_owner owner)
 {
 	struct stat st;
 
-	if (owner.gid != (gid_t)-1 && fchown(fd, (uid_t)-1, owner.gid) == -1)
-		return err_sys("set the group of %s", name);
-	if (fstat(fd, &st) == -1 ||
-	    fchmod(fd, owner.mode | (st.st_mode & S_ISGID)) == -1)
-		return err_sys("set the mode of %s", name);
-	return NULL;
+	if (owner.mode != 0700) {
+		if (fstat(fd, &st) == -1)
+			return err_sys("set the mode of %s", name);
+		owner.mode |= st.st_mode & S_ISGID;
+	}
+	return set_owner(fd, name, owner, 0700);
 }
 
 /* ---- directories ---- */
@@ -68,8 +80,8 @@ make_dir(int at, const char *name, struct fs_owner owner, int *fd, bool *made,
 		*made = is_new;
 	if ((e = fs_open_dir(at, name, fd)) != NULL || !is_new)
 		return e;
-	if ((e = set_owner(*fd, name, owner)) == NULL &&
-	    (e = fs_sync_later(*fd, name, l)) == NULL)
+	if ((e = set_dir_owner(*fd, name, owner)) == NULL &&
+	    (l != NULL || (e = fs_sync(*fd, name)) == NULL))
 		e = fs_sync_later(at, ".", l);
 	if (e != NULL) {
 		close(*fd);
@@ -95,20 +107,26 @@ fs_make_dir_later(int at, const char *name, struct fs_owner owner, int *fd,
 /* ---- files ---- */
 
 struct err *
-fs_open_file(int at, const char *name, int *fd)
+fs_open_stat(int at, const char *name, int *fd, struct stat *st)
 {
-	struct stat st;
-
 	/* O_NONBLOCK: a FIFO must not make us wait. */
 	*fd = openat(at, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (*fd == -1)
 		return err_sys("open %s", name);
-	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(*fd, st) == 0 && S_ISREG(st->st_mode))
 		return NULL;
 	close(*fd);
 	*fd = -1;
 	return err_new("%s is not a regular file", name);
+}
+
+struct err *
+fs_open_file(int at, const char *name, int *fd)
+{
+	struct stat st;
+
+	return fs_open_stat(at, name, fd, &st);
 }
 
 struct err *
@@ -120,11 +138,25 @@ fs_create(int at, const char *name, struct fs_owner owner, int *fd)
 	    at, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd == -1)
 		return err_sys("create %s", name);
-	if ((e = set_owner(*fd, name, owner)) == NULL)
+	if ((e = set_owner(*fd, name, owner, 0600)) == NULL)
 		return NULL;
 	close(*fd);
 	*fd = -1;
 	(void)unlinkat(at, name, 0);
+	return e;
+}
+
+/* In the place of what has that name. */
+static struct err *
+create_anew(int at, const char *name, struct fs_owner owner, int *fd)
+{
+	struct err *e = fs_create(at, name, owner, fd);
+
+	if (err_errno(e) != EEXIST)
+		return e;
+	err_free(e);
+	if ((e = fs_unlink(at, name)) == NULL)
+		e = fs_create(at, name, owner, fd);
 	return e;
 }
 
@@ -159,8 +191,9 @@ static struct err *
 finish(int at, const char *name, int fd, struct fs_later *l, struct err *e)
 {
 	if (e == NULL)
-		e = fs_sync_later(fd, name, l);
-	close(fd);
+		e = fs_later_take_file(l, fd);
+	else
+		close(fd);
 	if (e != NULL)
 		(void)unlinkat(at, name, 0);
 	return err_wrap(e, "%s", name);
@@ -173,8 +206,7 @@ fs_write_later(int at, const char *name, struct fs_owner owner, const void *p,
 	struct err *e;
 	int fd;
 
-	if ((e = fs_unlink(at, name)) != NULL ||
-	    (e = fs_create(at, name, owner, &fd)) != NULL)
+	if ((e = create_anew(at, name, owner, &fd)) != NULL)
 		return e;
 	return finish(at, name, fd, l, write_all(fd, p, n));
 }
@@ -194,8 +226,7 @@ fs_copy_later(int at, const char *name, struct fs_owner owner, const int *from,
 	size_t i;
 	int fd;
 
-	if ((e = fs_unlink(at, name)) != NULL ||
-	    (e = fs_create(at, name, owner, &fd)) != NULL)
+	if ((e = create_anew(at, name, owner, &fd)) != NULL)
 		return e;
 	for (i = 0; e == NULL && i < n; i++)
 		e = copy_all(fd, from[i]);
@@ -338,34 +369,74 @@ bytewise(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Not all file systems say what an entry is. */
+static unsigned char
+type_of(int dir, const struct dirent64 *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type;
+	if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return DT_REG; /* gone: whoever opens it will see */
+	return (unsigned char)IFTODT(st.st_mode);
+}
+
+static bool
+is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* What one getdents64(2) has told. */
+static struct err *
+each_of(int dir, const char *entries, size_t n, fs_entry *fn, void *arg)
+{
+	const struct dirent64 *entry;
+	struct err *e = NULL;
+	size_t at;
+
+	for (at = 0; e == NULL && at < n; at += entry->d_reclen) {
+		entry = (const struct dirent64 *)(const void *)(entries + at);
+		if (!is_dots(entry->d_name))
+			e = fn(arg, entry->d_name, type_of(dir, entry));
+	}
+	return e;
+}
+
+struct err *
+fs_each(int dir, fs_entry *fn, void *arg)
+{
+	_Alignas(struct dirent64) char entries[ENTRIES_BYTES];
+	struct err *e = NULL;
+	ssize_t n;
+
+	if (lseek(dir, 0, SEEK_SET) == -1)
+		return err_sys("list directory");
+	while (e == NULL &&
+	       (n = getdents64(dir, entries, sizeof(entries))) != 0)
+		e = n == -1 ? err_sys("list directory")
+			    : each_of(dir, entries, (size_t)n, fn, arg);
+	return e;
+}
+
+static struct err *
+add_name(void *arg, const char *name, unsigned char type)
+{
+	struct store_names *names = arg;
+
+	(void)type;
+	return names->n < ENTRIES_MAX ? fs_names_add(names, name)
+				      : err_new("too many entries");
+}
+
 struct err *
 fs_list(int dir, struct store_names *out)
 {
-	struct err *e = NULL;
-	struct dirent *entry;
-	/* A descriptor of its own: the offset of dir is shared with nobody. */
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct err *e;
 
 	*out = (struct store_names){ 0 };
-	if (d == NULL) {
-		e = err_sys("list directory");
-		if (fd != -1)
-			close(fd);
-		return e;
-	}
-	/* cppcheck-suppress readdirCalled ; there is one thread */
-	while (e == NULL && (errno = 0, entry = readdir(d)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		e = out->n < ENTRIES_MAX ? fs_names_add(out, entry->d_name)
-					 : err_new("too many entries");
-	}
-	if (e == NULL && errno != 0)
-		e = err_sys("list directory");
-	closedir(d);
-	if (e != NULL)
+	if ((e = fs_each(dir, add_name, out)) != NULL)
 		store_names_clear(out);
 	else if (out->n > 1)
 		qsort(out->v, out->n, sizeof(*out->v), bytewise);

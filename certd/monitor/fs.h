@@ -27,8 +27,14 @@ bool		 fs_is_component(const char *name);
 #define FS_LATER_MAX 24 /* a full list is flushed */
 struct fs_later {
 	int fds[FS_LATER_MAX];
+	unsigned char how[FS_LATER_MAX]; /* fs_later.c */
 	size_t n;
 };
+/* Adds a file or directory that the list closes, on error too. l may be NULL:
+ * now. */
+struct err	*fs_later_take(struct fs_later *l, int fd);
+/* The same with a file that goes there together with its directory. */
+struct err	*fs_later_take_file(struct fs_later *l, int fd);
 /* Forces all to disk. The list is empty afterwards, on error too. */
 struct err	*fs_flush(struct fs_later *l);
 /* The same for n lists, together; errors[i] is that of lists[i], or NULL. */
@@ -43,16 +49,23 @@ struct err	*fs_open_dir(int at, const char *name, int *fd);
  * that exists keeps its mode and owner. made may be NULL. */
 struct err	*fs_make_dir(int at, const char *name, struct fs_owner owner,
 		    int *fd, bool *made);
-/* The same, but that it is on disk only after fs_flush(); so below. */
+/* The same, but that the parent, which stays open until then, is on disk only
+ * after fs_flush(); so below. The new directory itself is the caller's to bring
+ * there. */
 struct err	*fs_make_dir_later(int at, const char *name,
 		    struct fs_owner owner, int *fd, struct fs_later *l);
 /* Opens a regular file for reading. On error *fd is -1. */
 struct err	*fs_open_file(int at, const char *name, int *fd);
+/* The same, and what fstat(2) says of it. */
+struct err	*fs_open_stat(int at, const char *name, int *fd,
+		    struct stat *st);
 /* Creates a file that must not exist, with this mode and owner whatever the
  * umask says, for reading and writing. On error *fd is -1. */
 struct err	*fs_create(int at, const char *name, struct fs_owner owner,
 		    int *fd);
-/* Creates a file (removing one that is there) with these bytes, on disk. */
+/* Creates a file (removing one that is there) with these bytes, on disk. Later:
+ * it goes there together with its directory, which the caller adds to the list,
+ * if it is not there already. */
 struct err	*fs_write(int at, const char *name, struct fs_owner owner,
 		    const void *p, size_t n);
 struct err	*fs_write_later(int at, const char *name, struct fs_owner owner,
@@ -65,7 +78,7 @@ struct err	*fs_copy_later(int at, const char *name, struct fs_owner owner,
 		    const int *from, size_t n, struct fs_later *l);
 /* Forces a file or directory to disk. */
 struct err	*fs_sync(int fd, const char *name);
-/* Now where l is NULL, otherwise later. */
+/* Now where l is NULL, otherwise later: fd is open until then. */
 struct err	*fs_sync_later(int fd, const char *name, struct fs_later *l);
 /* Removes a file; none there is fine. */
 struct err	*fs_unlink(int at, const char *name);
@@ -85,8 +98,11 @@ struct identity	 fs_identity(const struct stat *st);
 
 /* A growing list of heap texts; also struct store_names. */
 struct store_names;
-/* All entries of a directory but "." and "..", in bytewise order. Cleared on
- * error. */
+/* Calls fn for all entries of a directory but "." and ".."; type: DT_REG and so
+ * on, never DT_UNKNOWN. Ends with the first error. */
+typedef struct err *fs_entry(void *arg, const char *name, unsigned char type);
+struct err	*fs_each(int dir, fs_entry *fn, void *arg);
+/* All their names, in bytewise order. Cleared on error. */
 struct err	*fs_list(int dir, struct store_names *out);
 /* Adds a copy of name. */
 struct err	*fs_names_add(struct store_names *names, const char *name);

@@ -14,6 +14,10 @@
 #define SYSTEMS_MAX 8 /* a store does not spread over more */
 #define MANY	    4
 
+/* What a list knows of each. */
+#define OWNED 1 /* closed with it */
+#define IS_FILE 2 /* no directory, and in one that goes to the disk as well */
+
 struct err *
 fs_sync(int fd, const char *name)
 {
@@ -24,7 +28,8 @@ void
 fs_later_clear(struct fs_later *l)
 {
 	while (l->n > 0)
-		close(l->fds[--l->n]);
+		if ((l->how[--l->n] & OWNED) != 0)
+			close(l->fds[l->n]);
 }
 
 static void
@@ -34,20 +39,34 @@ range_all(struct fs_later *const *lists, size_t n, unsigned how)
 
 	for (i = 0; i < n; i++)
 		for (k = 0; k < lists[i]->n; k++)
-			(void)sync_file_range(lists[i]->fds[k], 0, 0, how);
+			if ((lists[i]->how[k] & IS_FILE) != 0)
+				(void)sync_file_range(
+				    lists[i]->fds[k], 0, 0, how);
 }
 
-/* Whether list i begins with what another one begins with: a directory that is
- * for all. Nothing changes during a flush, so once is enough. */
-static bool
-is_forced(struct fs_later *const *lists, size_t i, size_t k)
+/* The list before list i that has the same descriptor: a directory that is for
+ * all. Nothing changes during a flush, so once is enough. n: none has. */
+static size_t
+forced_by(struct fs_later *const *lists, size_t n, size_t i, size_t k)
 {
-	struct stat st, other;
+	size_t other, o;
 
-	return i > 0 && k == 0 && lists[i - 1]->n > 0 &&
-	       fstat(lists[i]->fds[0], &st) == 0 && S_ISDIR(st.st_mode) &&
-	       fstat(lists[i - 1]->fds[0], &other) == 0 &&
-	       st.st_dev == other.st_dev && st.st_ino == other.st_ino;
+	for (other = 0; other < i; other++)
+		for (o = 0; o < lists[other]->n; o++)
+			if (lists[other]->fds[o] == lists[i]->fds[k])
+				return other;
+	return n;
+}
+
+static struct err *
+force(struct fs_later *const *lists, size_t n, struct err *const *errors,
+    size_t i, size_t k)
+{
+	const size_t other = forced_by(lists, n, i, k);
+
+	if (other == n)
+		return fs_sync(lists[i]->fds[k], "files");
+	return errors[other] == NULL ? NULL : err_copy(errors[other]);
 }
 
 /* The data of all first, on its way together: then the file system's journal is
@@ -63,8 +82,7 @@ force_each(struct fs_later *const *lists, size_t n, struct err **errors)
 	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 	for (i = 0; i < n; i++)
 		for (k = 0; errors[i] == NULL && k < lists[i]->n; k++)
-			if (!is_forced(lists, i, k))
-				errors[i] = fs_sync(lists[i]->fds[k], "files");
+			errors[i] = force(lists, n, errors, i, k);
 }
 
 /* A disk takes a millisecond or more for each fsync(2), however little there is
@@ -79,6 +97,9 @@ force_file_systems(struct fs_later *const *lists, size_t n)
 
 	for (i = 0; i < n; i++)
 		for (k = 0; k < lists[i]->n; k++) {
+			if ((lists[i]->how[k] & IS_FILE) != 0 ||
+			    forced_by(lists, n, i, k) != n)
+				continue;
 			if (fstat(lists[i]->fds[k], &st) == -1)
 				return false;
 			for (s = 0; s < n_seen && seen[s] != st.st_dev; s++)
@@ -117,22 +138,44 @@ fs_flush(struct fs_later *l)
 	return e;
 }
 
-/* Adds a file or directory; its descriptor is copied. */
 static struct err *
-add_later(struct fs_later *l, int fd, const char *name)
+sync_now(int fd)
+{
+	struct err *e = fs_sync(fd, "files");
+
+	close(fd);
+	return e;
+}
+
+static struct err *
+add(struct fs_later *l, int fd, unsigned char how)
 {
 	struct err *e = l->n < FS_LATER_MAX ? NULL : fs_flush(l);
 
-	if (e != NULL)
+	if (e != NULL) {
+		if ((how & OWNED) != 0)
+			close(fd);
 		return e;
-	if ((l->fds[l->n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		return err_sys("keep %s open", name);
-	l->n++;
+	}
+	l->fds[l->n] = fd;
+	l->how[l->n++] = how;
 	return NULL;
+}
+
+struct err *
+fs_later_take(struct fs_later *l, int fd)
+{
+	return l == NULL ? sync_now(fd) : add(l, fd, OWNED);
+}
+
+struct err *
+fs_later_take_file(struct fs_later *l, int fd)
+{
+	return l == NULL ? sync_now(fd) : add(l, fd, OWNED | IS_FILE);
 }
 
 struct err *
 fs_sync_later(int fd, const char *name, struct fs_later *l)
 {
-	return l == NULL ? fs_sync(fd, name) : add_later(l, fd, name);
+	return l == NULL ? fs_sync(fd, name) : add(l, fd, 0);
 }

@@ -99,6 +99,7 @@ store_open(const struct config *cfg, gid_t gid, struct store **out)
 	else
 		e = err_wrap(open_dirs(s), "%s", s->path);
 	if (e == NULL) {
+		s->is_one_mount = preflight_is_one_mount(s);
 		clean_open(s, cfg->state_dir);
 		*out = s;
 	} else {

@@ -105,9 +105,12 @@ struct lineage {
 	unsigned current;    /* the version that live/ shows; 0 unknown */
 	unsigned newest;     /* the newest of which all four files exist */
 	unsigned highest;    /* the highest number of any file */
+	unsigned lowest;     /* likewise */
 	struct identity identity; /* of the current version's four files */
 	struct identity cert_identity; /* of its certificate alone */
 	struct identity conf_identity; /* of the renewal file, as it was read */
+	mode_t conf_mode, key_mode;    /* of that, of the current key */
+	gid_t key_gid;
 
 	struct ini *conf;    /* renewal/NAME.conf; NULL where unreadable */
 	const char *server;  /* these borrow from conf; certbot's "None" is "" */

@@ -163,7 +163,9 @@ archive_build(struct store *s, const struct journal *j, struct fs_later *later)
 	e = fs_make_dir_later(s->archive, j->archive, owner, &dir, later);
 	for (i = 0; e == NULL && i < PARTS_N; i++)
 		e = copy_part(&parts[i], j, dir, later);
-	if (dir != -1)
+	if (e == NULL)
+		e = fs_later_take(later, dir);
+	else if (dir != -1)
 		close(dir);
 	return err_wrap(e, "archive/%s", j->archive);
 }
@@ -186,8 +188,8 @@ archive_name(struct store *s, const struct journal *j, struct fs_later *later)
 			e = err_sys("put %s in place", final);
 	}
 	if (e == NULL)
-		e = fs_sync_later(dir, ".", later);
-	if (dir != -1)
+		e = fs_later_take(later, dir);
+	else if (dir != -1)
 		close(dir);
 	return err_wrap(e, "archive/%s", j->archive);
 }

@@ -41,6 +41,7 @@ place_conf(struct store *s, struct commit *c)
 static void
 live_versions(struct store *s, const struct journal *j, unsigned version[PEM_N])
 {
+	struct links_seen seen = { "" };
 	int live = -1, archive = -1, kind;
 	struct err *e;
 
@@ -49,8 +50,8 @@ live_versions(struct store *s, const struct journal *j, unsigned version[PEM_N])
 		e = fs_open_dir(s->archive, j->archive, &archive);
 	err_free(e);
 	for (kind = 0; live != -1 && archive != -1 && kind < PEM_N; kind++) {
-		e = link_version(
-		    live, archive, (enum pem_kind)kind, &version[kind]);
+		e = link_version(live, archive, (enum pem_kind)kind,
+		    &version[kind], &seen);
 		if (e != NULL)
 			version[kind] = 0;
 		err_free(e);

@@ -24,51 +24,20 @@
 
 static const struct fs_owner secret = { 0600, (gid_t)-1 };
 
-/* Mode and group of the new key: those of the old one, as certbot does. */
-static struct err *
-key_owner(struct store *s, const struct lineage *l, struct fs_owner *out)
-{
-	struct stat st;
-	struct err *e;
-	int fd;
-
-	if ((e = lineage_open_key(s, l, &fd)) != NULL)
-		return e;
-	if (fstat(fd, &st) == -1)
-		e = err_sys("the old key");
-	out->mode = 0600 | (st.st_mode & KEY_MODE_MASK);
-	out->gid = st.st_gid;
-	close(fd);
-	return e;
-}
-
-/* The mode that renewal/NAME.conf has. */
-static mode_t
-conf_mode(struct store *s, const char *name)
-{
-	char conf[COMPONENT_SIZE];
-	struct stat st;
-	struct err *e = component(conf, "%s.conf", name);
-
-	if (e == NULL &&
-	    fstatat(s->renewal, conf, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return st.st_mode & 07777;
-	err_free(e);
-	return 0644;
-}
-
-/* What the journal is to say about a lineage that exists. l must be whole. */
+/* What the journal is to say about a lineage that exists, and is whole. Mode and
+ * group of the new key are those of the old one, as with certbot. */
 static struct err *
 decide_next(struct store *s, const struct lineage *l, struct journal *j)
 {
 	struct err *e;
 
 	if ((e = store_may_renew(s, l)) != NULL ||
-	    (e = component(j->archive, "%s", l->archive)) != NULL ||
-	    (e = key_owner(s, l, &j->key)) != NULL)
+	    (e = component(j->archive, "%s", l->archive)) != NULL)
 		return e;
 	j->version = l->highest + 1;
-	j->conf_mode = conf_mode(s, l->name);
+	j->key.mode = 0600 | (l->key_mode & KEY_MODE_MASK);
+	j->key.gid = l->key_gid;
+	j->conf_mode = l->conf_mode;
 	return NULL;
 }
 

@@ -51,19 +51,26 @@ broken_err(struct lineage *l, unsigned part, const char *where, struct err *e)
 	err_free(e);
 }
 
-/* Whether path is DIR/last, with DIR the open directory dir. */
+/* Whether path is DIR/last, with DIR the open directory dir. good: a path of
+ * which this is known, or NULL; path, where it is. */
 static bool
-is_in(const char *path, int dir, const char *last)
+is_in(const char *path, int dir, const char *last, const char **good)
 {
 	const char *slash = strrchr(path, '/');
 	char parent[PATH_MAX];
+	size_t n;
 
 	if (*path != '/' || strcmp(slash + 1, last) != 0 ||
-	    (size_t)(slash - path) >= sizeof(parent))
+	    (n = (size_t)(slash + 1 - path)) >= sizeof(parent))
 		return false;
-	(void)snprintf(
-	    parent, sizeof(parent), "%.*s/", (int)(slash - path), path);
-	return fs_is_dir(AT_FDCWD, parent, dir);
+	if (*good != NULL && strncmp(path, *good, n) == 0 &&
+	    strchr(*good + n, '/') == NULL)
+		return true;
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)n, path);
+	if (!fs_is_dir(AT_FDCWD, parent, dir))
+		return false;
+	*good = path;
+	return true;
 }
 
 /* archive_dir: one component below archive/, perhaps not the lineage's name. */
@@ -71,6 +78,7 @@ static void
 read_archive_dir(struct store *s, struct lineage *l)
 {
 	const char *value = ini_get(l->conf, "", "archive_dir"), *last;
+	const char *good = NULL;
 	char path[PATH_MAX], *name;
 	size_t n;
 
@@ -81,7 +89,7 @@ read_archive_dir(struct store *s, struct lineage *l)
 		path[n - 1] = '\0';
 	last = strrchr(path, '/');
 	last = last == NULL ? "" : last + 1;
-	if (!fs_is_component(last) || !is_in(path, s->archive, last) ||
+	if (!fs_is_component(last) || !is_in(path, s->archive, last, &good) ||
 	    (name = strdup(last)) == NULL) {
 		l->archive_is_foreign = true;
 		broken(l, BROKEN_CONF,
@@ -99,8 +107,8 @@ read_archive_dir(struct store *s, struct lineage *l)
 static void
 check_paths(struct lineage *l, int live)
 {
+	const char *path, *good = NULL;
 	char last[32];
-	const char *path;
 	int kind;
 
 	for (kind = 0; kind < PEM_N; kind++) {
@@ -112,7 +120,7 @@ check_paths(struct lineage *l, int live)
 			    "renewal/%s.conf has no line \"%s = ...\"", l->name,
 			    pem_kind_words[kind]);
 		else if (live == -1 ? strcmp(path, l->paths[kind]) != 0
-				    : !is_in(path, live, last))
+				    : !is_in(path, live, last, &good))
 			broken(l, BROKEN_CONF,
 			    "renewal/%s.conf: %s = %s is not %s", l->name,
 			    pem_kind_words[kind], path, l->paths[kind]);
@@ -126,35 +134,38 @@ check_file(struct lineage *l, int archive, enum pem_kind kind)
 	struct identity identity;
 	struct stat st;
 	struct err *e;
-	int fd;
 
-	if ((e = version_open(archive, kind, l->current, &fd)) != NULL) {
+	if ((e = version_stat(archive, kind, l->current, &st)) != NULL) {
 		broken(
 		    l, BROKEN_FILES, "archive/%s/%s", l->archive, err_text(e));
 		err_free(e);
 		return;
 	}
-	if (fstat(fd, &st) == -1 || st.st_size == 0)
+	if (st.st_size == 0)
 		broken(l, BROKEN_FILES, "archive/%s/%s%u.pem is empty",
 		    l->archive, pem_kind_words[kind], l->current);
 	identity = fs_identity(&st);
 	identity_add(&l->identity, &identity);
 	if (kind == PEM_CERT)
 		l->cert_identity = identity;
-	close(fd);
+	if (kind == PEM_PRIVKEY) {
+		l->key_mode = st.st_mode & 07777;
+		l->key_gid = st.st_gid;
+	}
 }
 
 /* live/NAME: four links to one version. */
 static void
 check_links(struct lineage *l, int live, int archive)
 {
+	struct links_seen seen = { "" };
 	unsigned version[PEM_N];
 	struct err *e;
 	int kind;
 
 	for (kind = 0; kind < PEM_N; kind++)
 		if ((e = link_version(live, archive, (enum pem_kind)kind,
-			 &version[kind])) != NULL) {
+			 &version[kind], &seen)) != NULL) {
 			broken(
 			    l, BROKEN_LIVE, "live/%s/%s", l->name, err_text(e));
 			err_free(e);
@@ -185,7 +196,8 @@ read_files(struct store *s, struct lineage *l)
 		broken_err(l, BROKEN_LIVE, where, e);
 	(void)snprintf(where, sizeof(where), "archive/%s", l->archive);
 	if ((e = fs_open_dir(s->archive, l->archive, &archive)) != NULL ||
-	    (e = versions_read(archive, &l->newest, &l->highest)) != NULL)
+	    (e = versions_read(
+		 archive, &l->newest, &l->highest, &l->lowest)) != NULL)
 		broken_err(l, BROKEN_FILES, where, e);
 	if (l->conf != NULL)
 		check_paths(l, live);
@@ -207,15 +219,15 @@ read_conf(struct store *s, struct lineage *l, const char *file)
 	int fd;
 
 	(void)snprintf(shown, sizeof(shown), "renewal/%s", file);
-	if ((e = fs_open_file(s->renewal, file, &fd)) != NULL) {
+	if ((e = fs_open_stat(s->renewal, file, &fd, &st)) != NULL) {
 		if (err_errno(e) == ENOENT)
 			return e;
 		broken_err(l, BROKEN_CONF, shown, e);
 		return NULL;
 	}
-	if (fstat(fd, &st) == 0)
-		l->conf_identity = fs_identity(&st);
-	if (l->conf_identity.inode != 0 && l->conf_identity.bytes == 0)
+	l->conf_identity = fs_identity(&st);
+	l->conf_mode = st.st_mode & 07777;
+	if (st.st_size == 0)
 		broken(l, BROKEN_CONF, "%s is empty", shown);
 	else if ((e = ini_read(shown, fd, &l->conf)) != NULL) {
 		broken(l, BROKEN_CONF, "%s", err_text(e));

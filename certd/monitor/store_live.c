@@ -8,6 +8,7 @@
  *           a mixture, never nothing; foreign files stay.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,68 +59,61 @@ live_readme(struct store *s)
 /* The links: as servers see them, while they are made, and as an interrupted
  * certbot leaves them, which then takes them for the order to go back. */
 enum { LINK_FINAL, LINK_NEW, LINK_PREVIOUS, LINK_N };
-static const char *const link_formats[LINK_N] = { "%s.pem", ".%s.pem.new",
-	"previous_%s.pem" };
-#define LINK_SIZE 32
-
-static void
-link_name(char out[LINK_SIZE], int form, int kind)
-{
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* of the table above */
-	(void)snprintf(
-	    out, LINK_SIZE, link_formats[form], pem_kind_words[kind]);
-#pragma GCC diagnostic pop
-}
+static const char *const links[LINK_N][PEM_N] = {
+	{ "cert.pem", "privkey.pem", "chain.pem", "fullchain.pem" },
+	{ ".cert.pem.new", ".privkey.pem.new", ".chain.pem.new",
+	    ".fullchain.pem.new" },
+	{ "previous_cert.pem", "previous_privkey.pem", "previous_chain.pem",
+	    "previous_fullchain.pem" },
+};
 
 bool
 live_is_link_name(const char *name)
 {
-	char link[LINK_SIZE];
 	int form, kind;
 
 	for (form = 0; form < LINK_N; form++)
-		for (kind = 0; kind < PEM_N; kind++) {
-			link_name(link, form, kind);
-			if (strcmp(name, link) == 0)
+		for (kind = 0; kind < PEM_N; kind++)
+			if (strcmp(name, links[form][kind]) == 0)
 				return true;
-		}
 	return false;
 }
 
-/* All four are made before the first one gets its name. */
 static struct err *
-make_links(int dir, const char *archive, unsigned version)
+make_links(int dir, const char *archive, unsigned version, int form)
 {
-	char target[PATH_MAX], new[LINK_SIZE], link[LINK_SIZE];
-	struct err *e = NULL;
+	char target[PATH_MAX];
 	int kind;
 
 	for (kind = 0; kind < PEM_N; kind++) {
 		(void)snprintf(target, sizeof(target),
 		    "../../archive/%s/%s%u.pem", archive, pem_kind_words[kind],
 		    version);
-		link_name(new, LINK_NEW, kind);
-		if ((e = fs_unlink(dir, new)) != NULL)
-			return e;
-		if (symlinkat(target, dir, new) == -1)
-			return err_sys("make link %s", new);
-	}
-	for (kind = 0; kind < PEM_N; kind++) {
-		link_name(new, LINK_NEW, kind);
-		link_name(link, LINK_FINAL, kind);
-		if (renameat(dir, new, dir, link) == -1)
-			return err_sys("make link %s", link);
+		if (symlinkat(target, dir, links[form][kind]) == -1)
+			return err_sys("make link %s", links[form][kind]);
 	}
 	return NULL;
 }
 
+/* In a directory that is in use: all four are made before the first one gets its
+ * name. */
 static struct err *
 set_links(int dir, const char *archive, unsigned version)
 {
-	struct err *e = make_links(dir, archive, version);
+	struct err *e = NULL;
+	int kind;
 
-	return e == NULL ? fs_sync(dir, ".") : e;
+	for (kind = 0; e == NULL && kind < PEM_N; kind++)
+		e = fs_unlink(dir, links[LINK_NEW][kind]);
+	if (e != NULL ||
+	    (e = make_links(dir, archive, version, LINK_NEW)) != NULL)
+		return e;
+	for (kind = 0; kind < PEM_N; kind++)
+		if (renameat(dir, links[LINK_NEW][kind], dir,
+			links[LINK_FINAL][kind]) == -1)
+			return err_sys(
+			    "make link %s", links[LINK_FINAL][kind]);
+	return fs_sync(dir, ".");
 }
 
 /* Access control lists are part of the mode that a directory has. */
@@ -152,7 +146,7 @@ carry_over(int from, const char *name, int to, struct fs_later *later)
 	struct err *e;
 	int fd;
 
-	if (fs_exists(to, name) || linkat(from, name, to, name, 0) == 0)
+	if (linkat(from, name, to, name, 0) == 0 || errno == EEXIST)
 		return NULL;
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys("look at %s", name);
@@ -193,69 +187,78 @@ keep_replaced(int from, const char *name, int to, struct fs_later *later)
 	return e;
 }
 
-/* Whether a directory holds directories. They cannot be in two places, so that
- * live/NAME cannot be swapped. */
-static bool
-has_dirs(int dir, const struct store_names *names)
-{
-	struct stat st;
-	size_t i;
+/* live/NAME as it was. */
+struct old {
+	int fd; /* -1: there is none */
+	/* They cannot be in two places, so that it cannot be swapped. */
+	bool has_dirs;
+	struct store_names names; /* of all but its links */
+};
 
-	for (i = 0; i < names->n; i++)
-		if (fstatat(dir, names->v[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISDIR(st.st_mode))
-			return true;
-	return false;
+static struct err *
+on_old(void *arg, const char *name, unsigned char type)
+{
+	struct old *old = arg;
+
+	old->has_dirs |= type == DT_DIR;
+	if (type == DT_LNK && live_is_link_name(name))
+		return NULL;
+	return fs_names_add(&old->names, name);
 }
 
-/* Makes the new directory like the old one, but for the links. */
 static struct err *
-like_old(int old, int new, struct fs_later *later)
+open_old(struct store *s, const char *name, struct old *old)
 {
-	struct store_names names = { 0 };
-	struct stat st;
-	struct err *e;
-	size_t i;
+	struct err *e = fs_open_dir(s->live, name, &old->fd);
 
-	if (fstat(old, &st) == -1 || fchown(new, st.st_uid, st.st_gid) == -1 ||
-	    fchmod(new, st.st_mode & 07777) == -1)
-		return err_sys("set owner and mode");
-	if ((e = copy_acls(old, new)) == NULL)
-		e = fs_list(old, &names);
-	for (i = 0; e == NULL && i < names.n; i++)
-		e = live_is_link_name(names.v[i])
-			? keep_replaced(old, names.v[i], new, later)
-			: carry_over(old, names.v[i], new, later);
-	store_names_clear(&names);
-	return e;
-}
-
-/* live/NAME, where there is one: *fd is -1 where there is none. in_place says
- * that it cannot be swapped. */
-static struct err *
-open_old(struct store *s, const char *name, int *fd, bool *in_place)
-{
-	struct store_names names = { 0 };
-	struct err *e = fs_open_dir(s->live, name, fd);
-
-	*in_place = false;
 	if (err_errno(e) == ENOENT) {
 		err_free(e);
 		return NULL;
 	}
-	if (e != NULL || (e = fs_list(*fd, &names)) != NULL)
-		goto out;
-	*in_place = has_dirs(*fd, &names);
-	if (*in_place)
+	if (e == NULL)
+		e = fs_each(old->fd, on_old, old);
+	if (old->has_dirs)
 		log_warn("live/%s holds directories of somebody else: its "
 			 "links are changed one after the other",
 		    name);
-out:
-	store_names_clear(&names);
-	if (e != NULL && *fd != -1) {
-		close(*fd);
-		*fd = -1;
-	}
+	return e;
+}
+
+static void
+close_old(struct old *old)
+{
+	store_names_clear(&old->names);
+	if (old->fd != -1)
+		close(old->fd);
+}
+
+/* Owner and mode of the new directory are those of the old one. */
+static struct err *
+like_owner(int old, int new)
+{
+	struct stat from, to;
+
+	if (fstat(old, &from) == -1 || fstat(new, &to) == -1 ||
+	    ((from.st_uid != to.st_uid || from.st_gid != to.st_gid) &&
+		fchown(new, from.st_uid, from.st_gid) == -1) ||
+	    fchmod(new, from.st_mode & 07777) == -1)
+		return err_sys("set owner and mode");
+	return NULL;
+}
+
+/* Makes the new directory like the old one, but for the links. */
+static struct err *
+like_old(const struct old *old, int new, struct fs_later *later)
+{
+	struct err *e;
+	size_t i;
+
+	if ((e = like_owner(old->fd, new)) == NULL)
+		e = copy_acls(old->fd, new);
+	for (i = 0; e == NULL && i < old->names.n; i++)
+		e = live_is_link_name(old->names.v[i])
+			? keep_replaced(old->fd, old->names.v[i], new, later)
+			: carry_over(old->fd, old->names.v[i], new, later);
 	return e;
 }
 
@@ -267,24 +270,25 @@ struct shown {
 
 /* The new directory for live/NAME, or an error and whatever was made of it. */
 static struct err *
-build(struct store *s, const char *new, int old, const struct shown *what,
-    struct fs_later *later)
+build(struct store *s, const char *new, const struct old *old,
+    const struct shown *what, struct fs_later *later)
 {
-	const struct fs_owner dir = { 0755, (gid_t)-1 },
+	const struct fs_owner dir = { old->fd == -1 ? 0755 : 0700, (gid_t)-1 },
 			      all = { 0644, (gid_t)-1 };
 	struct err *e;
 	int fd;
 
-	/* The directory is in the list, too. */
 	e = fs_make_dir_later(s->live, new, dir, &fd, later);
-	if (e == NULL && old == -1)
+	if (e == NULL && old->fd == -1)
 		e = fs_write_later(fd, LIVE_README, all, readme_of_one,
 		    sizeof(readme_of_one) - 1, later);
 	else if (e == NULL)
 		e = like_old(old, fd, later);
 	if (e == NULL)
-		e = make_links(fd, what->archive, what->version);
-	if (fd != -1)
+		e = make_links(fd, what->archive, what->version, LINK_FINAL);
+	if (e == NULL)
+		e = fs_later_take(later, fd);
+	else if (fd != -1)
 		close(fd);
 	return e;
 }
@@ -294,18 +298,16 @@ live_build(struct store *s, const char *name, const char *archive,
     unsigned version, struct fs_later *later)
 {
 	const struct shown what = { archive, version };
+	struct old old = { .fd = -1 };
 	char new[COMPONENT_SIZE];
-	bool in_place = false;
 	struct err *e;
-	int old = -1;
 
 	if ((e = component(new, ".%s.new", name)) != NULL ||
 	    (e = live_clean(s, name)) != NULL)
 		return e;
-	if ((e = open_old(s, name, &old, &in_place)) == NULL && !in_place)
-		e = build(s, new, old, &what, later);
-	if (old != -1)
-		close(old);
+	if ((e = open_old(s, name, &old)) == NULL && !old.has_dirs)
+		e = build(s, new, &old, &what, later);
+	close_old(&old);
 	return err_wrap(e, "live/%s", name);
 }
 
@@ -315,6 +317,7 @@ static struct err *
 switch_links(
     struct store *s, const char *name, const char *archive, unsigned version)
 {
+	struct links_seen seen = { "" };
 	int dir = -1, archive_dir = -1;
 	unsigned before = 0;
 	struct err *e;
@@ -322,8 +325,8 @@ switch_links(
 	if ((e = fs_open_dir(s->live, name, &dir)) == NULL &&
 	    (e = fs_open_dir(s->archive, archive, &archive_dir)) == NULL) {
 		/* A broken one, which is repaired, has nothing to go back to. */
-		if ((e = link_version(dir, archive_dir, PEM_CERT, &before)) !=
-		    NULL)
+		if ((e = link_version(dir, archive_dir, PEM_CERT, &before,
+			 &seen)) != NULL)
 			before = 0;
 		err_free(e);
 		if ((e = set_links(dir, archive, version)) != NULL &&
@@ -379,15 +382,20 @@ live_show(struct store *s, const char *name, const char *archive,
 
 /* Saves a foreign file that is in the leftover directory only. */
 static struct err *
-clean_entry(int old, const char *entry, int dir)
+save_foreign(struct store *s, const char *name, int old, const char *entry)
 {
-	struct err *e = NULL;
+	struct err *e;
+	int dir;
 
-	if (dir != -1 && !live_is_link_name(entry) &&
-	    strcmp(entry, LIVE_README) != 0 &&
-	    (e = carry_over(old, entry, dir, NULL)) != NULL)
-		return e;
-	return fs_unlink(old, entry);
+	if (live_is_link_name(entry) || strcmp(entry, LIVE_README) == 0)
+		return NULL;
+	if ((e = fs_open_dir(s->live, name, &dir)) != NULL) {
+		err_free(e); /* it is not there */
+		return NULL;
+	}
+	e = carry_over(old, entry, dir, NULL);
+	close(dir);
+	return e;
 }
 
 struct err *
@@ -395,8 +403,8 @@ live_clean(struct store *s, const char *name)
 {
 	struct store_names names = { 0 };
 	char new[COMPONENT_SIZE];
-	int old = -1, dir = -1;
 	struct err *e;
+	int old = -1;
 	size_t i;
 
 	if ((e = component(new, ".%s.new", name)) != NULL ||
@@ -406,15 +414,13 @@ live_clean(struct store *s, const char *name)
 		err_free(e);
 		return NULL;
 	}
-	err_free(fs_open_dir(s->live, name, &dir)); /* -1: it is not there */
 	e = fs_list(old, &names);
 	for (i = 0; e == NULL && i < names.n; i++)
-		e = clean_entry(old, names.v[i], dir);
+		if ((e = save_foreign(s, name, old, names.v[i])) == NULL)
+			e = fs_unlink(old, names.v[i]);
 	if (e == NULL && unlinkat(s->live, new, AT_REMOVEDIR) == -1)
 		e = err_sys("remove directory");
 	store_names_clear(&names);
 	close(old);
-	if (dir != -1)
-		close(dir);
 	return err_wrap(e, "live/%s", new);
 }

@@ -9,9 +9,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -61,8 +63,29 @@ check_writable(const struct store *s)
 	size_t i;
 
 	for (i = 0; e == NULL && i < sizeof(dirs) / sizeof(*dirs); i++)
-		e = check_space(s, dirs[i].dir, dirs[i].name);
+		if (i == 0 || !s->is_one_mount)
+			e = check_space(s, dirs[i].dir, dirs[i].name);
 	return e;
+}
+
+bool
+preflight_is_one_mount(const struct store *s)
+{
+	const int dirs[] = { s->stage, s->archive, s->renewal, s->live };
+	struct statx first, st;
+	size_t i;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		if (statx(dirs[i], "", AT_EMPTY_PATH, STATX_MNT_ID, &st) ==
+			-1 ||
+		    (st.stx_mask & STATX_MNT_ID) == 0)
+			return false;
+		if (i == 0)
+			first = st;
+		else if (st.stx_mnt_id != first.stx_mnt_id)
+			return false;
+	}
+	return true;
 }
 
 /* Whether parent/name is missing, or a directory with nothing of worth in it,

@@ -17,6 +17,7 @@ struct store {
 	int lock; /* .certbot.lock while we have it, else -1 */
 	int state;	     /* the state directory, -1: there is none */
 	bool has_note, is_clean; /* store_clean.c */
+	bool is_one_mount; /* what is written to */
 };
 
 /* ---- store_clean.c: a note that nothing of ours lies around ---- */
@@ -33,14 +34,20 @@ struct err	*clean_end(struct store *s);
 struct err	*component(char out[COMPONENT_SIZE], const char *fmt, ...)
 		    ERR_PRINTF(2, 3);
 
+/* ---- store_preflight.c ---- */
+/* Whether there is one mount, so one answer about space, for all that is
+ * written to. */
+bool		 preflight_is_one_mount(const struct store *s);
+
 /* ---- store_version.c: numbers in archive/ and live/ ---- */
 
 /* Whether name is KINDn.pem, as certbot matches it. */
 bool		 version_parse(const char *name, enum pem_kind kind,
 		    unsigned *version);
-/* The newest complete and the highest number in an archive directory. */
+/* The newest complete, the highest and the lowest number in an archive
+ * directory. */
 struct err	*versions_read(int archive, unsigned *newest,
-		    unsigned *highest);
+		    unsigned *highest, unsigned *lowest);
 /* The complete ones, the newest first. */
 struct err	*versions_list(int archive, unsigned versions[VERSIONS_MAX],
 		    size_t *n);
@@ -48,12 +55,19 @@ struct err	*versions_list(int archive, unsigned versions[VERSIONS_MAX],
  * of this directory. */
 struct err	*version_open(int archive, enum pem_kind kind, unsigned version,
 		    int *fd);
+/* What fstat(2) would say of it. */
+struct err	*version_stat(int archive, enum pem_kind kind,
+		    unsigned version, struct stat *st);
 /* The version that live, the lineage's directory, shows for kind. The error
- * says what is wrong with that link. */
+ * says what is wrong with that link. seen: zeroed before the first of four. */
+struct links_seen {
+	char good[PATH_MAX]; /* leads to the archive */
+};
 struct err	*link_version(int live, int archive, enum pem_kind kind,
-		    unsigned *version);
-/* Removes the versions older than current by more than certbot's five, except
- * keys that a kept link needs. */
+		    unsigned *version, struct links_seen *seen);
+/* The oldest one that is kept beside current: certbot's five before it are. */
+unsigned	 versions_oldest(unsigned current);
+/* Removes the versions that are older, except keys that a kept link needs. */
 struct err	*versions_prune(int archive, unsigned current);
 
 /* ---- store_conf.c: renewal/NAME.conf ---- */

@@ -127,17 +127,20 @@ struct err *
 store_stage_sync(struct store *s, uint32_t job, struct fs_later *later)
 {
 	struct err *e;
-	int dir, fd = -1;
+	int dir, fd;
 
 	if ((e = stage_open(s, job, &dir)) != NULL)
 		return e;
-	if ((e = fs_open_file(dir, KEY_FILE, &fd)) == NULL &&
-	    (e = fs_sync_later(fd, KEY_FILE, later)) == NULL &&
-	    (e = fs_sync_later(dir, ".", later)) == NULL)
+	if ((e = fs_open_file(dir, KEY_FILE, &fd)) != NULL) {
+		close(dir);
+		return e;
+	}
+	if ((e = fs_later_take_file(later, fd)) != NULL) {
+		close(dir);
+		return e;
+	}
+	if ((e = fs_later_take(later, dir)) == NULL)
 		e = fs_sync_later(s->stage, ".certd", later);
-	if (fd != -1)
-		close(fd);
-	close(dir);
 	return e;
 }
 

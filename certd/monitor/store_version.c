@@ -68,7 +68,8 @@ is_complete(const struct store_names *names, unsigned version)
 }
 
 struct err *
-versions_read(int archive, unsigned *newest, unsigned *highest)
+versions_read(
+    int archive, unsigned *newest, unsigned *highest, unsigned *lowest)
 {
 	struct store_names names;
 	struct err *e = fs_list(archive, &names);
@@ -76,7 +77,7 @@ versions_read(int archive, unsigned *newest, unsigned *highest)
 	size_t i;
 	int kind;
 
-	*newest = *highest = 0;
+	*newest = *highest = *lowest = 0;
 	if (e != NULL)
 		return e;
 	for (i = 0; i < names.n; i++)
@@ -86,6 +87,8 @@ versions_read(int archive, unsigned *newest, unsigned *highest)
 				continue;
 			if (version > *highest)
 				*highest = version;
+			if (version < *lowest || *lowest == 0)
+				*lowest = version;
 			if (version > *newest && is_complete(&names, version))
 				*newest = version;
 		}
@@ -175,7 +178,43 @@ version_open(int archive, enum pem_kind kind, unsigned version, int *fd)
 }
 
 struct err *
-link_version(int live, int archive, enum pem_kind kind, unsigned *version)
+version_stat(
+    int archive, enum pem_kind kind, unsigned version, struct stat *st)
+{
+	char name[COMPONENT_SIZE];
+	struct err *e;
+	int fd;
+
+	if ((e = component(name, "%s%u.pem", pem_kind_words[kind], version)) !=
+		NULL ||
+	    (fstatat(archive, name, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISREG(st->st_mode)))
+		return e;
+	/* A link, or what is wrong is said as ever. */
+	if ((e = version_open(archive, kind, version, &fd)) != NULL)
+		return e;
+	if (fstat(fd, st) == -1)
+		e = err_sys("%s", name);
+	close(fd);
+	return e;
+}
+
+/* Whether dir, a path from live, is the archive. All links of a directory say
+ * the same, so that it is looked at once. */
+static bool
+is_archive(int live, int archive, const char *dir, struct links_seen *seen)
+{
+	if (*dir != '\0' && strcmp(dir, seen->good) == 0)
+		return true;
+	if (!fs_is_dir(live, *dir == '\0' ? "/" : dir, archive))
+		return false;
+	(void)snprintf(seen->good, sizeof(seen->good), "%s", dir);
+	return true;
+}
+
+struct err *
+link_version(int live, int archive, enum pem_kind kind, unsigned *version,
+    struct links_seen *seen)
 {
 	char name[32], target[PATH_MAX], *slash;
 	struct err *e;
@@ -197,7 +236,7 @@ link_version(int live, int archive, enum pem_kind kind, unsigned *version)
 			       "archive",
 		    name, target);
 	*slash = '\0';
-	if (!fs_is_dir(live, slash == target ? "/" : target, archive))
+	if (!is_archive(live, archive, target, seen))
 		return err_new("%s points into %s, which is not the archive "
 			       "of this certificate",
 		    name, target);
@@ -231,11 +270,16 @@ needed_keys(int archive, const struct store_names *names, unsigned oldest,
 	return e;
 }
 
+unsigned
+versions_oldest(unsigned current)
+{
+	return current > VERSIONS_OLD ? current - VERSIONS_OLD : 0;
+}
+
 struct err *
 versions_prune(int archive, unsigned current)
 {
-	const unsigned oldest =
-	    current > VERSIONS_OLD ? current - VERSIONS_OLD : 0;
+	const unsigned oldest = versions_oldest(current);
 	struct store_names names = { 0 }, keep = { 0 };
 	struct err *e;
 	unsigned version;
