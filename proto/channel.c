@@ -24,6 +24,7 @@
 
 #define HELLO_SECS      10
 #define FINISH_SECS     2
+#define LENGTH_BYTES    4
 #define FRAMES_A_WAKEUP 8 /* then the other peers have their turn */
 
 enum state {
@@ -35,13 +36,14 @@ enum state {
 
 struct channel {
 	struct event *readable, *writable, *timer;
+	struct event *again; /* frames are here that had no turn */
 	int fd;
 	enum state state;
 	enum role self, peer;
 	char *name;
 	const struct channel_ops *ops;
 	void *arg;
-	struct frame_in in;
+	struct frames_in in;
 	struct frames_out out;
 	size_t max_new, max_open; /* bytes of the longest message before and
 				   * after hello */
@@ -95,6 +97,7 @@ stop(struct channel *c)
 	free_event(&c->readable);
 	free_event(&c->writable);
 	free_event(&c->timer);
+	free_event(&c->again);
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
@@ -105,7 +108,7 @@ static void
 destroy(struct channel *c)
 {
 	stop(c);
-	frame_in_clear(&c->in);
+	frames_in_clear(&c->in);
 	err_free(c->doom);
 	free(c->name);
 	free(c);
@@ -228,11 +231,12 @@ deliver(struct channel *c, const struct msg *m, int *fd)
 static struct err *
 handle(struct channel *c)
 {
+	struct str body = frame_body(&c->in);
 	int fd = frame_take_fd(&c->in);
 	struct msg m;
 	struct err *e;
 
-	e = msg_decode(buf_data(c->in.body), buf_len(c->in.body), &m);
+	e = msg_decode(body.p, body.n, &m);
 	if (e == NULL)
 		e = deliver(c, &m, &fd);
 	msg_clear(&m);
@@ -241,6 +245,7 @@ handle(struct channel *c)
 	return e;
 }
 
+/* Whoever has more than his turn goes on after the others had theirs. */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -249,19 +254,24 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	enum io rc = IO_DONE;
 	int i;
 
+	(void)fd;
 	(void)what;
 	enter(c);
-	for (i = 0; i < FRAMES_A_WAKEUP && rc == IO_DONE && is_live(c); i++) {
-		rc = frame_read(&c->in, fd,
+	for (i = 0; i < FRAMES_A_WAKEUP && is_live(c); i++) {
+		rc = frame_read(&c->in, c->fd,
 		    c->state == CH_NEW ? c->max_new : c->max_open, &why);
 		if (rc != IO_DONE)
 			break;
-		if ((why = handle(c)) != NULL)
+		if ((why = handle(c)) != NULL) {
 			rc = IO_BAD;
-		frame_in_next(&c->in);
+			break;
+		}
+		frame_next(&c->in);
 	}
 	if (rc == IO_END || rc == IO_BAD)
 		end(c, why);
+	else if (rc == IO_DONE && is_live(c) && frames_in_wait(&c->in))
+		event_add(c->again, &soon);
 	leave(c);
 }
 
@@ -278,6 +288,7 @@ go_deaf(struct channel *c)
 	event_add(c->timer, c->state == CH_FINISHING ? &soon : &finish_time);
 }
 
+/* After all that is ready now has had its turn, or the socket is so. */
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -290,6 +301,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		c->ops->sending(c->arg);
 	switch (frames_write(&c->out, fd, &why)) {
 	case IO_AGAIN:
+		if (event_add(c->writable, NULL) == -1)
+			end(c, err_new("cannot wait for a socket"));
 		break;
 	case IO_DONE:
 		event_del(c->writable);
@@ -309,7 +322,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static struct err *
 queue(struct channel *c, const struct msg *m, int fd)
 {
-	struct buf *frame = buf_new(PROTO_FRAME_MAX + sizeof(c->in.head));
+	struct buf *frame = buf_new(PROTO_FRAME_MAX + LENGTH_BYTES);
 	struct err *e;
 
 	if (frame == NULL)
@@ -325,8 +338,8 @@ queue(struct channel *c, const struct msg *m, int fd)
 		return err_new("%s reads too slowly", c->name);
 	}
 	if ((e = frames_add(&c->out, frame, fd)) == NULL &&
-	    event_add(c->writable, NULL) == -1)
-		e = err_new("cannot wait for a socket");
+	    !event_pending(c->writable, EV_WRITE, NULL))
+		event_active(c->writable, EV_WRITE, 0);
 	return e;
 }
 
@@ -408,8 +421,9 @@ make_events(struct channel *c, struct event_base *base)
 	c->writable =
 	    event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = evtimer_new(base, on_timer, c);
+	c->again = evtimer_new(base, on_readable, c);
 	if (c->readable == NULL || c->writable == NULL || c->timer == NULL ||
-	    event_add(c->readable, NULL) == -1 ||
+	    c->again == NULL || event_add(c->readable, NULL) == -1 ||
 	    event_add(c->timer, &hello_time) == -1)
 		return err_new("cannot make events");
 	return NULL;
@@ -424,7 +438,7 @@ start(struct channel *c, struct event_base *base, const char *name)
 
 	if ((c->name = strdup(name)) == NULL)
 		return err_sys("name");
-	if ((e = frame_in_init(&c->in,
+	if ((e = frames_in_init(&c->in,
 		 c->max_new > c->max_open ? c->max_new : c->max_open)) !=
 		NULL ||
 	    (e = make_events(c, base)) != NULL)

@@ -3,14 +3,17 @@
  *
  * Runs in:  all daemons.
  * Input:    bytes and descriptors of a peer. Assume that the peer is hostile.
- * Promise:  a descriptor is the frame's with whose first bytes it came; any
- *           other is closed at once and ends the connection. Memory is
- *           reserved for bytes that came, not for bytes that were announced.
+ * Promise:  a descriptor is that of the last frame that begins in what came
+ *           with it; any other is closed at once and ends the connection.
+ *           Memory is reserved for bytes that came, not for bytes that were
+ *           announced.
  *
- * The kernel hands out descriptors with the bytes that they were sent with, but
- * one recvmsg(2) may also return bytes that were sent before. So nothing is
- * ever read past the end of a frame: what comes while the four bytes of length
- * are read belongs to this frame, and to no other.
+ * One recvmsg(2) takes what is there, of several frames. It never goes past the
+ * bytes that a descriptor was sent with (unix(7): they are a barrier), but what
+ * was sent before them may come with it. A frame with a descriptor is therefore
+ * sent by a sendmsg(2) of its own: nothing begins behind it in what is received.
+ * Who sends otherwise says for which frame it is by that rule; the table has its
+ * say about that frame as about any other.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC, explicit_bzero */
 #include <errno.h>
@@ -20,9 +23,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "channel_io.h"
+
+#define HEAD_BYTES     4     /* the length of a frame, big-endian */
+#define PART_BYTES     16384 /* of what comes, at most at once */
+#define FRAMES_AT_ONCE 64    /* that leave at once */
 
 struct frame {
 	STAILQ_ENTRY(frame) next;
@@ -38,60 +46,93 @@ union control {
 };
 
 struct err *
-frame_in_init(struct frame_in *in, size_t max)
+frames_in_init(struct frames_in *in, size_t max)
 {
 	memset(in, 0, sizeof(*in));
 	in->fd = -1;
-	in->body = buf_new(max);
-	return in->body == NULL ? err_sys("buffer") : NULL;
+	/* A frame that is not whole, and a part that came. */
+	in->bytes = buf_new(HEAD_BYTES + max + PART_BYTES);
+	return in->bytes == NULL ? err_sys("buffer") : NULL;
+}
+
+/* Whether the descriptor is that of the frame that is next: no other begins in
+ * what it came with. */
+static bool
+is_next_ones(const struct frames_in *in)
+{
+	return in->fd != -1 &&
+	       (in->frame_bytes == 0 || in->fd_to <= in->frame_bytes);
+}
+
+struct str
+frame_body(const struct frames_in *in)
+{
+	return (struct str){ buf_data(in->bytes) + HEAD_BYTES,
+		in->frame_bytes - HEAD_BYTES };
 }
 
 int
-frame_take_fd(struct frame_in *in)
+frame_take_fd(struct frames_in *in)
 {
 	int fd = in->fd;
 
+	if (!is_next_ones(in))
+		return -1;
 	in->fd = -1;
 	return fd;
 }
 
 void
-frame_in_next(struct frame_in *in)
+frame_next(struct frames_in *in)
 {
-	if (in->fd != -1)
+	size_t n = in->frame_bytes;
+
+	if (is_next_ones(in))
 		close(frame_take_fd(in));
-	in->head_n = 0;
-	buf_clear(in->body);
+	in->fd_from -= in->fd_from < n ? in->fd_from : n;
+	in->fd_to -= in->fd_to < n ? in->fd_to : n;
+	in->frame_bytes = 0;
+	buf_drop(in->bytes, n);
+}
+
+bool
+frames_in_wait(const struct frames_in *in)
+{
+	return buf_len(in->bytes) > 0;
 }
 
 void
-frame_in_clear(struct frame_in *in)
+frames_in_clear(struct frames_in *in)
 {
-	if (in->body == NULL)
+	if (in->bytes == NULL)
 		return;
-	frame_in_next(in);
-	buf_free(in->body);
-	in->body = NULL;
+	if (in->fd != -1)
+		close(in->fd);
+	in->fd = -1;
+	buf_free(in->bytes);
+	in->bytes = NULL;
 }
 
-/* Keeps the first descriptor of a frame, closes all others. False where there
- * were others. */
+/* Keeps the first descriptor that came with the last n bytes, closes all others.
+ * False where there were others. */
 static bool
-keep_descriptors(struct frame_in *in, struct msghdr *mh)
+keep_descriptors(struct frames_in *in, struct msghdr *mh, size_t n)
 {
 	struct cmsghdr *c;
 	bool good = (mh->msg_flags & MSG_CTRUNC) == 0;
-	size_t i, n;
+	size_t i, n_fds;
 	int fd;
 
 	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
-		for (i = 0; i < n; i++) {
+		n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+		for (i = 0; i < n_fds; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (in->fd == -1 && in->head_n < sizeof(in->head)) {
+			if (in->fd == -1) {
 				in->fd = fd;
+				in->fd_from = buf_len(in->bytes);
+				in->fd_to = in->fd_from + n;
 				continue;
 			}
 			close(fd);
@@ -101,9 +142,9 @@ keep_descriptors(struct frame_in *in, struct msghdr *mh)
 	return good;
 }
 
-/* Reads at most n bytes; IO_DONE where some came. */
+/* Receives at most n bytes; IO_DONE where some came. */
 static enum io
-receive(struct frame_in *in, int sock, void *p, size_t n, size_t *got,
+receive(struct frames_in *in, int sock, char *p, size_t n, size_t *got,
     struct err **why)
 {
 	union control control;
@@ -125,66 +166,78 @@ receive(struct frame_in *in, int sock, void *p, size_t n, size_t *got,
 	/* ECONNRESET: the peer left without having read all of ours. */
 	if (rc == 0 || rc == -1)
 		return IO_END;
-	if (!keep_descriptors(in, &mh)) {
-		*why = err_new("descriptors came that belong to no message");
-		return IO_BAD;
-	}
 	*got = (size_t)rc;
-	return IO_DONE;
-}
-
-static enum io
-read_head(struct frame_in *in, int sock, size_t max, struct err **why)
-{
-	enum io rc;
-	size_t got;
-
-	while (in->head_n < sizeof(in->head)) {
-		rc = receive(in, sock, in->head + in->head_n,
-		    sizeof(in->head) - in->head_n, &got, why);
-		if (rc != IO_DONE)
-			return rc;
-		in->head_n += got;
-	}
-	in->body_bytes = (size_t)in->head[0] << 24 | (size_t)in->head[1] << 16 |
-			 (size_t)in->head[2] << 8 | in->head[3];
-	if (in->body_bytes != 0 && in->body_bytes <= max)
+	if (keep_descriptors(in, &mh, *got))
 		return IO_DONE;
-	*why = err_new("a message of %zu bytes was announced, at most %zu are "
-		       "allowed",
-	    in->body_bytes, max);
+	*why = err_new("descriptors came that belong to no message");
 	return IO_BAD;
 }
 
-static enum io
-read_body(struct frame_in *in, int sock, struct err **why)
+/* While a frame with a descriptor is not whole nothing behind it is read: one
+ * more that comes is one too many. */
+static size_t
+wanted(const struct frames_in *in)
 {
-	char part[16384];
-	enum io rc = IO_DONE;
-	size_t left, got;
+	size_t frame = in->frame_bytes == 0 ? HEAD_BYTES : in->frame_bytes, n;
 
-	while (
-	    rc == IO_DONE && (left = in->body_bytes - buf_len(in->body)) > 0) {
-		rc = receive(in, sock, part,
-		    left < sizeof(part) ? left : sizeof(part), &got, why);
-		if (rc == IO_DONE &&
-		    (*why = buf_add(in->body, part, got)) != NULL)
-			rc = IO_BAD;
-	}
-	explicit_bzero(part, sizeof(part));
+	n = in->fd == -1 ? PART_BYTES : frame - buf_len(in->bytes);
+	return n < PART_BYTES ? n : PART_BYTES;
+}
+
+/* Adds what has come to what is here. */
+static enum io
+fill(struct frames_in *in, int sock, struct err **why)
+{
+	char part[PART_BYTES];
+	size_t n = wanted(in), got = 0;
+	enum io rc = receive(in, sock, part, n, &got, why);
+
+	if (rc == IO_DONE && (*why = buf_add(in->bytes, part, got)) != NULL)
+		rc = IO_BAD;
+	in->is_dry = got < n;
+	explicit_bzero(part, got);
 	return rc;
 }
 
-enum io
-frame_read(struct frame_in *in, int sock, size_t max, struct err **why)
+/* Whether the frame that is next is whole (IO_DONE), and may be. */
+static enum io
+look(struct frames_in *in, size_t max, struct err **why)
 {
-	enum io rc = read_head(in, sock, max, why);
+	const unsigned char *p = (const unsigned char *)buf_data(in->bytes);
+	size_t n = buf_len(in->bytes), body;
 
-	if (rc == IO_DONE)
-		rc = read_body(in, sock, why);
-	if (rc == IO_END && in->head_n != 0) {
-		*why = err_new("the stream ended within a message");
+	if (n >= HEAD_BYTES) {
+		body = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
+		       (size_t)p[2] << 8 | p[3];
+		if (body == 0 || body > max) {
+			*why = err_new("a message of %zu bytes was announced, "
+				       "at most %zu are allowed",
+			    body, max);
+			return IO_BAD;
+		}
+		in->frame_bytes = HEAD_BYTES + body;
+	}
+	if (is_next_ones(in) && in->fd_from > 0) {
+		*why = err_new("descriptors came that belong to no message");
 		return IO_BAD;
+	}
+	return n >= HEAD_BYTES && n >= in->frame_bytes ? IO_DONE : IO_AGAIN;
+}
+
+enum io
+frame_read(struct frames_in *in, int sock, size_t max, struct err **why)
+{
+	enum io rc;
+
+	while ((rc = look(in, max, why)) == IO_AGAIN &&
+	       !(in->is_dry && buf_len(in->bytes) == 0))
+		if ((rc = fill(in, sock, why)) != IO_DONE)
+			break;
+	if (rc != IO_DONE)
+		in->is_dry = false;
+	if (rc == IO_END && buf_len(in->bytes) > 0) {
+		*why = err_new("the stream ended within a message");
+		rc = IO_BAD;
 	}
 	return rc;
 }
@@ -229,25 +282,45 @@ frames_add(struct frames_out *out, struct buf *frame, int fd)
 	return NULL;
 }
 
-static ssize_t
-send_part(struct frame *f, int sock)
+/* What leaves at once: a frame with a descriptor alone, or all up to the next
+ * one. */
+static size_t
+gather(const struct frames_out *out, struct iovec iov[FRAMES_AT_ONCE])
 {
+	const struct frame *f;
+	size_t n = 0;
+
+	STAILQ_FOREACH(f, &out->list, next) {
+		if (n == FRAMES_AT_ONCE || (n > 0 && f->fd != -1))
+			break;
+		iov[n].iov_base = (void *)(uintptr_t)buf_data(f->bytes);
+		iov[n++].iov_len = buf_len(f->bytes);
+		if (f->fd != -1)
+			break;
+	}
+	return n;
+}
+
+static ssize_t
+send_some(const struct frames_out *out, int sock)
+{
+	const int fd = STAILQ_FIRST(&out->list)->fd;
 	union control control;
-	struct iovec iov = { (void *)(uintptr_t)buf_data(f->bytes),
-		buf_len(f->bytes) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov[FRAMES_AT_ONCE];
+	struct msghdr mh = { .msg_iov = iov };
 	struct cmsghdr *c;
 	ssize_t n;
 
-	memset(&control, 0, sizeof(control));
-	if (f->fd != -1) {
+	mh.msg_iovlen = gather(out, iov);
+	if (fd != -1) {
+		memset(&control, 0, sizeof(control));
 		mh.msg_control = control.bytes;
 		mh.msg_controllen = CMSG_SPACE(sizeof(int));
 		c = CMSG_FIRSTHDR(&mh);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &f->fd, sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	}
 	do {
 		n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -255,31 +328,47 @@ send_part(struct frame *f, int sock)
 	return n;
 }
 
-enum io
-frames_write(struct frames_out *out, int sock, struct err **why)
+/* The first n bytes have left. */
+static void
+drop(struct frames_out *out, size_t n)
 {
 	struct frame *f;
-	ssize_t n;
+	size_t part;
 
-	while ((f = STAILQ_FIRST(&out->list)) != NULL) {
-		if ((n = send_part(f, sock)) == -1) {
-			if (errno == EAGAIN || errno == EWOULDBLOCK)
-				return IO_AGAIN;
-			if (errno == EPIPE || errno == ECONNRESET)
-				return IO_END;
-			*why = err_sys("write");
-			return IO_BAD;
-		}
+	out->bytes -= n;
+	while (n > 0) {
+		f = STAILQ_FIRST(&out->list);
 		if (f->fd != -1) {
 			close(f->fd); /* gone with the first byte */
 			f->fd = -1;
 		}
-		buf_drop(f->bytes, (size_t)n);
-		out->bytes -= (size_t)n;
-		if (buf_len(f->bytes) == 0) {
-			STAILQ_REMOVE_HEAD(&out->list, next);
-			frame_free(f);
+		part = n < buf_len(f->bytes) ? n : buf_len(f->bytes);
+		n -= part;
+		if (part < buf_len(f->bytes)) {
+			buf_drop(f->bytes, part);
+			return;
 		}
+		STAILQ_REMOVE_HEAD(&out->list, next);
+		frame_free(f);
+	}
+}
+
+enum io
+frames_write(struct frames_out *out, int sock, struct err **why)
+{
+	ssize_t n;
+
+	while (!STAILQ_EMPTY(&out->list)) {
+		if ((n = send_some(out, sock)) != -1) {
+			drop(out, (size_t)n);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return IO_AGAIN;
+		if (errno == EPIPE || errno == ECONNRESET)
+			return IO_END;
+		*why = err_sys("write");
+		return IO_BAD;
 	}
 	return IO_DONE;
 }

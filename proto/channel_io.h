@@ -5,11 +5,13 @@
 #ifndef CHANNEL_IO_H
 #define CHANNEL_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
 #include "buf.h"
 #include "err.h"
+#include "text.h"
 
 enum io {
 	IO_DONE,  /* a frame came, or all was sent */
@@ -18,13 +20,13 @@ enum io {
 	IO_BAD,   /* see the error */
 };
 
-/* The frame that is being read. */
-struct frame_in {
-	unsigned char head[4]; /* its length, big-endian */
-	size_t head_n;         /* bytes of head that came */
-	size_t body_bytes;     /* as announced */
-	struct buf *body;
-	int fd; /* came with its first bytes; -1: none */
+/* What came of the peer's frames and was not taken yet. */
+struct frames_in {
+	struct buf *bytes;  /* the frame that is next begins with the first */
+	size_t frame_bytes; /* of that frame; 0: its length has not come */
+	size_t fd_from, fd_to; /* of bytes, the part that fd came with */
+	int fd;                /* -1: none */
+	bool is_dry;           /* the socket had no more than this */
 };
 
 /* The frames that wait to be sent. */
@@ -35,15 +37,21 @@ struct frames_out {
 };
 
 /* For frames of at most max bytes. */
-struct err *frame_in_init(struct frame_in *in, size_t max);
-/* Reads on, at most to the end of the frame. A length over max (or of 0) is
- * refused before anything is reserved for it. IO_DONE: body and fd are the
- * frame's; frame_in_next() makes room for the next. */
-enum io frame_read(struct frame_in *in, int sock, size_t max, struct err **why);
-/* The descriptor; from now on the caller's. */
-int frame_take_fd(struct frame_in *in);
-void frame_in_next(struct frame_in *in);
-void frame_in_clear(struct frame_in *in);
+struct err *frames_in_init(struct frames_in *in, size_t max);
+/* Reads on until there is a whole frame (IO_DONE), or the socket has no more;
+ * whether it has is asked again only while the rest of a frame is missing. A
+ * length over max (or of 0) is refused before anything is reserved for it.
+ * frame_next() makes room for the next frame. */
+enum io frame_read(
+    struct frames_in *in, int sock, size_t max, struct err **why);
+/* The frame, without its length. */
+struct str frame_body(const struct frames_in *in);
+/* Its descriptor, from now on the caller's; -1: none. */
+int frame_take_fd(struct frames_in *in);
+void frame_next(struct frames_in *in);
+/* Whether bytes are here that no readable socket will tell of. */
+bool frames_in_wait(const struct frames_in *in);
+void frames_in_clear(struct frames_in *in);
 
 void frames_init(struct frames_out *out);
 /* Appends a frame (taken, on error too) with a copy of fd (-1: none). */

@@ -180,6 +180,7 @@ fd_in_two_parts_closes(void **state)
 	buf_free(b);
 }
 
+/* No frame begins in what it comes with. */
 static void
 fd_within_a_body_closes(void **state)
 {
@@ -189,9 +190,10 @@ fd_within_a_body_closes(void **state)
 	size_t at;
 
 	(void)state;
-	for (at = 4; at < buf_len(b); at++) {
+	for (at = 1; at < buf_len(b); at++) {
 		init(&s);
 		scene_write(&s, buf_data(b), at, NULL, 0);
+		scene_run(&s);
 		scene_write(&s, buf_data(b) + at, buf_len(b) - at, &fd, 1);
 		scene_run(&s);
 		assert_int_equal(s.n_messages, 0);
@@ -201,26 +203,98 @@ fd_within_a_body_closes(void **state)
 	buf_free(b);
 }
 
-/* The tail of one frame and the head of the next in one write: the descriptor
- * is the tail's, where it has no place. */
+/* Sends a, then b, in two writes: the first n bytes, and the rest with a
+ * descriptor. */
 static void
-fd_of_two_frames_at_once_is_the_first_ones(void **state)
+write_both(struct scene *s, const struct msg *a, const struct msg *b, size_t n)
 {
-	struct buf *a = scene_frame(&drop), *b = scene_frame(&load);
-	struct scene s;
+	struct buf *x = scene_frame(a), *y = scene_frame(b);
 	const int fd = 0;
 	char bytes[100];
+	size_t all = buf_len(x) + buf_len(y);
+
+	memcpy(bytes, buf_data(x), buf_len(x));
+	memcpy(bytes + buf_len(x), buf_data(y), buf_len(y));
+	if (n > 0)
+		scene_write(s, bytes, n, NULL, 0);
+	scene_run(s);
+	scene_write(s, bytes + n, all - n, &fd, 1);
+	scene_run(s);
+	buf_free(x);
+	buf_free(y);
+}
+
+/* Who sends two frames with a descriptor has sent it with the last of them,
+ * wherever the first one began. */
+static void
+fd_of_two_frames_at_once_is_the_last_ones(void **state)
+{
+	struct buf *first = scene_frame(&drop);
+	struct scene s;
+	size_t n;
 
 	(void)state;
-	memcpy(bytes, buf_data(a), buf_len(a));
-	memcpy(bytes + buf_len(a), buf_data(b), buf_len(b));
+	for (n = 0; n <= buf_len(first); n++) {
+		init(&s);
+		write_both(&s, &drop, &load, n);
+		assert_int_equal(s.n_messages, 2);
+		assert_int_equal(s.n_closed, 0);
+		assert_int_equal(s.last.type, MSG_key_load);
+		assert_int_not_equal(s.last_fd, -1);
+		scene_clear(&s);
+	}
+	buf_free(first);
+}
+
+/* ... which may want none; the one before it, which wants one, has none. */
+static void
+fd_of_a_last_frame_that_wants_none_closes(void **state)
+{
+	struct scene s;
+
+	(void)state;
 	init(&s);
-	scene_write(&s, bytes, buf_len(a) + buf_len(b), &fd, 1);
-	scene_run(&s);
-	assert_int_equal(s.n_messages, 0);
+	write_both(&s, &drop, &drop, 0);
+	assert_int_equal(s.n_messages, 1);
 	assert_closed(&s, "key_drop: a descriptor came with it");
 	scene_clear(&s);
-	buf_free(a);
+	init(&s);
+	write_both(&s, &load, &drop, 0);
+	assert_int_equal(s.n_messages, 0);
+	assert_closed(&s, "key_load: its descriptor is missing");
+	scene_clear(&s);
+}
+
+/* More frames than have their turn at once, and then one with a descriptor. */
+static void
+fd_behind_many_frames_waits_for_its_own(void **state)
+{
+	char bytes[2000];
+	struct buf *b = scene_frame(&drop);
+	struct scene s;
+	size_t n = 0;
+	int i, fd = make_file('y');
+
+	(void)state;
+	for (i = 0; i < 30; i++, n += buf_len(b))
+		memcpy(bytes + n, buf_data(b), buf_len(b));
+	init(&s);
+	scene_write(&s, bytes, n, NULL, 0);
+	scene_say(&s, &load, fd);
+	scene_say(&s, &load, fd);
+	scene_run(&s);
+	assert_int_equal(s.n_messages, 32);
+	assert_int_equal(s.n_closed, 0);
+	assert_holds(s.last_fd, 'y');
+	scene_clear(&s);
+	/* The same, and it goes while they wait. */
+	init(&s);
+	scene_write(&s, bytes, n, NULL, 0);
+	scene_say(&s, &load, fd);
+	event_base_loop(s.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	assert_in_range(s.n_messages, 1, 16);
+	scene_clear(&s);
+	close(fd);
 	buf_free(b);
 }
 
@@ -324,6 +398,41 @@ fd_is_sent_with_the_first_byte(void **state)
 	scene_clear(&s);
 }
 
+/* From one channel to another, through a socket that is full at times. */
+static void
+fd_between_channels_stays_with_its_message(void **state)
+{
+	static char pem[60000];
+	const struct msg set = { .type = MSG_set_inspect,
+		.set_inspect = { .pem = { pem, sizeof(pem) } } };
+	struct scene s, none = { .last_fd = -1 };
+	struct channel *from;
+	int i, a = make_file('a'), b = make_file('b');
+
+	(void)state;
+	n_order = 0;
+	scene_init(&s, ROLE_SIGNER, ROLE_MONITOR, QUEUE_BYTES);
+	s.act = remember;
+	assert_null(channel_new(s.base, s.peer, ROLE_MONITOR, ROLE_SIGNER,
+	    "them", 10 * PROTO_FRAME_MAX, &scene_ops, &none, &from));
+	s.peer = -1;
+	for (i = 0; i < 2; i++) {
+		assert_null(channel_send(from, &set, a));
+		assert_null(channel_send(from, &drop, -1));
+		assert_null(channel_send(from, &set, b));
+		assert_null(channel_send(from, &set, a));
+	}
+	scene_run(&s);
+	assert_int_equal(n_order, 8);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(order[i], "a-ba"[i % 4]);
+	assert_int_equal(s.n_closed, 0);
+	channel_free(from);
+	scene_clear(&s);
+	close(a);
+	close(b);
+}
+
 static void
 fd_of_messages_never_sent_is_closed(void **state)
 {
@@ -347,11 +456,14 @@ main(void)
 		cmocka_unit_test(fd_twice_closes),
 		cmocka_unit_test(fd_in_two_parts_closes),
 		cmocka_unit_test(fd_within_a_body_closes),
-		cmocka_unit_test(fd_of_two_frames_at_once_is_the_first_ones),
+		cmocka_unit_test(fd_of_two_frames_at_once_is_the_last_ones),
+		cmocka_unit_test(fd_of_a_last_frame_that_wants_none_closes),
+		cmocka_unit_test(fd_behind_many_frames_waits_for_its_own),
 		cmocka_unit_test(fd_with_hello_closes),
 		cmocka_unit_test(fd_of_half_a_frame_is_closed),
 		cmocka_unit_test(fd_without_room_for_it_closes),
 		cmocka_unit_test(fd_is_sent_with_the_first_byte),
+		cmocka_unit_test(fd_between_channels_stays_with_its_message),
 		cmocka_unit_test(fd_of_messages_never_sent_is_closed),
 	};
 
