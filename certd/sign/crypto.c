@@ -131,6 +131,7 @@ warm_up(void)
 	struct tm tm;
 	time_t now = time(NULL);
 	EVP_PKEY *pkey;
+	struct err *e;
 
 	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
 				    OPENSSL_INIT_ADD_ALL_CIPHERS |
@@ -138,6 +139,8 @@ warm_up(void)
 				    OPENSSL_INIT_LOAD_CONFIG,
 		NULL) != 1)
 		return crypto_err("set up OpenSSL");
+	if ((e = algorithms_init()) != NULL)
+		return e;
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1 ||
 	    RAND_priv_bytes(bytes, sizeof(bytes)) != 1)
 		return crypto_err("random numbers");

@@ -78,6 +78,15 @@ add_extensions(X509_REQ *req, struct strs names, bool must_staple)
 	return ok;
 }
 
+static struct err *
+fill(X509_REQ *req, const struct key *k, struct strs names, bool must_staple)
+{
+	if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
+	    !add_extensions(req, names, must_staple))
+		return crypto_err("signing request");
+	return key_set_public(k->pkey, k->alg, X509_REQ_get_X509_PUBKEY(req));
+}
+
 struct err *
 csr_make(
     const struct key *k, struct strs names, bool must_staple, struct buf *out)
@@ -89,13 +98,12 @@ csr_make(
 	struct err *e;
 	int n = -1;
 
-	if (req == NULL || X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
-	    X509_REQ_set_pubkey(req, k->pkey) != 1 ||
-	    !add_extensions(req, names, must_staple) ||
-	    X509_REQ_sign(req, k->pkey, md) <= 0 ||
-	    (n = i2d_X509_REQ(req, &der)) < 0)
+	e = req == NULL ? err_new("no memory for the signing request")
+			: fill(req, k, names, must_staple);
+	if (e == NULL && (X509_REQ_sign(req, k->pkey, md) <= 0 ||
+			     (n = i2d_X509_REQ(req, &der)) < 0))
 		e = crypto_err("signing request");
-	else
+	if (e == NULL)
 		e = buf_add(out, der, (size_t)n);
 	OPENSSL_free(der);
 	X509_REQ_free(req);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -51,17 +52,36 @@ fingerprint(const X509 *cert, char *out)
 	return NULL;
 }
 
+/* Of other kinds than those of algorithms.c OpenSSL makes no key here. */
+static bool
+is_foreign(const X509 *cert)
+{
+	static const int known[] = { NID_rsaEncryption,
+		NID_X9_62_id_ecPublicKey, NID_ED25519 };
+	ASN1_OBJECT *kind = NULL;
+	int nid;
+
+	(void)X509_PUBKEY_get0_param(
+	    &kind, NULL, NULL, NULL, X509_get_X509_PUBKEY(cert));
+	nid = OBJ_obj2nid(kind);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (nid == known[i])
+			return false;
+	return true;
+}
+
 static struct err *
 key_facts(const X509 *cert, struct inspection *i)
 {
 	EVP_PKEY *pkey = X509_get0_pubkey(cert);
 	const struct key_alg *alg;
 
-	if (pkey == NULL)
+	if (pkey == NULL && !is_foreign(cert))
 		return crypto_err("public key");
-	alg = key_alg_of(pkey);
+	ERR_clear_error();
+	alg = pkey == NULL ? NULL : key_alg_of(pkey);
 	i->key_kind = alg == NULL ? 0 : alg->kind;
-	return cert_key_id(cert, i->key_id);
+	return key_id(X509_get_X509_PUBKEY(cert), i->key_id);
 }
 
 static bool

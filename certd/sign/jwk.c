@@ -18,8 +18,7 @@
 
 #include "sign.h"
 
-#define NUMBER_MAX   (4096 / 8) /* bytes */
-#define EC_WIDTH_MAX 66         /* P-521 */
+#define NUMBER_MAX (4096 / 8) /* bytes */
 
 /* Members of an RSA key, private ones last; all of them must be there. */
 static const struct {
@@ -171,7 +170,7 @@ read_ec(const json_t *jwk, EVP_PKEY **out)
 {
 	const char *crv = json_string_value(json_object_get(jwk, "crv"));
 	const struct key_alg *alg = crv == NULL ? NULL : key_alg_crv(crv);
-	unsigned char point[1 + 2 * EC_WIDTH_MAX];
+	unsigned char point[EC_POINT_MAX];
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	BIGNUM *d = NULL;
 	struct err *e;
@@ -217,53 +216,69 @@ jwk_read(const char *text, size_t n, struct key **out)
 
 /* ---- writing ---- */
 
-/* A number as base64url text; width 0: without zeros in front. */
+/* Bytes as base64url text, or NULL. */
 static json_t *
-json_of_number(const BIGNUM *bn, size_t width)
+json_of_bytes(const unsigned char *p, size_t n)
 {
-	unsigned char bytes[NUMBER_MAX];
-	size_t n = width == 0 ? (size_t)BN_num_bytes(bn) : width;
 	struct buf *text = buf_new(2 * NUMBER_MAX);
 	struct err *e;
 	json_t *json = NULL;
 
-	if (text == NULL || n > sizeof(bytes) ||
-	    BN_bn2binpad(bn, bytes, (int)n) != (int)n)
-		goto out;
-	e = b64u_add(text, bytes, n);
-	if (e == NULL)
+	if (text == NULL)
+		return NULL;
+	if ((e = b64u_add(text, p, n)) == NULL)
 		json = json_stringn(buf_data(text), buf_len(text));
 	err_free(e);
-out:
-	OPENSSL_cleanse(bytes, sizeof(bytes));
 	buf_free(text);
 	return json;
 }
 
+/* A number of an RSA key, without zeros in front. */
 static json_t *
-json_of_param(const EVP_PKEY *pkey, const char *param, size_t width)
+json_of_param(const EVP_PKEY *pkey, const char *param)
 {
+	unsigned char bytes[NUMBER_MAX];
 	BIGNUM *bn = NULL;
 	json_t *json = NULL;
 
-	if (EVP_PKEY_get_bn_param(pkey, param, &bn) == 1)
-		json = json_of_number(bn, width);
+	if (EVP_PKEY_get_bn_param(pkey, param, &bn) == 1 &&
+	    BN_num_bytes(bn) <= NUMBER_MAX)
+		json = json_of_bytes(bytes, (size_t)BN_bn2bin(bn, bytes));
 	BN_free(bn);
 	return json;
+}
+
+/* The coordinates of a key on a curve; false, and none of them, on failure. */
+static bool
+json_of_point(
+    const EVP_PKEY *pkey, const struct key_alg *alg, json_t **x, json_t **y)
+{
+	unsigned char point[EC_POINT_MAX];
+	struct err *e = key_point(pkey, alg, point);
+
+	*x = *y = NULL;
+	if (e != NULL) {
+		err_free(e);
+		return false;
+	}
+	*x = json_of_bytes(point + 1, alg->width);
+	*y = json_of_bytes(point + 1 + alg->width, alg->width);
+	return true;
 }
 
 json_t *
 jwk_public(const EVP_PKEY *pkey, const struct key_alg *alg)
 {
+	json_t *x, *y;
+
 	if (alg->crv == NULL)
 		return json_pack("{s:o, s:s, s:o}", "e",
-		    json_of_param(pkey, OSSL_PKEY_PARAM_RSA_E, 0), "kty",
-		    alg->type, "n",
-		    json_of_param(pkey, OSSL_PKEY_PARAM_RSA_N, 0));
+		    json_of_param(pkey, OSSL_PKEY_PARAM_RSA_E), "kty",
+		    alg->type, "n", json_of_param(pkey, OSSL_PKEY_PARAM_RSA_N));
+	if (!json_of_point(pkey, alg, &x, &y))
+		return NULL;
 	return json_pack("{s:s, s:s, s:o, s:o}", "crv", alg->crv, "kty",
-	    alg->type, "x",
-	    json_of_param(pkey, OSSL_PKEY_PARAM_EC_PUB_X, alg->width), "y",
-	    json_of_param(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, alg->width));
+	    alg->type, "x", x, "y", y);
 }
 
 struct err *
@@ -297,8 +312,9 @@ json_of_private(const struct key *k)
 	    OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, bytes, width);
 	if (bytes != NULL && d != NULL &&
 	    EVP_PKEY_get_params(k->pkey, params) == 1 &&
-	    BN_native2bn(bytes, (int)width, d) != NULL)
-		json = json_of_number(d, width);
+	    BN_native2bn(bytes, (int)width, d) != NULL &&
+	    BN_bn2binpad(d, bytes, (int)width) == (int)width)
+		json = json_of_bytes(bytes, width);
 	BN_clear_free(d);
 	OPENSSL_secure_clear_free(bytes, EC_WIDTH_MAX);
 	return json;
@@ -308,17 +324,15 @@ struct err *
 jwk_write(const struct key *k, BIO *out)
 {
 	struct buf *text = buf_new(4 * NUMBER_MAX);
-	json_t *jwk;
+	json_t *jwk = NULL, *x, *y;
 	struct err *e;
 
 	if (text == NULL)
 		return err_sys("JWK");
-	jwk =
-	    json_pack("{s:o, s:o, s:o, s:s, s:s}", "d", json_of_private(k), "x",
-		json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_X, k->alg->width),
-		"y",
-		json_of_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, k->alg->width),
-		"crv", k->alg->crv, "kty", k->alg->type);
+	if (json_of_point(k->pkey, k->alg, &x, &y))
+		jwk = json_pack("{s:o, s:o, s:o, s:s, s:s}", "d",
+		    json_of_private(k), "x", x, "y", y, "crv", k->alg->crv,
+		    "kty", k->alg->type);
 	if ((e = json_add(text, jwk, 0)) == NULL &&
 	    BIO_write(out, buf_data(text), (int)buf_len(text)) !=
 		(int)buf_len(text))

@@ -3,13 +3,16 @@
  *
  * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
  * Input:    keys that pem.c and jwk.c have read.
- * Promise:  a struct key is of a known kind, and its halves belong together.
+ * Promise:  a struct key is of a known kind, and its halves belong together: it
+ *           was made here, or was checked.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -21,17 +24,20 @@
 #define RSA_BITS_MAX 4096
 
 static const struct key_alg algs[] = {
-	{ KEY_EC_P256, "EC", 256, "prime256v1", "P-256", 32, "ES256", "SHA256",
+	{ KEY_EC_P256, "EC", 256, "prime256v1", NID_X9_62_prime256v1, "P-256",
+	    32, "ES256", "SHA256", true },
+	{ KEY_EC_P384, "EC", 384, "secp384r1", NID_secp384r1, "P-384", 48,
+	    "ES384", "SHA384", true },
+	{ KEY_EC_P521, "EC", 521, "secp521r1", NID_secp521r1, "P-521", 66,
+	    "ES512", "SHA512", false },
+	{ KEY_RSA_2048, "RSA", 2048, NULL, 0, NULL, 0, "RS256", "SHA256",
 	    true },
-	{ KEY_EC_P384, "EC", 384, "secp384r1", "P-384", 48, "ES384", "SHA384",
+	{ KEY_RSA_3072, "RSA", 3072, NULL, 0, NULL, 0, "RS256", "SHA256",
 	    true },
-	{ KEY_EC_P521, "EC", 521, "secp521r1", "P-521", 66, "ES512", "SHA512",
-	    false },
-	{ KEY_RSA_2048, "RSA", 2048, NULL, NULL, 0, "RS256", "SHA256", true },
-	{ KEY_RSA_3072, "RSA", 3072, NULL, NULL, 0, "RS256", "SHA256", true },
-	{ KEY_RSA_4096, "RSA", 4096, NULL, NULL, 0, "RS256", "SHA256", true },
+	{ KEY_RSA_4096, "RSA", 4096, NULL, 0, NULL, 0, "RS256", "SHA256",
+	    true },
 };
-static const struct key_alg odd_rsa = { 0, "RSA", 0, NULL, NULL, 0, "RS256",
+static const struct key_alg odd_rsa = { 0, "RSA", 0, NULL, 0, NULL, 0, "RS256",
 	"SHA256", false };
 #define N_ALGS (sizeof(algs) / sizeof(algs[0]))
 
@@ -92,19 +98,77 @@ check_numbers(EVP_PKEY *pkey)
 	return e;
 }
 
+struct err *
+key_point(const EVP_PKEY *pkey, const struct key_alg *alg,
+    unsigned char point[EC_POINT_MAX])
+{
+	size_t n = 0;
+
+	if (EVP_PKEY_get_octet_string_param(pkey,
+		OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, EC_POINT_MAX,
+		&n) != 1 ||
+	    n != 1 + 2 * alg->width || point[0] != 4)
+		return crypto_err("public key");
+	return NULL;
+}
+
+/* What stands in a SubjectPublicKeyInfo behind the kind of key; on the heap of
+ * OpenSSL. */
+static struct err *
+public_bytes(const EVP_PKEY *pkey, const struct key_alg *alg,
+    unsigned char **out, int *n)
+{
+	unsigned char point[EC_POINT_MAX];
+	struct err *e;
+
+	*out = NULL;
+	if (alg->group == NULL) {
+		*n = i2d_PublicKey(pkey, out);
+		return *n > 0 ? NULL : crypto_err("public key");
+	}
+	if ((e = key_point(pkey, alg, point)) != NULL)
+		return e;
+	*n = (int)(1 + 2 * alg->width);
+	*out = OPENSSL_memdup(point, (size_t)*n);
+	return *out == NULL ? crypto_err("public key") : NULL;
+}
+
+/* X509_PUBKEY_set() would encode the key, and decode it again. */
+struct err *
+key_set_public(
+    const EVP_PKEY *pkey, const struct key_alg *alg, X509_PUBKEY *out)
+{
+	bool is_ec = alg->group != NULL;
+	ASN1_OBJECT *kind =
+	    OBJ_nid2obj(is_ec ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption);
+	ASN1_OBJECT *curve = is_ec ? OBJ_nid2obj(alg->nid) : NULL;
+	unsigned char *bytes;
+	struct err *e;
+	int n;
+
+	if ((e = public_bytes(pkey, alg, &bytes, &n)) != NULL)
+		return e;
+	if (X509_PUBKEY_set0_param(out, kind,
+		is_ec ? V_ASN1_OBJECT : V_ASN1_NULL, curve, bytes, n) == 1)
+		return NULL;
+	OPENSSL_free(bytes);
+	return crypto_err("public key");
+}
+
 /* hex of the MD5 of the PEM text of a SubjectPublicKeyInfo, which certbot made
  * the id of an account. */
-static struct err *
-spki_id(const unsigned char *der, int n, char id[KEY_ID_SIZE])
+struct err *
+key_id(const X509_PUBKEY *public, char id[KEY_ID_SIZE])
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
 	struct err *e = NULL;
 	size_t n_md;
 	char *pem;
+	int n = i2d_X509_PUBKEY(public, &der);
 	long len;
 
-	if (bio == NULL ||
+	if (bio == NULL || n <= 0 ||
 	    PEM_write_bio(bio, PEM_STRING_PUBLIC, "", der, n) <= 0 ||
 	    (len = BIO_get_mem_data(bio, &pem)) <= 0 ||
 	    EVP_Q_digest(NULL, "MD5", NULL, pem, (size_t)len, md, &n_md) != 1)
@@ -112,39 +176,33 @@ spki_id(const unsigned char *der, int n, char id[KEY_ID_SIZE])
 	else
 		for (size_t i = 0; i < n_md; i++)
 			snprintf(id + 2 * i, 3, "%02x", md[i]);
+	OPENSSL_free(der);
 	BIO_free(bio);
 	return e;
 }
 
-struct err *
-key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE])
+/* The names of a key: what follows from its public half. */
+static struct err *
+name(struct key *k)
 {
-	unsigned char *der = NULL;
-	int n = i2d_PUBKEY(pkey, &der);
-	struct err *e =
-	    n <= 0 ? crypto_err("id of the key") : spki_id(der, n, id);
+	X509_PUBKEY *public = X509_PUBKEY_new();
+	struct err *e;
 
-	OPENSSL_free(der);
+	if (public == NULL)
+		e = crypto_err("id of the key");
+	else if ((e = key_set_public(k->pkey, k->alg, public)) == NULL &&
+		 (e = key_id(public, k->id)) == NULL)
+		e = jwk_thumbprint(k->pkey, k->alg, k->thumbprint);
+	X509_PUBKEY_free(public);
 	return e;
 }
 
-struct err *
-cert_key_id(const X509 *cert, char id[KEY_ID_SIZE])
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-	struct err *e =
-	    n <= 0 ? crypto_err("id of the key") : spki_id(der, n, id);
-
-	OPENSSL_free(der);
-	return e;
-}
-
-struct err *
-key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
+/* A key from pkey (taken), which was made here where is_sound is set. */
+static struct err *
+wrap(EVP_PKEY *pkey, bool is_account, bool is_sound, struct key **out)
 {
 	struct key *k = calloc(1, sizeof(*k));
-	struct err *e;
+	struct err *e = NULL;
 
 	if (k == NULL) {
 		EVP_PKEY_free(pkey);
@@ -157,15 +215,20 @@ key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
 		    "supported are RSA of %d to %d bits and the curves P-256, "
 		    "P-384 and P-521",
 		    RSA_BITS_MIN, RSA_BITS_MAX);
-	else if ((e = check_numbers(pkey)) == NULL &&
-		 (e = key_id(pkey, k->id)) == NULL)
-		e = jwk_thumbprint(pkey, k->alg, k->thumbprint);
+	else if (is_sound || (e = check_numbers(pkey)) == NULL)
+		e = name(k);
 	if (e != NULL) {
 		key_free(k);
 		return e;
 	}
 	*out = k;
 	return NULL;
+}
+
+struct err *
+key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
+{
+	return wrap(pkey, is_account, false, out);
 }
 
 struct err *
@@ -182,7 +245,7 @@ key_make(enum key_kind kind, bool is_account, struct key **out)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)alg->bits);
 	if (pkey == NULL)
 		return crypto_err("make a key");
-	return key_new(pkey, is_account, out);
+	return wrap(pkey, is_account, true, out);
 }
 
 void

@@ -39,6 +39,10 @@ struct err *crypto_err(const char *fmt, ...) ERR_PRINTF(1, 2) ERR_NONNULL;
  * work with them). */
 bool crypto_has_room(void);
 
+/* ---- algorithms.c: of OpenSSL's those that we use ---- */
+/* After openssl.cnf was read, before any other use of OpenSSL. */
+struct err *algorithms_init(void);
+
 /* ---- file.c: descriptors that the monitor opened ---- */
 /* A whole regular file of at most max bytes into b. */
 struct err *file_read(int fd, size_t max, struct buf *b);
@@ -54,11 +58,15 @@ struct err *file_write_json(int fd, const json_t *json);
 struct err *json_add(struct buf *out, const json_t *json, size_t flags);
 
 /* ---- key.c: one key ---- */
+#define EC_WIDTH_MAX 66                     /* P-521 */
+#define EC_POINT_MAX (1 + 2 * EC_WIDTH_MAX) /* 04, x, y: SEC1 2.3.3 */
+
 struct key_alg {
 	enum key_kind kind; /* 0: RSA of another size */
 	const char *type;   /* OpenSSL's and RFC 7517's name: "EC", "RSA" */
 	unsigned bits;
 	const char *group;  /* OpenSSL's name of the curve; NULL: RSA */
+	int nid;            /* and its number; 0: RSA */
 	const char *crv;    /* RFC 7518 section 6.2.1.1; NULL: RSA */
 	size_t width;       /* bytes of a coordinate (and of r and s) */
 	const char *jws;    /* RFC 7518 section 3.1 */
@@ -81,9 +89,14 @@ struct key {
 /* NULL where it is no kind that we use. */
 const struct key_alg *key_alg_of(const EVP_PKEY *pkey);
 const struct key_alg *key_alg_crv(const char *crv);
+/* The point of a key on a curve: 1 + 2 * alg->width bytes. */
+struct err *key_point(const EVP_PKEY *pkey, const struct key_alg *alg,
+    unsigned char point[EC_POINT_MAX]);
 /* certbot's account id: hex MD5 of the public key as PEM. */
-struct err *key_id(const EVP_PKEY *pkey, char id[KEY_ID_SIZE]);
-struct err *cert_key_id(const X509 *cert, char id[KEY_ID_SIZE]);
+struct err *key_id(const X509_PUBKEY *public, char id[KEY_ID_SIZE]);
+/* The public half, as certificates and requests have it. */
+struct err *key_set_public(
+    const EVP_PKEY *pkey, const struct key_alg *alg, X509_PUBKEY *out);
 /* A key from pkey (taken, on failure too), checked: kind and consistency. */
 struct err *key_new(EVP_PKEY *pkey, bool is_account, struct key **out);
 /* A new key from random numbers. */

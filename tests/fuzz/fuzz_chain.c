@@ -1,7 +1,8 @@
 /* fuzz_chain.c - any chain of certificates. The seeds are one for this key. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* covers: certd/sign/chain.c certd/sign/cert.c */
 /* libs: jansson libcrypto */
+#include <stdlib.h>
 #include <string.h>
 
 #include "as_pem.h"
@@ -16,6 +17,7 @@ static const char jwk[] =
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\","
     "\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}";
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* What passes must pass again in the form that we store, and stay the same. */
@@ -38,6 +40,16 @@ check_again(const struct chain_question *q, const struct chain_facts *f)
 		chain_facts_clear(&g);
 	}
 	buf_free(whole);
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	if (algorithms_init() != NULL)
+		abort();
+	return 0;
 }
 
 int

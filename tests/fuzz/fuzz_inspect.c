@@ -1,12 +1,14 @@
 /* fuzz_inspect.c - any certificate of the store. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/algorithms certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
 /* covers: certd/sign/inspect.c certd/sign/cert.c */
 /* libs: jansson libcrypto */
+#include <stdlib.h>
 #include <string.h>
 
 #include "as_pem.h"
 #include "sign.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* All of it must fit into the message and onto a terminal. */
@@ -42,6 +44,16 @@ check_set(struct str pem)
 	}
 	err_free(e);
 	inspection_clear(&i);
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	if (algorithms_init() != NULL)
+		abort();
+	return 0;
 }
 
 int

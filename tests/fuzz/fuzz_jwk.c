@@ -1,5 +1,5 @@
 /* fuzz_jwk.c - any private_key.json and regr.json. */
-/* objects: common/buf common/err common/log common/text common/url certd/sign/account certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text common/url certd/sign/account certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* covers: certd/sign/jwk.c certd/sign/account.c */
 /* libs: jansson libcrypto */
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "sign.h"
 #include "url.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* What was read and is written again is the same key. */
@@ -30,6 +31,16 @@ check_round(const struct key *k)
 		abort();
 	key_free(again);
 	BIO_free(bio);
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	if (algorithms_init() != NULL)
+		abort();
+	return 0;
 }
 
 int

@@ -102,6 +102,17 @@ long_chain(struct scene *s, int n)
 	}
 }
 
+/* The last one has issued the leaf too, so that a path needs no more. */
+static inline void
+detour(struct scene *s, const struct cert_spec *first_by)
+{
+	s->pem = buf_new(1 << 20);
+	append_cert(s->pem, make_cert(&s->leaf, &s->inter));
+	append_cert(s->pem, make_cert(&s->inter, first_by));
+	append_cert(s->pem, make_cert(&s->root, &s->inter));
+	append_cert(s->pem, make_cert(&s->inter, NULL));
+}
+
 static inline size_t
 count(const struct buf *b, const char *what)
 {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,6 +69,14 @@ assert_ok_(struct err *e, const char *file, int line)
 	if (e != NULL)
 		print_error("%s\n", err_text(e));
 	_assert_true(e == NULL, "no error", file, line);
+}
+
+/* OpenSSL as certd-sign has it, before any test uses it. */
+__attribute__((constructor)) static void
+begin_as_signer(void)
+{
+	if (crypto_init() != NULL)
+		abort();
 }
 
 /* e (freed) is an error whose text holds part. */

@@ -1,5 +1,5 @@
 /* test_sign_account.c - regr.json and meta.json, by certbot of every age. */
-/* objects: common/buf common/err common/log common/text common/url certd/sign/account certd/sign/crypto certd/sign/file certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem */
+/* objects: common/buf common/err common/log common/text common/url certd/sign/account certd/sign/algorithms certd/sign/crypto certd/sign/file certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem */
 /* libs: jansson libcrypto */
 #define _GNU_SOURCE /* mkstemp */
 #include "sign_test.h"

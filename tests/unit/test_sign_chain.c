@@ -1,5 +1,5 @@
 /* test_sign_chain.c - chains that a CA, or somebody who poses as one, sends. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #define _GNU_SOURCE /* memmem */
 #include "chain_scene.h"
@@ -307,6 +307,13 @@ hundred_and_one_names(struct scene *s)
 	s->leaf.san = san;
 }
 
+static void
+forged_detour(struct scene *s)
+{
+	forger = ca_spec("Root", other);
+	detour(s, &forger);
+}
+
 static const struct bad_chain bad[] = {
 	{ "wrong key", wrong_key, "another key" },
 	{ "missing name", missing_name, "missing" },
@@ -334,6 +341,8 @@ static const struct bad_chain bad[] = {
 	{ "last one SHA-1", top_inter_sha1, "certificate 2: it is not signed" },
 	{ "leaf forged", leaf_forged, "certificate 1: it was not signed" },
 	{ "intermediate forged", inter_forged, "certificate 2: it was not si" },
+	{ "what no path needs forged", forged_detour,
+	    "certificate 2: it was not si" },
 	{ "changed after signing", changed_after_signing, "not signed by" },
 	{ "intermediate missing", inter_missing, "not issued by" },
 	{ "self-signed, then others", self_signed_before_others, "not issued" },
@@ -423,6 +432,12 @@ path_just_long_enough(struct scene *s)
 	s->inter.basic = "critical,CA:TRUE,pathlen:0";
 }
 
+static void
+true_detour(struct scene *s)
+{
+	detour(s, &s->root);
+}
+
 static const struct {
 	const char *title;
 	void (*prepare)(struct scene *);
@@ -437,6 +452,7 @@ static const struct {
 	{ "SHA-384, RSA", sha384_and_rsa },
 	{ "ten certificates", ten },
 	{ "path just long enough", path_just_long_enough },
+	{ "more than the path", true_detour },
 };
 
 static void

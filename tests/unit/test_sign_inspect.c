@@ -1,5 +1,5 @@
 /* test_sign_inspect.c - what is said about a certificate of the store. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/algorithms certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #include "certs.h"
 

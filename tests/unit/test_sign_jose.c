@@ -1,6 +1,6 @@
 /* test_sign_jose.c - base64url, JWS and payloads against RFC 4648, 7515, 7518,
  * 7638, 8555. */
-/* objects: common/buf common/err common/log common/text certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/payload certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/payload certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #include "sign_test.h"
 

@@ -1,5 +1,5 @@
 /* test_sign_jwk.c - account keys as JSON: certbot's, damaged and hostile ones. */
-/* objects: common/buf common/err common/log common/text certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #include "sign_test.h"
 

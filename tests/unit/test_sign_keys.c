@@ -1,5 +1,5 @@
 /* test_sign_keys.c - certificate keys as PEM, and keys by number. */
-/* objects: common/buf common/err common/log common/text certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/keys certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/keys certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #define _GNU_SOURCE /* asprintf */
 #include "sign_test.h"

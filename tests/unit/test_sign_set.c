@@ -1,5 +1,5 @@
 /* test_sign_set.c - does a key belong to the certificates beside it? */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/algorithms certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/set */
 /* libs: jansson libcrypto */
 #include "certs.h"
 
