@@ -237,6 +237,9 @@ place_order(struct job *job)
 	job->orders++;
 	close_remember(job);
 	job_forget_order(job);
+	/* While the order is under way they cost no time; its authorizations
+	 * want them all at once. */
+	nonce_expect(job->ca->nonces, job->names.n);
 	return request_start(job, VERB_NEW_ORDER, job->ca->directory.new_order,
 	    CA_JSON_MAX_BYTES, on_ordered, job);
 }

@@ -100,14 +100,18 @@ answer_plan(const struct attempt *a)
 	return (struct plan){ .next = RETRY_GIVE_UP };
 }
 
-/* Quick at first, because validation and issuance may take milliseconds. */
+/* Quick at first, because validation and issuance may take milliseconds. While
+ * an answer comes here and the look goes there the CA is at work. */
 unsigned
-answer_poll_msecs(unsigned first, unsigned n, long retry_after_secs)
+answer_poll_msecs(
+    unsigned first, unsigned n, long retry_after_secs, unsigned trip_msecs)
 {
 	if (retry_after_secs > WAIT_MAX_SECS)
 		retry_after_secs = WAIT_MAX_SECS;
 	if (retry_after_secs > 0)
 		return (unsigned)retry_after_secs * 1000;
+	if (n == 0)
+		return first > trip_msecs ? first - trip_msecs : 0;
 	if (n >= 10 || first << n > POLL_MAX_MSECS)
 		return POLL_MAX_MSECS;
 	return first << n;

@@ -7,6 +7,7 @@
  *           the next job reads anew.
  */
 #include <event2/event.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +240,7 @@ ca_new(struct worker *w, struct str url, struct ca **out)
 		return err_sys("CA");
 	ca->worker = w;
 	ca->validates_msecs = ca->issues_msecs = POLL_FIRST_MSECS;
+	ca->trip_msecs = UINT_MAX; /* not known */
 	TAILQ_INIT(&ca->waiting);
 	ca->url = str_dup(url);
 	ca->timer = evtimer_new(w->base, on_timer, ca);

@@ -39,6 +39,7 @@ struct ca {
 	long clock_ahead_secs; /* of this machine's, at the last directory */
 	/* Before the first look: whether it has validated, has issued. */
 	unsigned validates_msecs, issues_msecs;
+	unsigned trip_msecs; /* the shortest time that an answer took */
 };
 
 /* The CA with this directory; it lives as long as the worker. */
@@ -66,6 +67,10 @@ struct err	*nonces_new(struct ca *ca, struct nonces **out);
 void		 nonces_free(struct nonces *n);
 /* Gives r a nonce by request_sign(), now or later, or fails it later. */
 struct err	*nonce_want(struct nonces *n, struct request *r);
+/* Somebody will soon want so many at a time: those that neither the pool nor
+ * answers under way will have by then are asked for now, as far as allowed. With
+ * several jobs these have more than one of them needs. */
+void		 nonce_expect(struct nonces *n, size_t want);
 /* The request waits no more. */
 void		 nonce_leave(struct nonces *n, struct request *r);
 /* Keeps the nonce of an answer, where it has a good one. */
@@ -100,6 +105,7 @@ struct request {
 	uint32_t sign_id; /* request number, 0 when not waiting */
 	char nonce[NONCE_MAX_BYTES + 1]; /* of a badNonce error, or "" */
 	struct https_call *call;
+	uint64_t posted_msecs;
 	struct event *timer;
 	unsigned failures, bad_nonces;
 	request_done *done;
@@ -150,11 +156,13 @@ struct plan {
 
 struct plan	 answer_plan(const struct attempt *a);
 /* How long to wait before the n-th look (from 0) at something that the CA is
- * at work on, in milliseconds. retry_after_secs: what it asked for, or -1. */
+ * at work on, in milliseconds: first is what it gets before the first look, of
+ * which the way there and back is a part. retry_after_secs: what it asked for,
+ * or -1. */
 unsigned	 answer_poll_msecs(unsigned first, unsigned n,
-		    long retry_after_secs);
-/* How long the next job waits before its first look, where this one has waited
- * first, and found it ready or not. */
+		    long retry_after_secs, unsigned trip_msecs);
+/* What it gets from the next job, where this one gave it first, and found it
+ * ready or not. */
 #define POLL_FIRST_MSECS 100 /* where nothing is known */
 unsigned	 answer_poll_learn(unsigned first, bool is_ready);
 /* An answer of another status than 2xx as an error; kind may not be NULL. */

@@ -31,8 +31,8 @@ first_msecs(struct job *job)
 struct err *
 poll_later(struct job *job)
 {
-	unsigned msecs = answer_poll_msecs(
-	    *first_msecs(job), job->polls++, job->retry_after_secs);
+	unsigned msecs = answer_poll_msecs(*first_msecs(job), job->polls++,
+	    job->retry_after_secs, job->ca->trip_msecs);
 
 	job->learns = job->polls == 1 && job->retry_after_secs <= 0;
 	job->retry_after_secs = -1;

@@ -5,7 +5,8 @@
  * Runs in:  acmew (network; no keys, no exec, no files).
  * Input:    Replay-Nonce headers of a CA. Assume that it is hostile.
  * Promise:  each is given out once, the youngest first; newNonce is asked only
- *           where neither the pool nor an answer under way has one.
+ *           where neither the pool nor an answer under way has one, or has
+ *           fewer than one job needs at a time.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -96,14 +97,20 @@ nonce_keep(struct nonces *n, const struct https_response *r)
 		event_active(n->serve, EV_TIMEOUT, 0);
 }
 
-/* The youngest, for the caller to free; NULL when there is none. */
-static char *
-take(struct nonces *n)
+static void
+drop_old(struct nonces *n)
 {
 	uint64_t now = clock_msecs();
 
 	while (n->n > 0 && now - n->pool[0].got_msecs > POOL_AGE_MSECS)
 		drop_oldest(n);
+}
+
+/* The youngest, for the caller to free; NULL when there is none. */
+static char *
+take(struct nonces *n)
+{
+	drop_old(n);
 	return n->n == 0 ? NULL : n->pool[--n->n].text;
 }
 
@@ -311,6 +318,21 @@ start_heads(struct nonces *n, size_t want)
 		e = start_head(n);
 	if (e != NULL)
 		fail_all(n, e);
+}
+
+/* Where one cannot be asked for, whoever needs it will hear why. */
+void
+nonce_expect(struct nonces *n, size_t want)
+{
+	struct err *e = NULL;
+
+	drop_old(n);
+	if (is_resting(n))
+		return;
+	while (e == NULL && n->n_heads < HEADS_MAX &&
+	       n->n + n->n_sent + n->n_heads < want)
+		e = start_head(n);
+	err_free(e);
 }
 
 /* ---- beginning and end ---- */

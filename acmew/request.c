@@ -73,13 +73,25 @@ wait_a_while(struct request *r, unsigned msecs)
 /* ---- the answer ---- */
 
 static void
+note_trip(struct request *r)
+{
+	struct ca *ca = r->job->ca;
+	uint64_t msecs = clock_msecs() - r->posted_msecs;
+
+	if (msecs < ca->trip_msecs)
+		ca->trip_msecs = (unsigned)msecs;
+}
+
+static void
 note_answer(struct request *r, const struct https_response *response)
 {
 	r->is_sent = false;
 	nonce_back(r->job->ca->nonces);
-	if (response != NULL)
-		log_debug("job %u: %s %s: status %ld", r->job->number,
-		    verb_word(r->verb), r->url, response->status);
+	if (response == NULL)
+		return;
+	note_trip(r);
+	log_debug("job %u: %s %s: status %ld", r->job->number,
+	    verb_word(r->verb), r->url, response->status);
 }
 
 /* The nonce of a badNonce error is for this request (RFC 8555 section 6.5);
@@ -178,6 +190,7 @@ on_signed(struct job *job, const struct msg *m)
 	q.body = m->signature.jws.p;
 	q.body_bytes = m->signature.jws.n;
 	q.max_bytes = r->max_bytes;
+	r->posted_msecs = clock_msecs();
 	e = https_start(job->worker->https, &q, on_answer, r, &r->call);
 	if (e != NULL)
 		request_fail(r, e);

@@ -115,12 +115,23 @@ poll_grows_and_obeys(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
-		assert_int_equal(answer_poll_msecs(100, i, -1), growing[i]);
-	assert_int_equal(answer_poll_msecs(100, 0, 3), 3000);
-	assert_int_equal(answer_poll_msecs(100, 0, 0), 100);
-	assert_int_equal(answer_poll_msecs(10, 1, -1), 20);
-	assert_int_equal(answer_poll_msecs(100, 0, 86400), 60000);
-	assert_int_equal(answer_poll_msecs(100, 1000000, -1), 10000);
+		assert_int_equal(answer_poll_msecs(100, i, -1, 0), growing[i]);
+	assert_int_equal(answer_poll_msecs(100, 0, 3, 0), 3000);
+	assert_int_equal(answer_poll_msecs(100, 0, 0, 0), 100);
+	assert_int_equal(answer_poll_msecs(10, 1, -1, 0), 20);
+	assert_int_equal(answer_poll_msecs(100, 0, 86400, 0), 60000);
+	assert_int_equal(answer_poll_msecs(100, 1000000, -1, 0), 10000);
+}
+
+/* Of the time before the first look; what the CA asks for is not shortened. */
+static void
+poll_counts_the_way_there_and_back(void **state)
+{
+	(void)state;
+	assert_int_equal(answer_poll_msecs(100, 0, -1, 30), 70);
+	assert_int_equal(answer_poll_msecs(100, 0, -1, 250), 0);
+	assert_int_equal(answer_poll_msecs(100, 1, -1, 30), 200);
+	assert_int_equal(answer_poll_msecs(100, 0, 3, 250), 3000);
 }
 
 /* How often a CA that needs so long is asked too early, of 1,000 times. */
@@ -247,6 +258,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_follows_table),
 		cmocka_unit_test(poll_grows_and_obeys),
+		cmocka_unit_test(poll_counts_the_way_there_and_back),
 		cmocka_unit_test(first_look_learns_how_long_the_ca_needs),
 		cmocka_unit_test(jitter_stays_near),
 		cmocka_unit_test(error_problem_named_with_url),
