@@ -31,6 +31,7 @@ struct worker {
 	struct doh_servers doh_servers;
 	struct lookups *lookups;
 	struct silence silence;
+	struct delay delay;
 	struct channel *channel; /* to certd; NULL when it is over */
 	LIST_HEAD(ca_list, ca) cas;
 	LIST_HEAD(job_list, job) jobs;

@@ -24,11 +24,16 @@ patience_secs(const struct watch *w)
 	return half > WATCH_PATIENCE_SECS ? WATCH_PATIENCE_SECS : half;
 }
 
+unsigned
+watch_msecs(const struct watch *w)
+{
+	return (unsigned)(clock_msecs() - w->started_msecs);
+}
+
 bool
 watch_is_patient(const struct watch *w)
 {
-	return clock_msecs() - w->started_msecs <
-	       (uint64_t)patience_secs(w) * 1000;
+	return watch_msecs(w) < patience_secs(w) * 1000;
 }
 
 /* The watch belongs to whoever hears this: it is gone when done returns. */
@@ -76,7 +81,7 @@ is_all_good(const struct watch *w)
 static unsigned
 settle_msecs(const struct watch *w)
 {
-	uint64_t gone = clock_msecs() - w->started_msecs;
+	uint64_t gone = watch_msecs(w);
 	uint64_t least = (uint64_t)w->terms.least_secs * 1000;
 	uint64_t settle = (uint64_t)w->terms.settle_secs * 1000;
 
@@ -93,6 +98,7 @@ begin_settling(struct watch *w)
 	size_t good, all;
 	char text[128];
 
+	delay_note(&w->worker->delay, w->lacked_msecs, w->showed_msecs);
 	count(w, &good, &all);
 	snprintf(text, sizeof(text), "%zu of %zu servers, settling for %u s",
 	    good, all, (msecs + 999) / 1000);

@@ -10,8 +10,9 @@
 
 #define ALIASES_MAX	  10
 #define WATCH_FIRST_MSECS 250
-#define WATCH_AGAIN_MSECS 50 /* once it has shown all; another of those that
+#define WATCH_AGAIN_MSECS 20 /* once it has shown all; another of those that
 			      * share its address may not */
+#define WATCH_LEAST_MSECS 50 /* about when it is expected to show them */
 #define WATCH_MAX_MSECS	  2000
 #define WATCH_RETRY_MSECS 2000 /* of the search for name servers */
 #define WATCH_DOH_MSECS	  5000
@@ -76,6 +77,7 @@ struct watch {
 	struct event *deadline, *settled;
 	struct event *unheard; /* until then somebody must have answered */
 	uint64_t started_msecs, told_msecs;
+	unsigned lacked_msecs, showed_msecs; /* of struct delay */
 	size_t told_good, told_all;
 };
 
@@ -122,6 +124,8 @@ struct err	*complaint_err(const struct watch *w);
 void		 watch_changed(struct watch *w);
 /* The watch cannot go on. Ends it, and with it d. */
 void		 watch_fail(struct watch *w, struct err *e);
+/* For how long it has been watching. */
+unsigned	 watch_msecs(const struct watch *w);
 /* Whether servers that do not answer are still waited for. */
 bool		 watch_is_patient(const struct watch *w);
 

@@ -60,6 +60,7 @@ first_pause(const struct watched *d, unsigned least_msecs)
 static unsigned
 next_pause(struct spot *s, const struct place *p)
 {
+	const struct watch *w = s->of->watch;
 	unsigned msecs;
 
 	if (s->doh != NULL)
@@ -67,8 +68,11 @@ next_pause(struct spot *s, const struct place *p)
 					       : WATCH_DOH_MSECS;
 	if (p->showing == SHOWS_ALL && p->streak == 1)
 		s->msecs = first_pause(s->of, WATCH_AGAIN_MSECS);
+	msecs = delay_pause(&w->worker->delay, watch_msecs(w), s->msecs,
+	    first_pause(s->of, WATCH_LEAST_MSECS));
+	if (msecs < s->msecs)
+		return msecs;
 	/* What is late by an eighth of what it took hurts nobody. */
-	msecs = s->msecs;
 	s->msecs += s->msecs / 8;
 	if (s->msecs > WATCH_MAX_MSECS)
 		s->msecs = WATCH_MAX_MSECS;
@@ -139,6 +143,18 @@ note_problem(struct spot *s, const struct dns_answer *a)
 		    "it is no alias (CNAME) of %.200s", d->record);
 }
 
+/* The last of these is what the next job may expect. */
+static void
+note_time(struct spot *s, const struct place *p)
+{
+	struct watch *w = s->of->watch;
+
+	if (p->showing == SHOWS_LACK)
+		w->lacked_msecs = watch_msecs(w);
+	else if (p->showing == SHOWS_ALL && p->streak == 1)
+		w->showed_msecs = watch_msecs(w);
+}
+
 static void
 note(struct spot *s, const struct dns_answer *a)
 {
@@ -156,6 +172,7 @@ note(struct spot *s, const struct dns_answer *a)
 	note_problem(s, a);
 	if (s->doh != NULL)
 		return;
+	note_time(s, p);
 	/* A router may take seconds to say that there is no way. */
 	if (p->showing == SHOWS_SILENT || p->showing == SHOWS_UNREACHABLE)
 		silence_note(silence, s->at->text);

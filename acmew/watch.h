@@ -74,6 +74,21 @@ void		 silence_note(struct silence *s, const char *address);
 void		 silence_break(struct silence *s, const char *address);
 bool		 silence_is_kept(struct silence *s, const char *address);
 
+/* ---- delay.c: how long it took the last time. Pure. ---- */
+
+/* Milliseconds after the records were published: */
+struct delay {
+	unsigned lacked_msecs; /* the last answer that lacked one */
+	unsigned showed_msecs; /* all showed all; 0: not known */
+};
+
+void		 delay_note(struct delay *d, unsigned lacked_msecs,
+		    unsigned showed_msecs);
+/* How long to wait before the next look, where it would otherwise be msecs: at
+ * least least_msecs, if less. */
+unsigned	 delay_pause(const struct delay *d, unsigned gone_msecs,
+		    unsigned msecs, unsigned least_msecs);
+
 /* ---- alias.c: names that are aliases where the CA looks ---- */
 
 /* That name, where the CA looks, is an alias of target ("": of none), though

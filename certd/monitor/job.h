@@ -89,7 +89,8 @@ struct job {
 	struct worker *worker; /* NULL: waiting for one */
 	struct event *deadline, *wake;
 	unsigned step;	       /* of the table in job.c */
-	size_t removals;       /* of records, under way */
+	size_t publications;   /* of records, under way */
+	size_t removals;       /* likewise, when it ends */
 	size_t pending;	       /* questions to peers without an answer */
 	bool ending, dry_run;
 	bool closing;	       /* it ends, and its order is being closed */

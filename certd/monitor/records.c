@@ -1,6 +1,7 @@
 /*
  * records.c - the challenge records of jobs: published, known to the ledger
- * before the provider hears of them, removed when the job ends.
+ * before the provider hears of them, removed when the CA has seen them, or when
+ * the job ends.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    wishes that policy.c let through; answers of the publisher, which
@@ -40,6 +41,29 @@ records_recover(struct monitor *m)
 	return publisher_recover(m);
 }
 
+/* ---- what is under way ---- */
+
+/* A record on its way out. job is NULL for what an earlier run left. */
+struct removal {
+	TAILQ_ENTRY(removal) link;
+	struct monitor *m;
+	struct job *job;
+	int64_t row;
+	char record[RECORD_BYTES];
+	bool early; /* the job goes on meanwhile */
+};
+
+static bool
+is_on_its_way(const struct monitor *m, int64_t row)
+{
+	const struct removal *r;
+
+	TAILQ_FOREACH(r, &m->removals, link)
+		if (r->row == row)
+			return true;
+	return false;
+}
+
 /* ---- publishing ---- */
 
 /* A challenge on its way into DNS. */
@@ -60,6 +84,7 @@ finish(struct publication *p, struct err *e)
 	if (e != NULL)
 		worker_disappoint(j, p->id, e);
 	free(p);
+	j->publications--;
 	job_release(j);
 }
 
@@ -139,6 +164,8 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	e = ledger_record_again(p->job->m->ledger, &row, &p->again);
 	if (e == NULL && !p->again)
 		e = ledger_record_add(p->job->m->ledger, &row);
+	else if (e == NULL && is_on_its_way(p->job->m, row.id))
+		e = err_new("it is being removed");
 	if (e == NULL) {
 		p->row = row.id;
 		e = disk_wait(p->job->m, NULL, on_noted, p, p);
@@ -175,8 +202,10 @@ records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 	m.key_auth.account = registration_key(j->account);
 	m.key_auth.token = token;
 	job_hold(j);
+	j->publications++;
 	if ((e = peer_ask_owned(j->m->signer, &m, -1, MSG_digest, on_digest,
 	    p)) != NULL) {
+		j->publications--;
 		job_release(j);
 		free(p);
 	}
@@ -185,21 +214,13 @@ records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 
 /* ---- removing ---- */
 
-/* A record on its way out. job is NULL for what an earlier run left. */
-struct removal {
-	TAILQ_ENTRY(removal) link;
-	struct monitor *m;
-	struct job *job;
-	int64_t row;
-	char record[RECORD_BYTES];
-};
-
 static void
 on_removed(void *arg, const struct msg *answer, struct err *e)
 {
 	struct removal *r = arg;
 	struct monitor *m = r->m;
 	struct job *j = r->job;
+	bool early = r->early;
 
 	(void)answer;
 	TAILQ_REMOVE(&m->removals, r, link);
@@ -211,24 +232,25 @@ on_removed(void *arg, const struct msg *answer, struct err *e)
 			    "by an earlier run", r->record);
 		e = ledger_record_remove(r->m->ledger, r->row);
 	} else {
-		e = err_advise(e, "certd tries again at its next job");
+		e = err_advise(e, "certd tries again %s", early ?
+		    "when the job ends" : "at its next job");
 	}
 	log_err(LOG_LEVEL_WARN, err_wrap(e, "remove %s", r->record));
 	free(r);
-	if (j != NULL && --j->removals == 0) {
-		job_release(j);
-		job_step_done(j, NULL);
-	} else if (j != NULL) {
-		job_release(j);
-	} else {
+	if (j == NULL) {
 		publisher_rest(m);
+		return;
 	}
+	job_release(j);
+	if (!early && --j->removals == 0)
+		job_step_done(j, NULL);
 }
 
 /* Asks the publisher to remove one record: by number, or by its content where
  * nobody knows whether it was ever made. */
 static struct err *
-remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
+remove_one(struct monitor *m, struct job *j, const struct ledger_record *row,
+    bool early)
 {
 	struct removal *r = calloc(1, sizeof(*r));
 	struct msg ask = { 0 };
@@ -239,6 +261,7 @@ remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
 	r->m = m;
 	r->job = j;
 	r->row = row->id;
+	r->early = early;
 	(void)snprintf(r->record, sizeof(r->record), "%s", row->name);
 	if (*row->number != '\0') {
 		ask.type = MSG_dns_remove;
@@ -258,7 +281,7 @@ remove_one(struct monitor *m, struct job *j, const struct ledger_record *row)
 	TAILQ_INSERT_TAIL(&m->removals, r, link);
 	if (j != NULL) {
 		job_hold(j);
-		j->removals++;
+		j->removals += !early;
 	}
 	return NULL;
 }
@@ -268,7 +291,7 @@ remove_of_job(void *arg, const struct ledger_record *row)
 {
 	struct job *j = arg;
 
-	log_err(LOG_LEVEL_ERROR, remove_one(j->m, j, row));
+	log_err(LOG_LEVEL_ERROR, remove_one(j->m, j, row, false));
 	return NULL;
 }
 
@@ -286,19 +309,27 @@ records_remove(struct job *j)
 	return NULL;
 }
 
-/* Each job that begins sweeps: it may have the credentials that others had
- * not. */
-static bool
-is_on_its_way(const struct monitor *m, int64_t row)
+static struct err *
+remove_proven(void *arg, const struct ledger_record *row)
 {
-	const struct removal *r;
+	struct job *j = arg;
 
-	TAILQ_FOREACH(r, &m->removals, link)
-		if (r->row == row)
-			return true;
-	return false;
+	if (*row->number != '\0' && !is_on_its_way(j->m, row->id))
+		log_err(LOG_LEVEL_ERROR, remove_one(j->m, j, row, true));
+	return NULL;
 }
 
+/* One that is on its way into DNS could come after its removal. */
+void
+records_proven(struct job *j)
+{
+	if (j->publications == 0)
+		log_err(LOG_LEVEL_ERROR, ledger_record_each(j->m->ledger,
+		    j->id, remove_proven, j));
+}
+
+/* Each job that begins sweeps: it may have the credentials that others had
+ * not. */
 static struct err *
 remove_orphan(void *arg, const struct ledger_record *row)
 {
@@ -308,7 +339,7 @@ remove_orphan(void *arg, const struct ledger_record *row)
 		return NULL;
 	if (job_find(m, row->job) != NULL)
 		return NULL; /* its job will do it */
-	return remove_one(m, NULL, row);
+	return remove_one(m, NULL, row, false);
 }
 
 struct err *

@@ -195,6 +195,9 @@ on_jws(void *arg, const struct msg *reply, struct err *e)
 		m.signature.job = j->id;
 		m.signature.jws = reply->jws.body;
 		worker_send(j, &m);
+		/* An order is finalized once all is proven. */
+		if (w->verb == VERB_FINALIZE)
+			records_proven(j);
 	}
 	free(w);
 	job_release(j);

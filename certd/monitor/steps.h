@@ -119,6 +119,9 @@ struct err	*records_sweep(struct monitor *m);
 /* Publishes the challenge of name; answers the worker's request id. */
 struct err	*records_publish(struct job *j, uint32_t id, struct str name,
 		    struct str token);
+/* The CA has seen them: removes those that are published while the job goes on.
+ * What fails is tried again when it ends. */
+void		 records_proven(struct job *j);
 /* Removes all records of the job; ends with job_step_done(NULL). What cannot
  * be removed now stays in the ledger for the next run. */
 struct err	*records_remove(struct job *j);
