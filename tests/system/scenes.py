@@ -189,7 +189,7 @@ def watch_follows(w):
     m.until(lambda: 'done' in m.read('/var/tmp/watched'), 'the end is seen')
     text = m.read('/var/tmp/watched')
     for words in ('mail.example.com', 'placing the order',
-                  'removing the DNS records'):
+                  'checking and storing'):
         assert words in text, text
         assert words in m.journal('-u', 'certd', '-o', 'cat'), words
     stages = [json.loads(line).get('stage') for line in
