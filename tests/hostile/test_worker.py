@@ -328,6 +328,20 @@ def test_a_record_is_a_digest_and_goes_with_its_job(scene):
             'publish', w.id, 'evil.test', TOKEN), 'order')
 
 
+def test_a_record_does_not_come_back_while_it_goes(scene):
+    """finalize has the records removed; with another order the worker may
+    publish again: the same record, or more. None outlives the job."""
+    order = scene.ca.directory['newOrder']
+    for i, token in enumerate([TOKEN, 'A' * 22] * 4):
+        c, work = scene.attacker('order')
+        work.publish(work.names[0], TOKEN)
+        c.say('sign', work.id, 5, order, 'n')
+        c.say('sign', work.id, 2, order, 'n')
+        c.say('publish', work.id, work.names[0], token)
+        scene.let_go()
+        scene.check(f'record {i}')
+
+
 def test_records_past_the_budget(scene):
     def flood(c, work):
         for n in range(9):
