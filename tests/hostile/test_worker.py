@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import threading
+import time
 
 import pytest
 from cryptography import x509
@@ -335,8 +336,9 @@ def test_a_record_does_not_come_back_while_it_goes(scene):
     for i, token in enumerate([TOKEN, 'A' * 22] * 4):
         c, work = scene.attacker('order')
         work.publish(work.names[0], TOKEN)
-        c.say('sign', work.id, 5, order, 'n')
-        c.say('sign', work.id, 2, order, 'n')
+        c.say('sign', work.id, FINALIZE, order, 'n')
+        c.say('sign', work.id, NEW_ORDER, order, 'n')
+        time.sleep(i // 2 * 0.004)
         c.say('publish', work.id, work.names[0], token)
         scene.let_go()
         scene.check(f'record {i}')
