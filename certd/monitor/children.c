@@ -47,6 +47,7 @@ static const struct process {
 	    0, false, true, false, true },
 	[CHILD_WORKER] = { "acmew", "acmew",
 	    offsetof(struct config, worker_user), false, false, true, false },
+	[CHILD_DISK] = { .name = "certd-disk" }, /* a fork: writeback.c */
 };
 
 static const char *

@@ -8,7 +8,8 @@
 #include "config.h"
 #include "err.h"
 
-enum child_id { CHILD_SIGN, CHILD_DNS, CHILD_HOOK, CHILD_WORKER, CHILD_N };
+enum child_id { CHILD_SIGN, CHILD_DNS, CHILD_HOOK, CHILD_WORKER, CHILD_DISK,
+	CHILD_N };
 
 struct event_base;
 

@@ -96,6 +96,8 @@ typedef void locked(void *arg, struct err *e);
 /* Calls fn once, at once or when certbot has ended; the client, who must be
  * held until then, is told that it waits (fact "waiting"). */
 void		 lock_wait(struct client *c, locked *fn, void *arg);
+/* Those that waited while certificates went into the store try again. */
+void		 locks_wake(struct monitor *m);
 /* Calls them all with an error: certd leaves. */
 void		 lock_waits_end(struct monitor *m);
 

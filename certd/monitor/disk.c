@@ -15,7 +15,7 @@
 
 /* Where there is a crowd, the first one waits so long for the others. */
 #define CROWD_MSECS 8
-#define CROWD_MAX   64 /* then nobody waits; and flushed together, at most */
+#define CROWD_MAX   WRITEBACK_LISTS_MAX /* then nobody waits for more */
 
 struct disk_wait {
 	TAILQ_ENTRY(disk_wait) link;
@@ -27,50 +27,58 @@ TAILQ_HEAD(disk_wait_list, disk_wait);
 
 struct disk {
 	struct monitor *m;
-	struct disk_wait_list waits;
+	struct disk_wait_list waits, flushing;
 	size_t n, before; /* who waits now, who did the last time */
+	struct err *ledger; /* while some are flushed: of what they wrote there */
 	struct event *turn;
 	bool audit_owed, told;
 };
 
-/* At most CROWD_MAX of them. */
 static void
-flush_some(struct disk_wait_list *list, const struct err *ledger)
-{
-	struct fs_later *files[CROWD_MAX];
-	struct err *errors[CROWD_MAX];
-	struct disk_wait *w, *waits[CROWD_MAX];
-	size_t i, n = 0;
-
-	while (n < CROWD_MAX && (w = TAILQ_FIRST(list)) != NULL) {
-		TAILQ_REMOVE(list, w, link);
-		waits[n] = w;
-		files[n++] = &w->files;
-	}
-	fs_flush_all(files, n, errors);
-	for (i = 0; i < n; i++) {
-		if (errors[i] == NULL && ledger != NULL)
-			errors[i] = err_copy(ledger);
-		waits[i]->done(waits[i]->arg, errors[i]);
-		free(waits[i]);
-	}
-}
-
-static void
-on_turn(evutil_socket_t fd, short what, void *arg)
+on_forced(void *arg, struct err **errors)
 {
 	struct disk *d = arg;
 	struct disk_wait_list list = TAILQ_HEAD_INITIALIZER(list);
-	struct err *e = ledger_settle(d->m->ledger);
+	struct err *ledger = d->ledger;
+	struct disk_wait *w;
+	size_t i;
+
+	TAILQ_CONCAT(&list, &d->flushing, link);
+	d->ledger = NULL;
+	for (i = 0; (w = TAILQ_FIRST(&list)) != NULL; i++) {
+		TAILQ_REMOVE(&list, w, link);
+		if (errors[i] == NULL && ledger != NULL)
+			errors[i] = err_copy(ledger);
+		w->done(w->arg, errors[i]);
+		free(w);
+	}
+	err_free(ledger);
+	if (!TAILQ_EMPTY(&d->waits))
+		event_active(d->turn, EV_TIMEOUT, 0);
+}
+
+/* At most CROWD_MAX at a time; who comes meanwhile waits for the next turn. */
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct fs_later *files[CROWD_MAX];
+	struct disk *d = arg;
+	struct disk_wait *w;
+	size_t n = 0;
 
 	(void)fd;
 	(void)what;
-	TAILQ_CONCAT(&list, &d->waits, link);
+	if (!TAILQ_EMPTY(&d->flushing))
+		return;
 	d->before = d->n;
-	d->n = 0;
-	while (!TAILQ_EMPTY(&list))
-		flush_some(&list, e);
-	err_free(e);
+	while (n < CROWD_MAX && (w = TAILQ_FIRST(&d->waits)) != NULL) {
+		TAILQ_REMOVE(&d->waits, w, link);
+		TAILQ_INSERT_TAIL(&d->flushing, w, link);
+		files[n++] = &w->files;
+	}
+	d->n -= n;
+	d->ledger = ledger_settle(d->m->ledger);
+	writeback(d->m, files, n, on_forced, d);
 }
 
 struct err *
@@ -82,6 +90,7 @@ disk_begin(struct monitor *m)
 		return err_sys("disk");
 	d->m = m;
 	TAILQ_INIT(&d->waits);
+	TAILQ_INIT(&d->flushing);
 	m->disk = d;
 	if ((d->turn = event_new(m->base, -1, 0, on_turn, d)) == NULL)
 		return err_new("disk: out of memory");
@@ -96,6 +105,7 @@ disk_end(struct monitor *m)
 
 	if (d == NULL)
 		return;
+	TAILQ_CONCAT(&d->waits, &d->flushing, link);
 	while ((w = TAILQ_FIRST(&d->waits)) != NULL) {
 		TAILQ_REMOVE(&d->waits, w, link);
 		fs_later_clear(&w->files);
@@ -104,6 +114,7 @@ disk_end(struct monitor *m)
 	}
 	if (d->turn != NULL)
 		event_free(d->turn);
+	err_free(d->ledger);
 	free(d);
 	m->disk = NULL;
 }

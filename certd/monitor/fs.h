@@ -40,6 +40,16 @@ struct err	*fs_flush(struct fs_later *l);
 /* The same for n lists, together; errors[i] is that of lists[i], or NULL. */
 void		 fs_flush_all(struct fs_later *const *lists, size_t n,
 		    struct err **errors);
+/* Descriptors of the file systems of all, where many files are to go to disk and
+ * syncfs(2) on each of these is less work; else 0. Its errors are those of
+ * anybody's files: fs_force_each() tells of these. */
+#define FS_SYSTEMS_MAX 8 /* a store does not spread over more */
+size_t		 fs_systems(struct fs_later *const *lists, size_t n,
+		    int fds[FS_SYSTEMS_MAX]);
+/* Forces each of all by itself; errors[i] is that of lists[i], where it was NULL
+ * before. The lists stay. */
+void		 fs_force_each(struct fs_later *const *lists, size_t n,
+		    struct err **errors);
 /* Forgets them: the step is not taken. */
 void		 fs_later_clear(struct fs_later *l);
 

@@ -11,7 +11,6 @@
 
 #include "fs.h"
 
-#define SYSTEMS_MAX 8 /* a store does not spread over more */
 #define MANY	    4
 
 /* What a list knows of each. */
@@ -72,8 +71,8 @@ force(struct fs_later *const *lists, size_t n, struct err *const *errors,
 /* The data of all first, on its way together: then the file system's journal is
  * written once, and not once for each. A directory has none, and what fails
  * here fails again below. */
-static void
-force_each(struct fs_later *const *lists, size_t n, struct err **errors)
+void
+fs_force_each(struct fs_later *const *lists, size_t n, struct err **errors)
 {
 	size_t i, k;
 
@@ -86,45 +85,58 @@ force_each(struct fs_later *const *lists, size_t n, struct err **errors)
 }
 
 /* A disk takes a millisecond or more for each fsync(2), however little there is
- * to do; for several jobs a file system is asked for all that it has. The
- * kernel tells of errors of anybody's files then: false, and nothing is known. */
-static bool
-force_file_systems(struct fs_later *const *lists, size_t n)
+ * to do; for several jobs a file system is asked for all that it has. */
+size_t
+fs_systems(struct fs_later *const *lists, size_t n, int fds[FS_SYSTEMS_MAX])
 {
-	dev_t seen[SYSTEMS_MAX];
-	size_t i, k, s, n_seen = 0;
+	dev_t seen[FS_SYSTEMS_MAX];
+	size_t i, k, s, all = 0, n_seen = 0;
 	struct stat st;
 
+	for (i = 0; i < n; i++)
+		all += lists[i]->n;
+	if (n == 1 || all < MANY)
+		return 0;
 	for (i = 0; i < n; i++)
 		for (k = 0; k < lists[i]->n; k++) {
 			if ((lists[i]->how[k] & IS_FILE) != 0 ||
 			    forced_by(lists, n, i, k) != n)
 				continue;
 			if (fstat(lists[i]->fds[k], &st) == -1)
-				return false;
+				return 0;
 			for (s = 0; s < n_seen && seen[s] != st.st_dev; s++)
 				;
 			if (s < n_seen)
 				continue;
-			if (n_seen == SYSTEMS_MAX ||
-			    syncfs(lists[i]->fds[k]) == -1)
-				return false;
+			if (n_seen == FS_SYSTEMS_MAX)
+				return 0;
+			fds[n_seen] = lists[i]->fds[k];
 			seen[n_seen++] = st.st_dev;
 		}
-	return true;
+	return n_seen;
+}
+
+static bool
+force_systems(const int *fds, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (syncfs(fds[i]) == -1)
+			return false;
+	return n > 0;
 }
 
 void
 fs_flush_all(struct fs_later *const *lists, size_t n, struct err **errors)
 {
-	size_t i, all = 0;
+	int fds[FS_SYSTEMS_MAX];
+	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		errors[i] = NULL;
-		all += lists[i]->n;
-	}
-	if (n == 1 || all < MANY || !force_file_systems(lists, n))
-		force_each(lists, n, errors);
+	if (!force_systems(fds, fs_systems(lists, n, fds)))
+		fs_force_each(lists, n, errors);
 	for (i = 0; i < n; i++)
 		fs_later_clear(lists[i]);
 }

@@ -1,72 +1,24 @@
 /*
- * install.c - from the CA's chain to live/.
+ * install.c - the chain that the CA sent: checked, and the preferred one chosen.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    bytes from acmew, which go to the signer unread; what goes into the
  *           store is the signer's re-encoding.
- * Promise:  either live/ shows the new certificate with its key, or nothing has
- *           changed.
+ * Promise:  what the signer has not found good, for the names and the key of the
+ *           job, never gets there.
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "install.h"
 #include "log.h"
-#include "monitor.h"
 
-/* certbot holds its lock for as long as it runs. */
-#define LOCK_TRIES	300
-#define LOCK_PAUSE_SECS 1
-#define OFFERS_MAX	16
-
-/* So long one waits for others where there is a crowd. */
-#define CROWD_MSECS	25
-
-/* A checked chain that goes into the store as soon as the lock is free, with all
- * others that are ready then. */
-struct install {
-	TAILQ_ENTRY(install) link; /* while it waits for that */
-	struct job *job;
-	uint32_t id; /* the worker's request */
-	char *cert, *chain;
-	time_t not_after;
-	struct event *timer;
-	unsigned tries;
-	bool is_offer, is_waiting;
-	/* What became of it. */
-	bool is_over;
-	struct err *error;
-	unsigned version;
-};
-
-static void
-leave_queue(struct install *in)
-{
-	if (in->is_waiting)
-		TAILQ_REMOVE(&in->job->m->installs, in, link);
-	in->is_waiting = false;
-}
-
-void
-install_cancel(struct job *j)
-{
-	struct install *in = j->install;
-
-	if (in == NULL)
-		return;
-	j->install = NULL;
-	leave_queue(in);
-	err_free(in->error);
-	if (in->timer != NULL)
-		event_free(in->timer);
-	free(in->cert);
-	free(in->chain);
-	free(in);
-}
+#define OFFERS_MAX 16
 
 /* The server for the next time: not the one of a dry run. */
-static const char *
+const char *
 server_of(const struct job *j)
 {
 	return j->conf_server != NULL ? j->conf_server : j->server;
@@ -114,213 +66,6 @@ renewal_of(const struct job *j)
 			r.deploy_hook = old->deploy_hook;
 	}
 	return r;
-}
-
-/* The certificate is good, and in a dry run that is all: it is let go. */
-static void
-finish_dry(struct install *in)
-{
-	struct job *j = in->job;
-	struct msg m = { .type = MSG_stored, .id = in->id };
-
-	audit_job(j, j->reconfigures ? "reconfigure" : "dry-run", "done",
-	    "dry run is good, %s", j->reconfigures ?
-	    "renewal file changed" : "nothing stored");
-	if (j->reconfigures) /* the next renewal need not wait */
-		log_err(LOG_LEVEL_WARN, failure_forget(j, server_of(j)));
-	m.stored.job = j->id;
-	worker_send(j, &m);
-	j->phase = JP_STORED;
-	store_unstage(j->m->store, j->id);
-	job_stored(j); /* in is gone */
-}
-
-/* Tells the followers where the certificate is. */
-static void
-tell_paths(struct job *j, time_t not_after)
-{
-	char path[4400], when[TEXT_TIME_SIZE];
-
-	(void)snprintf(path, sizeof(path), "%s/live/%s/fullchain.pem",
-	    store_path(j->m->store), j->lineage);
-	control_fact(j, "certificate", path);
-	(void)snprintf(path, sizeof(path), "%s/live/%s/privkey.pem",
-	    store_path(j->m->store), j->lineage);
-	control_fact(j, "private_key", path);
-	control_fact(j, "expires", text_time(when, not_after));
-}
-
-/* ---- those that are ready, together ---- */
-
-/* The worker and the followers are told. */
-static void
-finish(struct install *in)
-{
-	struct job *j = in->job;
-	struct msg m = { .type = MSG_stored, .id = in->id };
-	struct err *e = in->error;
-
-	in->error = NULL;
-	leave_queue(in);
-	if (e != NULL) {
-		worker_refuse(j, in->id, err_wrap(e, "store"));
-		return;
-	}
-	if (j->reconfigures) {
-		finish_dry(in);
-		return;
-	}
-	audit_job(j, "store", "done", "version %u, valid until %s",
-	    in->version, text_time((char[TEXT_TIME_SIZE]) { 0 },
-	    in->not_after));
-	m.stored.job = j->id;
-	worker_send(j, &m);
-	j->phase = JP_STORED;
-	tell_paths(j, in->not_after);
-	job_stored(j); /* in is gone */
-}
-
-/* Those that are over; finishing one may cancel others. */
-static void
-finish_all(struct monitor *m)
-{
-	struct install *in, *next;
-
-	for (in = TAILQ_FIRST(&m->installs); in != NULL; in = next) {
-		next = TAILQ_NEXT(in, link);
-		if (!in->is_over)
-			continue;
-		finish(in);
-		next = TAILQ_FIRST(&m->installs);
-	}
-}
-
-/* The lock is ours, the audit has its line. */
-static void
-reconfigure(struct install *in)
-{
-	struct job *j = in->job;
-	struct renewal renewal = renewal_of(j);
-
-	in->error = store_reconfigure(j->m->store, j->lineage, &renewal);
-	in->is_over = true;
-}
-
-static void
-store_group(struct monitor *m, struct install *const *list, size_t n)
-{
-	struct store_install what[COMMITS_MAX];
-	struct renewal renewals[COMMITS_MAX];
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		const struct install *in = list[i];
-		const struct job *j = in->job;
-
-		renewals[i] = renewal_of(j);
-		what[i] = (struct store_install) { .job = j->id,
-			.lineage = j->lineage, .is_new = j->files == NULL,
-			.cert = in->cert, .cert_bytes = strlen(in->cert),
-			.chain = in->chain, .chain_bytes = strlen(in->chain),
-			.renewal = &renewals[i] };
-	}
-	store_install_all(m->store, what, n);
-	for (i = 0; i < n; i++) {
-		list[i]->error = what[i].error;
-		list[i]->version = what[i].version;
-		list[i]->is_over = true;
-	}
-}
-
-static void
-say_begun(const struct install *in)
-{
-	audit_job(in->job, in->job->reconfigures ? "reconfigure" : "store",
-	    "begun", "valid until %s", text_time(
-	    (char[TEXT_TIME_SIZE]) { 0 }, in->not_after));
-}
-
-/* The lock is ours. The first few that wait; one that changes a renewal file
- * goes alone. The result says how many. */
-static size_t
-store_some(struct monitor *m)
-{
-	struct install *in, *list[COMMITS_MAX];
-	size_t i, n = 0;
-	struct err *e;
-
-	TAILQ_FOREACH(in, &m->installs, link) {
-		if (n == COMMITS_MAX || (n > 0 && in->job->reconfigures))
-			break;
-		say_begun(in);
-		list[n++] = in;
-		if (in->job->reconfigures)
-			break;
-	}
-	disk_settle_audit(m);
-	if ((e = audit_ready(m)) != NULL) {
-		for (i = 0; i < n; i++) {
-			list[i]->error = err_copy(e);
-			list[i]->is_over = true;
-		}
-		err_free(e);
-	} else if (n > 0 && list[0]->job->reconfigures) {
-		reconfigure(list[0]);
-	} else {
-		store_group(m, list, n);
-	}
-	return n;
-}
-
-/* The lock is ours. Where more wait than go together, the next ones do so after
- * what else has happened meanwhile. */
-static void
-store_all(struct monitor *m)
-{
-	struct install *in;
-
-	related_before(m);
-	m->is_crowded = store_some(m) > 1;
-	TAILQ_FOREACH(in, &m->installs, link)
-		if (in->is_over)
-			related_after(m, in->job->lineage);
-	store_unlock(m->store);
-	finish_all(m);
-	if ((in = TAILQ_FIRST(&m->installs)) != NULL)
-		event_active(in->timer, EV_TIMEOUT, 0);
-}
-
-static void
-try_store(evutil_socket_t fd, short what, void *arg)
-{
-	struct install *in = arg;
-	struct timeval pause = { .tv_sec = LOCK_PAUSE_SECS };
-	struct err *e = store_lock(in->job->m->store);
-
-	(void)fd;
-	(void)what;
-	if (e == NULL) {
-		store_all(in->job->m);
-	} else if (err_errno(e) == EAGAIN && in->tries++ < LOCK_TRIES) {
-		if (in->tries == 1)
-			job_progress(in->job, STAGE_store, err_text(e));
-		err_free(e);
-		(void)event_add(in->timer, &pause);
-	} else {
-		worker_refuse(in->job, in->id, err_wrap(e, "store"));
-	}
-}
-
-/* Into the store, soon. */
-static void
-wait_for_store(struct install *in)
-{
-	struct monitor *m = in->job->m;
-	struct timeval pause = { 0, m->is_crowded ? CROWD_MSECS * 1000 : 0 };
-
-	TAILQ_INSERT_TAIL(&m->installs, in, link);
-	in->is_waiting = true;
-	(void)event_add(in->timer, &pause);
 }
 
 /* The worker shall look for another one. */
@@ -381,17 +126,16 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 		in->cert = str_dup(answer->chain_good.cert);
 		in->chain = str_dup(answer->chain_good.chain);
 		in->not_after = (time_t)answer->chain_good.not_after;
-		in->timer = event_new(j->m->base, -1, 0, try_store, in);
-		if (in->cert == NULL || in->chain == NULL || in->timer == NULL)
+		if (in->cert == NULL || in->chain == NULL)
 			e = err_new("certificate: out of memory");
 	}
 	if (e != NULL)
 		worker_refuse(j, in->id, err_wrap(e, "the certificate that "
 		    "the CA sent is refused"));
 	else if (j->dry_run && !j->reconfigures)
-		finish_dry(in);
-	else
-		wait_for_store(in);
+		install_finish_dry(in);
+	else if ((e = storing_wait(in)) != NULL)
+		worker_disappoint(j, in->id, e);
 }
 
 struct err *

@@ -78,3 +78,19 @@ const struct sandbox monitor_jail = {
 	.files = 4096,
 	.file_bytes = 1024u * 1024 * 1024, /* of the ledger */
 };
+
+/* ---- certd-disk ---- */
+
+static const struct sandbox_rule writeback_rules[] = {
+	SB_ANY("fsync", "what it was handed"),
+	SB_ANY("syncfs", "the same for the files of several jobs"),
+	SB_ANY("sync_file_range", "several files at once"),
+};
+
+const struct sandbox writeback_jail = {
+	.process = "certd-disk",
+	.rules = writeback_rules,
+	.n_rules = sizeof(writeback_rules) / sizeof(writeback_rules[0]),
+	.lean = true,
+	.files = 64,
+};

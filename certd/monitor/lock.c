@@ -57,10 +57,13 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval pause = { .tv_sec = LOCK_PAUSE_SECS };
 	struct lock_wait *w = arg;
-	struct err *e = store_lock(w->m->store);
+	struct err *e;
 
 	(void)fd;
 	(void)what;
+	if (w->m->storing != NULL) /* locks_wake() comes */
+		return;
+	e = store_lock(w->m->store);
 	if (err_errno(e) != EAGAIN || ++w->tries == LOCK_TRIES) {
 		finish(w, err_advise(e, "wait until it has ended, or end it"));
 		return;
@@ -91,6 +94,15 @@ lock_wait(struct client *c, locked *fn, void *arg)
 		finish(w, err_new("lock: out of memory"));
 	else
 		try_lock(-1, 0, w);
+}
+
+void
+locks_wake(struct monitor *m)
+{
+	struct lock_wait *w;
+
+	TAILQ_FOREACH(w, &m->lock_waits, link)
+		event_active(w->timer, EV_TIMEOUT, 0);
 }
 
 void

@@ -256,7 +256,7 @@ make_events(struct monitor *m)
 	log_audit_to(audit_text, m);
 	vigil_new(m);
 	if ((e = audit_log_watch(m->audit, m->base)) != NULL ||
-	    (e = disk_begin(m)) != NULL)
+	    (e = disk_begin(m)) != NULL || (e = writeback_watch(m)) != NULL)
 		return e;
 	return life_begin(m);
 }
@@ -338,6 +338,7 @@ leave(struct monitor *m)
 	if (m->workers_in != NULL)
 		evconnlistener_free(m->workers_in);
 	monitor_empty(m);
+	writeback_close(m);
 	children_wait(m->children, LEAVE_SECS);
 	children_unwatch(m->children);
 	free_event(m->sigterm);
@@ -400,6 +401,7 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 		return err_new("certd must be started as root");
 	if ((e = find_people(m, &store_gid)) != NULL ||
 	    (e = be_the_only_one(m)) != NULL ||
+	    (e = writeback_open(m)) != NULL ||
 	    (e = start_others(m, args)) != NULL ||
 	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL)
 		return e;

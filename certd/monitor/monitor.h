@@ -68,6 +68,7 @@ struct monitor {
 	struct ledger *ledger;
 	struct audit_log *audit;
 	struct disk *disk;
+	struct writeback *writeback;
 
 	struct child children[CHILD_N];
 	struct peer *signer, *publisher, *hook;
@@ -97,6 +98,7 @@ struct monitor {
 	struct eyes *eyes;
 	struct lock_wait_list lock_waits;
 	struct install_list installs; /* they wait for the store */
+	struct storing *storing; /* they have it; NULL: nobody has */
 	bool is_crowded; /* several went there together the last time */
 	struct look_list looks;
 	unsigned looking; /* of them, with the signer */
@@ -155,7 +157,7 @@ void		 journal_line(const struct job *j, enum log_level level,
 		    const char *text);
 
 /* ---- jail.c ---- */
-extern const struct sandbox monitor_jail;
+extern const struct sandbox monitor_jail, writeback_jail;
 
 /* ---- lock_in.c ---- */
 struct err	*monitor_lock_in(const struct monitor *m);
@@ -207,6 +209,21 @@ bool		 audit_needed(enum msg_type type);
 struct err	*audit_ready(struct monitor *m);
 /* `certctl audit` */
 void		 request_audit(struct client *c);
+
+/* ---- writeback.c: another process waits for the disk ---- */
+/* Before the jail, and before there is much to copy. On error too
+ * writeback_close() is needed. */
+struct err	*writeback_open(struct monitor *m);
+struct err	*writeback_watch(struct monitor *m);
+/* Who waits is not called any more. */
+void		 writeback_close(struct monitor *m);
+#define WRITEBACK_LISTS_MAX 64
+/* errors[i] (taken) is that of list i, or NULL. */
+typedef void	 writeback_done(void *arg, struct err **errors);
+/* Forces n lists to disk, empties them and then calls done: from the event loop,
+ * or at once where there is no other process. */
+void		 writeback(struct monitor *m, struct fs_later *const *lists,
+		    size_t n, writeback_done *done, void *arg);
 
 /* ---- disk.c: what must be on disk before it goes on ---- */
 struct err	*disk_begin(struct monitor *m);

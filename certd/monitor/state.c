@@ -44,6 +44,7 @@ monitor_empty(struct monitor *m)
 	doctors_end(m);
 	control_close_all(m);
 	worker_close_all(m);
+	storing_end(m);
 	jobs_free(m);
 	registrations_free(m);
 	looks_free(m);

@@ -136,7 +136,12 @@ struct err	*install_chain(struct job *j, uint32_t id, struct str pem,
 		    bool is_offer);
 /* What the renewal file is to say; texts borrow from the job. */
 struct renewal	 renewal_of(const struct job *j);
-/* Ends an installation that waits for certbot's lock. */
+
+/* ---- storing.c: into the store ---- */
+/* Ends an installation that waits, and lets one go on that goes into the store:
+ * where that succeeds the job has not failed. */
 void		 install_cancel(struct job *j);
+/* Brings to its end what goes into the store now; the loop runs no more. */
+void		 storing_end(struct monitor *m);
 
 #endif

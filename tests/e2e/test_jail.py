@@ -13,7 +13,8 @@ import pytest
 
 from stage import process
 
-USERS = {'certd': 'root', 'certd-sign': '_certd-sign',
+USERS = {'certd': 'root', 'certd-disk': '_certd-sign',
+         'certd-sign': '_certd-sign',
          'certd-dns': '_certd-dns', 'certd-hook': 'root', 'acmew': '_acmew'}
 INET = {'certd-dns', 'acmew'}   # may open internet sockets
 ROOT = {'certd', 'certd-hook'}

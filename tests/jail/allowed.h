@@ -12,11 +12,11 @@
 
 #define ALLOWED_MAX 256
 
-extern const struct sandbox monitor_jail, signer_jail, publisher_jail,
-    hook_jail, worker_jail;
+extern const struct sandbox monitor_jail, writeback_jail, signer_jail,
+    publisher_jail, hook_jail, worker_jail;
 
-static const struct sandbox *const jails[] = { &monitor_jail, &signer_jail,
-	&publisher_jail, &hook_jail, &worker_jail };
+static const struct sandbox *const jails[] = { &monitor_jail, &writeback_jail,
+	&signer_jail, &publisher_jail, &hook_jail, &worker_jail };
 static const size_t jails_n = sizeof(jails) / sizeof(jails[0]);
 
 /* The first row about a call, NULL where there is none. */

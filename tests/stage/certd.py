@@ -20,7 +20,8 @@ SANITIZER = {name: value for name, value in os.environ.items()
              if name in ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS')}
 
 
-PROGRAMS = {'certd', 'certd-sign', 'certd-dns', 'certd-hook', 'acmew'}
+PROGRAMS = {'certd', 'certd-disk', 'certd-sign', 'certd-dns', 'certd-hook',
+            'acmew'}
 
 
 class Result:
