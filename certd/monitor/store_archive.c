@@ -3,68 +3,123 @@
  * announces.
  *
  * Runs in:  certd (root; no network, no exec).
- * Input:    the staged key and certificates; an archive that certbot may have
- *           written to between a crash and now.
+ * Input:    a certificate that the signer has encoded, the staged key; an
+ *           archive that certbot may have written to between a crash and now.
  * Promise:  a version that counts is complete and on disk; what is not ours is
- *           neither overwritten nor removed.
+ *           neither overwritten nor removed; the key is never read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sha2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "store_priv.h"
 
-/* Which staged files make up a file of the archive. fullchainN.pem is certN.pem
- * and chainN.pem, byte for byte. The key comes last: what has no key is no
- * version to certbot. */
-static const struct part {
-	enum pem_kind kind;
-	const char *from[2]; /* the second may be NULL */
-} parts[] = {
-	{ PEM_CERT, { "cert.pem", NULL } },
-	{ PEM_CHAIN, { "chain.pem", NULL } },
-	{ PEM_FULLCHAIN, { "cert.pem", "chain.pem" } },
-	{ PEM_PRIVKEY, { "privkey.pem", NULL } },
-};
+/* In which order they get their names. The certificate says whose the number is;
+ * the key comes last: what has no key is no version to certbot. */
+static const enum pem_kind parts[] = { PEM_CERT, PEM_CHAIN, PEM_FULLCHAIN,
+	PEM_PRIVKEY };
 #define PARTS_N (sizeof(parts) / sizeof(*parts))
 
 static void
-part_names(
-    const struct part *p, const struct journal *j, char final[32], char new[40])
+part_names(enum pem_kind kind, const struct journal *j, char final[32],
+    char new[40])
 {
-	(void)snprintf(
-	    final, 32, "%s%u.pem", pem_kind_words[p->kind], j->version);
+	(void)snprintf(final, 32, "%s%u.pem", pem_kind_words[kind], j->version);
 	(void)snprintf(new, 40, ".%s.new", final);
 }
 
-/* Writes one file beside its place. */
+/* ---- before it is decided ---- */
+
 static struct err *
-copy_part(const struct part *p, const struct journal *j, int archive,
+write_part(const struct journal *j, enum pem_kind kind, const char *p, size_t n,
     struct fs_later *later)
 {
 	const struct fs_owner all = { 0644, (gid_t)-1 };
 	char final[32], new[40];
-	struct err *e = NULL;
-	int from[2] = { -1, -1 };
-	size_t i, n = 0;
 
-	part_names(p, j, final, new);
-	if (fs_exists(archive, final))
-		return NULL;
-	for (; e == NULL && n < 2 && p->from[n] != NULL; n++)
-		e = fs_open_file(j->stage, p->from[n], &from[n]);
-	if (e == NULL)
-		e = fs_copy_later(archive, new,
-		    p->kind == PEM_PRIVKEY ? j->key : all, from, n, later);
-	for (i = 0; i < 2; i++)
-		if (from[i] != -1)
-			close(from[i]);
+	part_names(kind, j, final, new);
+	return fs_write_later(j->dir, new, all, p, n, later);
+}
+
+/* certN.pem and chainN.pem, byte for byte. */
+static struct err *
+write_fullchain(const struct journal *j, const struct contents *c,
+    struct fs_later *later)
+{
+	char *full = malloc(c->cert_bytes + c->chain_bytes);
+	struct err *e;
+
+	if (full == NULL)
+		return err_sys("certificates");
+	memcpy(full, c->cert, c->cert_bytes);
+	memcpy(full + c->cert_bytes, c->chain, c->chain_bytes);
+	e = write_part(j, PEM_FULLCHAIN, full, c->cert_bytes + c->chain_bytes,
+	    later);
+	free(full);
 	return e;
 }
+
+/* Another name for the staged key. False where that cannot be: another file
+ * system, or one without such names. */
+static bool
+link_key(const struct journal *j, const struct contents *c, const char *new)
+{
+	if ((c->key_owner.gid != (gid_t)-1 &&
+		fchown(c->key, (uid_t)-1, c->key_owner.gid) == -1) ||
+	    fchmod(c->key, c->key_owner.mode) == -1)
+		return false;
+	if (linkat(j->stage, STAGE_KEY, j->dir, new, 0) == 0)
+		return true;
+	return errno == EEXIST && unlinkat(j->dir, new, 0) == 0 &&
+	       linkat(j->stage, STAGE_KEY, j->dir, new, 0) == 0;
+}
+
+static struct err *
+place_key(const struct journal *j, const struct contents *c,
+    struct fs_later *later)
+{
+	char final[32], new[40];
+
+	part_names(PEM_PRIVKEY, j, final, new);
+	if (link_key(j, c, new))
+		return NULL;
+	return fs_copy_later(j->dir, new, c->key_owner, &c->key, 1, later);
+}
+
+struct err *
+archive_build(struct store *s, struct journal *j, const struct contents *c,
+    struct fs_later *later)
+{
+	const struct fs_owner owner = { 0755, (gid_t)-1 };
+	struct err *e;
+
+	e = j->is_new ? fs_make_dir_later(
+			    s->archive, j->archive, owner, &j->dir, later)
+		      : fs_open_dir(s->archive, j->archive, &j->dir);
+	if (e == NULL &&
+	    (e = write_part(j, PEM_CERT, c->cert, c->cert_bytes, later)) ==
+		NULL &&
+	    (e = write_part(j, PEM_CHAIN, c->chain, c->chain_bytes, later)) ==
+		NULL &&
+	    (e = write_fullchain(j, c, later)) == NULL &&
+	    (e = place_key(j, c, later)) == NULL)
+		e = fs_sync_later(j->dir, ".", later);
+	return err_wrap(e, "archive/%s", j->archive);
+}
+
+void
+archive_announce(struct journal *j, const struct contents *c)
+{
+	(void)SHA256Data((const uint8_t *)c->cert, c->cert_bytes, j->cert);
+}
+
+/* ---- after that ---- */
 
 /* A certificate; nothing where there is none. */
 static struct err *
@@ -84,28 +139,23 @@ read_cert(int dir, const char *name, struct buf *out)
 	return e;
 }
 
-/* Whether the certificate under our number is there, and the one staged. */
+/* Whether the certificate under our number is the one that was announced. */
 static struct err *
-compare_cert(
-    const struct journal *j, int archive, bool *is_there, bool *is_same)
+compare_cert(const struct journal *j, int archive, bool *is_same)
 {
-	struct buf *ours = buf_new(PEM_MAX_BYTES);
 	struct buf *theirs = buf_new(PEM_MAX_BYTES);
-	char final[32], new[40];
+	char final[32], new[40], hash[CERT_HASH_SIZE];
 	struct err *e = NULL;
 
-	part_names(&parts[0], j, final, new);
-	*is_there = *is_same = false;
-	if (ours == NULL || theirs == NULL)
+	part_names(PEM_CERT, j, final, new);
+	*is_same = false;
+	if (theirs == NULL)
 		e = err_sys("compare certificates");
-	else if ((e = read_cert(j->stage, "cert.pem", ours)) == NULL &&
-		 (e = read_cert(archive, final, theirs)) == NULL) {
-		*is_there = buf_len(theirs) > 0;
-		*is_same = buf_len(ours) == buf_len(theirs) &&
-			   memcmp(buf_data(ours), buf_data(theirs),
-			       buf_len(ours)) == 0;
-	}
-	buf_free(ours);
+	else if ((e = read_cert(archive, final, theirs)) == NULL)
+		*is_same =
+		    SHA256Data((const uint8_t *)buf_data(theirs),
+			buf_len(theirs), hash) != NULL &&
+		    strcmp(hash, j->cert) == 0;
 	buf_free(theirs);
 	return e;
 }
@@ -117,18 +167,17 @@ static struct err *
 check_number(const struct journal *j, int archive, bool *is_placed)
 {
 	char final[32], new[40];
-	bool is_foreign = false, is_there;
+	bool is_foreign = false;
 	struct err *e;
 	size_t i;
 
-	if ((e = compare_cert(j, archive, &is_there, is_placed)) != NULL ||
-	    *is_placed)
+	if ((e = compare_cert(j, archive, is_placed)) != NULL || *is_placed)
 		return e;
 	for (i = 0; i < PARTS_N; i++) {
-		part_names(&parts[i], j, final, new);
+		part_names(parts[i], j, final, new);
 		is_foreign = is_foreign || fs_exists(archive, final);
 	}
-	if (!is_there && !is_foreign)
+	if (!is_foreign)
 		return NULL;
 	errno = EEXIST;
 	return err_sys("version %u is of somebody else", j->version);
@@ -152,45 +201,39 @@ archive_check(struct store *s, const struct journal *j, bool *is_placed)
 	return err_wrap(e, "archive/%s", j->archive);
 }
 
-struct err *
-archive_build(struct store *s, const struct journal *j, struct fs_later *later)
-{
-	const struct fs_owner owner = { 0755, (gid_t)-1 };
-	struct err *e;
-	size_t i;
-	int dir;
-
-	e = fs_make_dir_later(s->archive, j->archive, owner, &dir, later);
-	for (i = 0; e == NULL && i < PARTS_N; i++)
-		e = copy_part(&parts[i], j, dir, later);
-	if (e == NULL)
-		e = fs_later_take(later, dir);
-	else if (dir != -1)
-		close(dir);
-	return err_wrap(e, "archive/%s", j->archive);
-}
-
 /* All four are complete on disk before the first one gets its name, so that no
  * power loss can leave an empty file that counts. */
+static struct err *
+name_parts(int dir, const struct journal *j, bool again)
+{
+	char final[32], new[40];
+	size_t i;
+
+	for (i = 0; i < PARTS_N; i++) {
+		part_names(parts[i], j, final, new);
+		if (renameat2(dir, new, dir, final, RENAME_NOREPLACE) == -1 &&
+		    !(again && (errno == EEXIST || errno == ENOENT) &&
+			fs_exists(dir, final)))
+			return err_sys("put %s in place", final);
+	}
+	return NULL;
+}
+
 struct err *
 archive_name(struct store *s, const struct journal *j, struct fs_later *later)
 {
-	char final[32], new[40];
 	struct err *e;
-	size_t i;
-	int dir;
+	int dir = j->dir;
 
-	e = fs_open_dir(s->archive, j->archive, &dir);
-	for (i = 0; e == NULL && i < PARTS_N; i++) {
-		part_names(&parts[i], j, final, new);
-		if (!fs_exists(dir, final) &&
-		    renameat2(dir, new, dir, final, RENAME_NOREPLACE) == -1)
-			e = err_sys("put %s in place", final);
+	if (dir != -1) {
+		if ((e = name_parts(dir, j, false)) == NULL)
+			e = fs_sync_later(dir, ".", later);
+	} else if ((e = fs_open_dir(s->archive, j->archive, &dir)) == NULL) {
+		if ((e = name_parts(dir, j, true)) == NULL)
+			e = fs_later_take(later, dir);
+		else
+			close(dir);
 	}
-	if (e == NULL)
-		e = fs_later_take(later, dir);
-	else if (dir != -1)
-		close(dir);
 	return err_wrap(e, "archive/%s", j->archive);
 }
 
@@ -210,7 +253,7 @@ archive_empty(struct store *s, const struct journal *j, bool is_ours)
 	}
 	/* The key first: what has no key is no version. */
 	for (i = PARTS_N; e == NULL && i-- > 0;) {
-		part_names(&parts[i], j, final, new);
+		part_names(parts[i], j, final, new);
 		if ((e = fs_unlink(dir, new)) == NULL && is_ours)
 			e = fs_unlink(dir, final);
 	}

@@ -2,8 +2,7 @@
  * store_commit.c - carries out what a journal says, as often as it takes.
  *
  * Runs in:  certd (root; no network, no exec).
- * Input:    .certd/JOB: key, certificates, renewal file and journal, all of
- *           them on disk.
+ * Input:    a journal, and beside their places all that it speaks of: on disk.
  * Promise:  each step may have been done before, in part or in whole; before
  *           the switch everything can be undone, after it nothing can fail
  *           that matters to a server.
@@ -18,24 +17,6 @@
 
 #include "log.h"
 #include "store_priv.h"
-
-/* renewal/NAME.conf.new: whatever can fail about it fails here. */
-static struct err *
-place_conf(struct store *s, struct commit *c)
-{
-	const struct journal *j = c->journal;
-	const struct fs_owner owner = { j->conf_mode, (gid_t)-1 };
-	char name[COMPONENT_SIZE];
-	struct err *e;
-	int fd = -1;
-
-	if ((e = component(name, "%s.conf.new", j->lineage)) == NULL &&
-	    (e = fs_open_file(j->stage, JOURNAL_CONF, &fd)) == NULL)
-		e = fs_copy_later(s->renewal, name, owner, &fd, 1, &c->later);
-	if (fd != -1)
-		close(fd);
-	return err_wrap(e, "renewal");
-}
 
 /* The versions that the links in live/NAME show; 0 where one shows none. */
 static void
@@ -78,17 +59,20 @@ live_version(struct store *s, const struct journal *j)
 
 /* What is left after the switch; none of it is worth a failure. */
 static void
-tidy(struct store *s, const struct journal *j)
+tidy(struct store *s, const struct commit *c)
 {
+	const struct journal *j = c->journal;
 	struct err *e;
 	int dir;
 
-	if ((e = fs_open_dir(s->archive, j->archive, &dir)) == NULL) {
-		e = versions_prune(dir, j->version);
-		close(dir);
+	if (!c->is_built || c->has_old) {
+		if ((e = fs_open_dir(s->archive, j->archive, &dir)) == NULL) {
+			e = versions_prune(dir, j->version);
+			close(dir);
+		}
+		log_err(LOG_LEVEL_WARN,
+		    err_wrap(e, "old versions in archive/%s", j->archive));
 	}
-	log_err(LOG_LEVEL_WARN,
-	    err_wrap(e, "old versions in archive/%s", j->archive));
 	log_err(LOG_LEVEL_WARN, live_readme(s));
 }
 
@@ -108,10 +92,10 @@ static struct err *
 decide(struct store *s, struct commit *c)
 {
 	(void)s;
-	c->is_decided = true;
 	return journal_name(c->journal, &c->later);
 }
 
+/* How far it has come, where another process began. */
 static struct err *
 look(struct store *s, struct commit *c)
 {
@@ -131,43 +115,16 @@ look(struct store *s, struct commit *c)
 	return NULL;
 }
 
-/* Everything that is new, under names that mean nothing yet. */
-static struct err *
-build(struct store *s, struct commit *c)
-{
-	const struct journal *j = c->journal;
-	struct err *e;
-
-	if (c->shown == j->version) /* again: it may have been lost */
-		return place_conf(s, c);
-	if (c->is_in_place)
-		return NULL;
-	if ((e = archive_build(s, j, &c->later)) != NULL ||
-	    (e = place_conf(s, c)) != NULL)
-		return e;
-	return live_build(s, j->lineage, j->archive, j->version, &c->later);
-}
-
 static struct err *
 name_files(struct store *s, struct commit *c)
 {
-	return c->is_in_place ? NULL : archive_name(s, c->journal, &c->later);
+	struct err *e = c->is_built ? NULL : look(s, c);
+
+	if (e != NULL || c->is_in_place)
+		return e;
+	return archive_name(s, c->journal, &c->later);
 }
 
-static struct err *
-switch_over(struct store *s, struct commit *c)
-{
-	const struct journal *j = c->journal;
-
-	if (c->is_in_place)
-		return NULL;
-	c->is_switching = true;
-	return live_switch(
-	    s, j->lineage, j->archive, j->version, &c->later);
-}
-
-/* The point of no return: what fails from here on is tried again by
- * store_recover(), because the journal stays. */
 static struct err *
 rename_conf(struct store *s, struct commit *c)
 {
@@ -175,21 +132,39 @@ rename_conf(struct store *s, struct commit *c)
 	char new[COMPONENT_SIZE], final[COMPONENT_SIZE];
 	struct err *e;
 
-	c->is_in_place = true;
-	if (c->shown > j->version)
-		return NULL;
 	if ((e = component(new, "%s.conf.new", j->lineage)) != NULL ||
 	    (e = component(final, "%s.conf", j->lineage)) != NULL)
 		return e;
-	if (renameat(s->renewal, new, s->renewal, final) == -1)
+	/* It may have been done before. */
+	if (renameat(s->renewal, new, s->renewal, final) == -1 &&
+	    !(!c->is_built && errno == ENOENT &&
+		fs_exists(s->renewal, final)))
 		return err_sys("renewal/%s", final);
 	return fs_sync_later(s->renewal, "renewal", &c->later);
+}
+
+/* With the switch comes the point of no return: what fails after it is tried again
+ * by store_recover(), because the journal stays. */
+static struct err *
+switch_over(struct store *s, struct commit *c)
+{
+	const struct journal *j = c->journal;
+	struct err *e;
+
+	if (!c->is_in_place) {
+		c->is_switching = true;
+		if ((e = live_switch(s, j->lineage, j->archive, j->version,
+			 &c->later)) != NULL)
+			return e;
+		c->is_in_place = true;
+	}
+	return c->shown > j->version ? NULL : rename_conf(s, c);
 }
 
 static struct err *
 note_done(struct store *s, struct commit *c)
 {
-	tidy(s, c->journal);
+	tidy(s, c);
 	return journal_done(c->journal, &c->later);
 }
 
@@ -213,8 +188,7 @@ take_error(struct store *s, struct commit *c, struct err *e)
 
 /* A journal that has its name begins with the third one. */
 static struct err *(*const steps[])(struct store *s, struct commit *c) = {
-	to_disk, decide, look, build, name_files, switch_over, rename_conf,
-	note_done };
+	to_disk, decide, name_files, switch_over, note_done };
 
 bool
 commit_step(struct store *s, struct commit *list, size_t n, size_t step)
@@ -251,7 +225,7 @@ commit_end(struct commit *c)
 }
 
 struct err *
-commit(struct store *s, const struct journal *j)
+commit(struct store *s, struct journal *j)
 {
 	struct commit c = { .journal = j };
 	struct err *e;

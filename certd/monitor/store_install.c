@@ -22,82 +22,92 @@
 #define CONF_MAX_BYTES (1024 * 1024)
 #define KEY_MODE_MASK  074 /* what certbot takes over from the old key */
 
-static const struct fs_owner secret = { 0600, (gid_t)-1 };
+/* What is to be built. */
+struct plan {
+	struct lineage *l; /* NULL: it is the first version */
+	struct contents contents;
+	mode_t conf_mode;
+};
 
 /* What the journal is to say about a lineage that exists, and is whole. Mode and
  * group of the new key are those of the old one, as with certbot. */
 static struct err *
-decide_next(struct store *s, const struct lineage *l, struct journal *j)
+plan_next(struct store *s, struct commit *c, struct plan *p)
 {
+	const struct lineage *l = p->l;
+	struct journal *j = c->journal;
 	struct err *e;
 
 	if ((e = store_may_renew(s, l)) != NULL ||
 	    (e = component(j->archive, "%s", l->archive)) != NULL)
 		return e;
 	j->version = l->highest + 1;
-	j->key.mode = 0600 | (l->key_mode & KEY_MODE_MASK);
-	j->key.gid = l->key_gid;
-	j->conf_mode = l->conf_mode;
+	p->contents.key_owner.mode = 0600 | (l->key_mode & KEY_MODE_MASK);
+	p->contents.key_owner.gid = l->key_gid;
+	p->conf_mode = l->conf_mode;
+	c->shown = l->current;
+	c->has_old = l->lowest < versions_oldest(j->version);
 	return NULL;
 }
 
 /* The same about one that does not. */
 static struct err *
-decide_first(struct store *s, const char *name, struct journal *j)
+plan_first(struct store *s, struct commit *c, struct plan *p)
 {
+	struct journal *j = c->journal;
 	struct err *e;
 
-	if ((e = store_may_create(s, name)) != NULL ||
-	    (e = component(j->archive, "%s", name)) != NULL)
+	if ((e = store_may_create(s, j->lineage)) != NULL ||
+	    (e = component(j->archive, "%s", j->lineage)) != NULL)
 		return e;
 	j->is_new = true;
 	j->version = 1;
-	j->key.mode = s->gid == (gid_t)-1 ? 0600 : 0640;
-	j->key.gid = s->gid;
-	j->conf_mode = 0644;
+	p->contents.key_owner.mode = s->gid == (gid_t)-1 ? 0600 : 0640;
+	p->contents.key_owner.gid = s->gid;
+	p->conf_mode = 0644;
 	return NULL;
 }
 
-/* renewal/NAME.conf as it shall be. conf is what there is, or NULL. */
+/* renewal/NAME.conf.new: the file as it shall be. */
 static struct err *
-stage_conf(struct store *s, const struct store_install *in,
-    const struct journal *j, struct ini *conf, struct fs_later *later)
+build_conf(struct store *s, const struct store_install *in,
+    const struct journal *j, const struct plan *p, struct fs_later *later)
 {
+	const struct fs_owner owner = { p->conf_mode, (gid_t)-1 };
 	struct buf *text = buf_new(CONF_MAX_BYTES);
+	char name[COMPONENT_SIZE];
 	struct err *e;
 
 	if (text == NULL)
 		return err_sys("renewal file");
-	if ((e = conf_render(
-		 s, j->lineage, j->archive, conf, in->renewal, text)) == NULL)
-		e = fs_write_later(j->stage, JOURNAL_CONF, secret,
-		    buf_data(text), buf_len(text), later);
+	if ((e = component(name, "%s.conf.new", j->lineage)) == NULL &&
+	    (e = conf_render(s, j->lineage, j->archive,
+		 p->l == NULL ? NULL : p->l->conf, in->renewal, text)) ==
+		NULL &&
+	    (e = fs_write_later(s->renewal, name, owner, buf_data(text),
+		 buf_len(text), later)) == NULL)
+		e = fs_sync_later(s->renewal, "renewal", later);
 	buf_free(text);
 	return err_wrap(e, "renewal/%s.conf", j->lineage);
 }
 
-/* Everything that the installation needs, and the journal without its name. */
+/* All that the journal speaks of, beside its place, and the journal without its
+ * name. */
 static struct err *
-decide(struct store *s, const struct store_install *in, struct journal *j,
-    struct fs_later *later)
+build(struct store *s, const struct store_install *in, struct commit *c,
+    const struct plan *p)
 {
-	struct lineage *l = NULL;
+	struct journal *j = c->journal;
 	struct err *e;
 
-	if (in->is_new)
-		e = decide_first(s, in->lineage, j);
-	else if ((e = lineage_load(s, in->lineage, &l)) == NULL)
-		e = decide_next(s, l, j);
-	if (e == NULL &&
-	    (e = fs_write_later(j->stage, "cert.pem", secret, in->cert,
-		 in->cert_bytes, later)) == NULL &&
-	    (e = fs_write_later(j->stage, "chain.pem", secret, in->chain,
-		 in->chain_bytes, later)) == NULL &&
-	    (e = stage_conf(s, in, j, l == NULL ? NULL : l->conf, later)) ==
-		NULL)
-		e = journal_write(j, later);
-	lineage_free(l);
-	return e;
+	c->is_built = true;
+	archive_announce(j, &p->contents);
+	if ((e = archive_build(s, j, &p->contents, &c->later)) != NULL ||
+	    (e = build_conf(s, in, j, p, &c->later)) != NULL ||
+	    (e = live_build(
+		 s, j->lineage, j->archive, j->version, &c->later)) != NULL)
+		return e;
+	return journal_write(j, &c->later);
 }
 
 /* Undoes what an earlier try at the same job left half-done. */
@@ -107,46 +117,67 @@ undo_earlier(struct store *s, uint32_t job)
 	struct journal j;
 	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
 
-	if (err_errno(e) == ENOENT) {
-		err_free(e);
-		return NULL;
-	}
 	if (e == NULL)
 		e = commit_undo(s, &j);
 	journal_close(&j);
 	return e;
 }
 
+/* The staged key, which goes to the disk with all the rest. */
 static struct err *
-prepare(struct store *s, const struct store_install *in, struct journal *j,
+open_key(struct store *s, const struct journal *j, int *fd,
     struct fs_later *later)
 {
+	struct stat st;
 	struct err *e;
-	int key;
+
+	if ((e = fs_open_stat(j->stage, STAGE_KEY, fd, &st)) != NULL ||
+	    (e = fs_later_take_file(later, *fd)) != NULL)
+		return err_wrap(e, "%s/.certd/%u", s->path, j->job);
+	if (st.st_size == 0)
+		return err_new("the staged key of job %u is empty", j->job);
+	if ((e = fs_sync_later(j->stage, ".", later)) != NULL)
+		return e;
+	return fs_sync_later(s->stage, ".certd", later);
+}
+
+static struct err *
+prepare(struct store *s, const struct store_install *in, struct commit *c)
+{
+	struct plan p = { .contents = { .cert = in->cert, .chain = in->chain,
+				.cert_bytes = in->cert_bytes,
+				.chain_bytes = in->chain_bytes } };
+	struct journal *j = c->journal;
+	struct err *e;
 
 	if (s->lock == -1)
 		return err_new("the store is not locked");
 	if (in->cert_bytes == 0 || in->chain_bytes == 0)
 		return err_new("a certificate or its chain is missing");
 	if ((e = component(j->lineage, "%s", in->lineage)) != NULL ||
-	    (e = store_stage_reopen(s, in->job, &key)) != NULL)
+	    (e = stage_open(s, in->job, &j->stage)) != NULL ||
+	    (fs_exists(j->stage, JOURNAL_FILE) &&
+		(e = undo_earlier(s, in->job)) != NULL) ||
+	    (e = open_key(s, j, &p.contents.key, &c->later)) != NULL)
 		return e;
-	close(key);
-	if ((e = store_stage_sync(s, in->job, later)) != NULL ||
-	    (e = undo_earlier(s, in->job)) != NULL ||
-	    (e = stage_open(s, in->job, &j->stage)) != NULL)
-		return e;
-	return decide(s, in, j, later);
+	if (in->is_new)
+		e = plan_first(s, c, &p);
+	else if ((e = lineage_load(s, in->lineage, &p.l)) == NULL)
+		e = plan_next(s, c, &p);
+	if (e == NULL)
+		e = build(s, in, c, &p);
+	lineage_free(p.l);
+	return e;
 }
 
 /* What is half-done of those that have failed is undone. */
 static void
-end(struct store *s, struct store_install *in, struct journal *j,
-    struct commit *c)
+end(struct store *s, struct store_install *in, struct commit *c)
 {
+	struct journal *j = c->journal;
 	struct err *undo;
 
-	if (c->error != NULL && c->is_decided &&
+	if (c->error != NULL && c->is_built &&
 	    (undo = commit_undo(s, j)) != NULL)
 		log_err(LOG_LEVEL_ERROR, err_wrap(undo, "undo"));
 	in->version = c->error == NULL ? j->version : 0;
@@ -175,10 +206,9 @@ store_run_new(struct store *s, const struct store_install *list, size_t n,
 	r->n = n;
 	for (i = 0; i < n; i++) {
 		r->journals[i].job = list[i].job;
-		r->journals[i].stage = -1;
+		r->journals[i].stage = r->journals[i].dir = -1;
 		r->commits[i].journal = &r->journals[i];
-		r->commits[i].error = prepare(s, &list[i], &r->journals[i],
-		    &r->commits[i].later);
+		r->commits[i].error = prepare(s, &list[i], &r->commits[i]);
 	}
 	return NULL;
 }
@@ -212,7 +242,7 @@ store_run_end(struct store_run *r, struct store_install *list)
 
 	for (i = 0; i < r->n; i++) {
 		commit_end(&r->commits[i]);
-		end(r->s, &list[i], &r->journals[i], &r->commits[i]);
+		end(r->s, &list[i], &r->commits[i]);
 	}
 	free(r);
 }

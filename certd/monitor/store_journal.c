@@ -4,7 +4,8 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    our own files, as a crash may have left them.
  * Promise:  the note is on disk whole or not at all, and after everything that
- *           it speaks of.
+ *           it speaks of: the files of a version, the renewal file and the new
+ *           live/NAME lie beside their places then.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,29 +23,26 @@
 #define JOURNAL_MAX_BYTES 4096
 
 /* The numbers of a journal, by key. */
-enum { J_VERSION, J_NEW, J_KEY_MODE, J_KEY_GID, J_CONF_MODE, J_N };
+enum { J_VERSION, J_NEW, J_N };
 static const struct {
 	const char *key;
 	uint64_t max;
 } numbers[J_N] = {
 	[J_VERSION] = { "version", 999999999 },
 	[J_NEW] = { "new", 1 },
-	[J_KEY_MODE] = { "key_mode", 07777 },
-	[J_KEY_GID] = { "key_gid", UINT32_MAX },
-	[J_CONF_MODE] = { "conf_mode", 07777 },
 };
 
 static struct err *
 render(const struct journal *j, struct ini *ini, struct buf *text)
 {
-	const uint64_t values[J_N] = { j->version, j->is_new, j->key.mode,
-		j->key.gid, j->conf_mode };
+	const uint64_t values[J_N] = { j->version, j->is_new };
 	char number[24];
 	struct err *e;
 	int i;
 
-	if ((e = ini_set(ini, "", "lineage", j->lineage)) == NULL)
-		e = ini_set(ini, "", "archive", j->archive);
+	if ((e = ini_set(ini, "", "lineage", j->lineage)) == NULL &&
+	    (e = ini_set(ini, "", "archive", j->archive)) == NULL)
+		e = ini_set(ini, "", "cert", j->cert);
 	for (i = 0; e == NULL && i < J_N; i++) {
 		(void)snprintf(number, sizeof(number), "%llu",
 		    (unsigned long long)values[i]);
@@ -84,7 +82,8 @@ static struct err *
 parse(const struct ini *ini, struct journal *j)
 {
 	const char *lineage = ini_get(ini, "", "lineage");
-	const char *archive = ini_get(ini, "", "archive"), *text;
+	const char *archive = ini_get(ini, "", "archive");
+	const char *cert = ini_get(ini, "", "cert"), *text;
 	uint64_t values[J_N];
 	struct err *e;
 	int i;
@@ -92,6 +91,9 @@ parse(const struct ini *ini, struct journal *j)
 	if (lineage == NULL || !fs_is_component(lineage) || archive == NULL ||
 	    !fs_is_component(archive))
 		return err_new("names no certificate");
+	if (cert == NULL || strlen(cert) != CERT_HASH_SIZE - 1)
+		return err_new("does not say which certificate");
+	(void)strcpy(j->cert, cert);
 	if ((e = component(j->lineage, "%s", lineage)) != NULL ||
 	    (e = component(j->archive, "%s", archive)) != NULL)
 		return e;
@@ -101,31 +103,42 @@ parse(const struct ini *ini, struct journal *j)
 			return err_new("no number %s", numbers[i].key);
 	j->version = (unsigned)values[J_VERSION];
 	j->is_new = values[J_NEW] != 0;
-	j->key.mode = (mode_t)values[J_KEY_MODE];
-	j->key.gid = (gid_t)values[J_KEY_GID];
-	j->conf_mode = (mode_t)values[J_CONF_MODE];
 	return NULL;
 }
 
 struct err *
-journal_read(struct store *s, uint32_t job, const char *file, struct journal *j)
+journal_begin(struct store *s, uint32_t job, struct journal *j)
+{
+	*j = (struct journal){ .job = job, .stage = -1, .dir = -1 };
+	return stage_open(s, job, &j->stage);
+}
+
+struct err *
+journal_load(struct journal *j, const char *file)
 {
 	struct ini *ini = NULL;
 	struct err *e;
 	int fd = -1;
 
-	*j = (struct journal){ .job = job, .stage = -1 };
-	if ((e = stage_open(s, job, &j->stage)) != NULL)
-		return e;
 	if ((e = fs_open_file(j->stage, file, &fd)) == NULL &&
 	    (e = ini_read(file, fd, &ini)) == NULL)
 		e = err_wrap(parse(ini, j), "%s", file);
 	ini_free(ini);
 	if (fd != -1)
 		close(fd);
-	if (e != NULL)
+	return err_wrap(e, ".certd/%u", j->job);
+}
+
+struct err *
+journal_read(struct store *s, uint32_t job, const char *file, struct journal *j)
+{
+	struct err *e;
+
+	if ((e = journal_begin(s, job, j)) != NULL)
+		return e;
+	if ((e = journal_load(j, file)) != NULL)
 		journal_close(j);
-	return err_wrap(e, "%s/.certd/%u", s->path, job);
+	return err_wrap(e, "%s", s->path);
 }
 
 struct err *
@@ -141,5 +154,7 @@ journal_close(struct journal *j)
 {
 	if (j->stage != -1)
 		close(j->stage);
-	j->stage = -1;
+	if (j->dir != -1)
+		close(j->dir);
+	j->stage = j->dir = -1;
 }

@@ -49,8 +49,10 @@ live_readme(struct store *s)
 {
 	const struct fs_owner all = { 0644, (gid_t)-1 };
 
-	if (fs_exists(s->live, LIVE_README))
+	if (s->has_readme || fs_exists(s->live, LIVE_README)) {
+		s->has_readme = true;
 		return NULL;
+	}
 	return err_wrap(fs_write(s->live, LIVE_README, all, readme_of_all,
 			    sizeof(readme_of_all) - 1),
 	    "live");
@@ -341,28 +343,53 @@ switch_links(
 	return e;
 }
 
+static bool
+is_no_swap(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EXDEV ||
+	       error == EBUSY;
+}
+
+/* The first one of its name needs no swap. */
+static struct err *
+without_swap(struct store *s, const char *name, const struct shown *what,
+    struct fs_later *later)
+{
+	char new[COMPONENT_SIZE];
+	struct err *e;
+
+	if (fs_exists(s->live, name)) {
+		log_warn("this file system cannot swap live/%s: its links are "
+			 "changed one after the other",
+		    name);
+		return switch_links(s, name, what->archive, what->version);
+	}
+	if ((e = component(new, ".%s.new", name)) != NULL)
+		return e;
+	if (renameat(s->live, new, s->live, name) == -1)
+		return err_sys("put it in place");
+	return fs_sync_later(s->live, "live", later);
+}
+
 struct err *
 live_switch(struct store *s, const char *name, const char *archive,
     unsigned version, struct fs_later *later)
 {
-	const bool exists = fs_exists(s->live, name);
 	char new[COMPONENT_SIZE];
 	struct err *e;
 
 	if ((e = component(new, ".%s.new", name)) != NULL)
 		return e;
-	if (!fs_exists(s->live, new)) /* live_build() found directories */
-		e = switch_links(s, name, archive, version);
-	else if (renameat2(s->live, new, s->live, name,
-		     exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0)
+	if (renameat2(s->live, new, s->live, name, RENAME_EXCHANGE) == 0 ||
+	    (errno == ENOENT && renameat2(s->live, new, s->live, name,
+				    RENAME_NOREPLACE) == 0))
 		e = fs_sync_later(s->live, "live", later);
-	else if (exists && (errno == EINVAL || errno == ENOSYS ||
-			       errno == EXDEV || errno == EBUSY)) {
-		log_warn("this file system cannot swap live/%s: its links are "
-			 "changed one after the other",
-		    name);
+	else if (errno == ENOENT) /* live_build() found directories */
 		e = switch_links(s, name, archive, version);
-	} else
+	else if (is_no_swap(errno))
+		e = without_swap(s, name, &(struct shown){ archive, version },
+		    later);
+	else
 		e = err_sys("put it in place");
 	return err_wrap(e, "live/%s", name);
 }

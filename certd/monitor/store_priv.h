@@ -18,6 +18,7 @@ struct store {
 	int state;	     /* the state directory, -1: there is none */
 	bool has_note, is_clean; /* store_clean.c */
 	bool is_one_mount; /* what is written to */
+	bool has_readme;   /* live/, once that was looked at */
 };
 
 /* ---- store_clean.c: a note that nothing of ours lies around ---- */
@@ -127,6 +128,7 @@ struct err	*live_clean(struct store *s, const char *name);
 struct err	*live_readme(struct store *s);
 
 /* ---- store_stage.c: .certd/JOB ---- */
+#define STAGE_KEY "privkey.pem"
 /* The directory of a job. On error *fd is -1. */
 struct err	*stage_open(struct store *s, uint32_t job, int *fd);
 /* An error where an installation into this lineage was decided and is not
@@ -142,13 +144,12 @@ struct journal {
 	char archive[COMPONENT_SIZE]; /* the component below archive/ */
 	unsigned version;
 	bool is_new;
-	struct fs_owner key;	      /* of the new private key */
-	mode_t conf_mode;
-	int stage;		      /* .certd/JOB, or -1 */
+#define CERT_HASH_SIZE 65
+	char cert[CERT_HASH_SIZE];    /* SHA-256 of certN.pem: ours, or whose? */
+	int stage, dir;		      /* .certd/JOB, archive/ARCHIVE, or -1 */
 };
 #define JOURNAL_FILE "install"
 #define JOURNAL_DONE "installed"
-#define JOURNAL_CONF "renewal.conf"
 /* Writes it into j->stage, without its name. */
 struct err	*journal_write(const struct journal *j,
 		    struct fs_later *later);
@@ -156,8 +157,12 @@ struct err	*journal_write(const struct journal *j,
  * happens. */
 struct err	*journal_name(const struct journal *j,
 		    struct fs_later *later);
-/* Opens the stage of job and reads file from it. err_errno() is ENOENT where
- * there is none. On success j->stage is open. */
+/* Opens the stage of job; j says nothing else yet. */
+struct err	*journal_begin(struct store *s, uint32_t job,
+		    struct journal *j);
+/* Reads file from it. err_errno() is ENOENT where there is none. */
+struct err	*journal_load(struct journal *j, const char *file);
+/* Both. On success j->stage is open. */
 struct err	*journal_read(struct store *s, uint32_t job, const char *file,
 		    struct journal *j);
 /* Notes that it has happened. */
@@ -170,9 +175,19 @@ void		 journal_close(struct journal *j);
  * somebody else's. */
 struct err	*archive_check(struct store *s, const struct journal *j,
 		    bool *is_placed);
-/* Makes its four files, as far as they are missing, without their names. */
-struct err	*archive_build(struct store *s, const struct journal *j,
-		    struct fs_later *later);
+/* What they are made of. */
+struct contents {
+	const char *cert, *chain;
+	size_t cert_bytes, chain_bytes;
+	int key; /* the staged one, open */
+	struct fs_owner key_owner;
+};
+/* Makes its four files, without their names, and opens j->dir. The key is the
+ * staged one under another name, where it can be. */
+struct err	*archive_build(struct store *s, struct journal *j,
+		    const struct contents *c, struct fs_later *later);
+/* Notes which certificate it is. */
+void		 archive_announce(struct journal *j, const struct contents *c);
 /* Gives them their names. */
 struct err	*archive_name(struct store *s, const struct journal *j,
 		    struct fs_later *later);
@@ -185,14 +200,15 @@ struct err	*archive_empty(struct store *s, const struct journal *j,
 /* A journal on its way into the store. Zeroed but for journal; later is empty
  * in the end. */
 struct commit {
-	const struct journal *journal;
+	struct journal *journal;
 	/* Means that live/NAME still is what it was. err_errno() is EEXIST
 	 * where somebody else has made that version, or a later one,
 	 * meanwhile. */
 	struct err *error;
 	struct err *left; /* in place, but this was not done */
 	unsigned shown;	  /* by live/NAME at the beginning */
-	bool is_decided;  /* the journal has its name, perhaps */
+	bool is_built;	  /* just now, under names that mean nothing */
+	bool has_old;	  /* versions that are not kept any more, perhaps */
 	bool is_switching, is_in_place;
 	struct fs_later later;
 };
@@ -207,7 +223,7 @@ void		 commit_forced(struct store *s, struct commit *list, size_t n,
 /* Tells of what is left. */
 void		 commit_end(struct commit *c);
 /* One of them from there to the end. */
-struct err	*commit(struct store *s, const struct journal *j);
+struct err	*commit(struct store *s, struct journal *j);
 /* Undoes what commit() did before it failed, and the journal. */
 struct err	*commit_undo(struct store *s, const struct journal *j);
 

@@ -15,9 +15,10 @@
 #include "log.h"
 #include "store_priv.h"
 
-/* Finishes a journal, or undoes it where certbot took our number since. */
+/* Finishes a journal, or undoes it where certbot took our number since, or
+ * somebody what lay ready. */
 static struct err *
-finish(struct store *s, const struct journal *j, bool *is_done)
+finish(struct store *s, struct journal *j, bool *is_done)
 {
 	struct err *e = commit(s, j);
 
@@ -26,7 +27,7 @@ finish(struct store *s, const struct journal *j, bool *is_done)
 		log_info("version %u of certificate %s is in place: finished "
 			 "what was interrupted",
 		    j->version, j->lineage);
-	if (err_errno(e) != EEXIST)
+	if (err_errno(e) != EEXIST && err_errno(e) != ENOENT)
 		return e;
 	log_err(LOG_LEVEL_WARN, err_wrap(e, "certificate %s", j->lineage));
 	return commit_undo(s, j);
@@ -175,6 +176,35 @@ clean_archive(struct store *s, int dir, const char *entry)
 	return e;
 }
 
+/* Whether something was decided for the job, and perhaps not done. */
+static bool
+is_decided(struct store *s, uint32_t job)
+{
+	struct journal j;
+	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
+	bool found = err_errno(e) != ENOENT;
+
+	err_free(e);
+	journal_close(&j);
+	return found;
+}
+
+/* Whether the staging knows of an installation. */
+static bool
+has_installation(struct store *s)
+{
+	uint32_t *jobs;
+	size_t i, n;
+	struct err *e = stage_jobs(s, &jobs, &n);
+	bool found = e != NULL;
+
+	for (i = 0; e == NULL && !found && i < n; i++)
+		found = is_decided(s, jobs[i]);
+	err_free(e);
+	free(jobs);
+	return found;
+}
+
 struct err *
 store_recover(struct store *s, store_installed *done, void *arg)
 {
@@ -190,11 +220,14 @@ store_recover(struct store *s, store_installed *done, void *arg)
 	for (i = 0; i < n; i++)
 		recover_job(s, jobs[i], done, arg);
 	free(jobs);
+	is_good = clean_dir(s, s->renewal, "renewal", finish_deletion);
 	/* What lies around without a journal: from before it was decided, or
-	 * from after it was done. */
-	is_good = clean_dir(s, s->live, "live", clean_live);
+	 * from after it was done. One that could be neither finished nor
+	 * undone needs what lies there. */
+	if (has_installation(s))
+		return NULL;
+	is_good &= clean_dir(s, s->live, "live", clean_live);
 	is_good &= clean_dir(s, s->renewal, "renewal", clean_renewal);
-	is_good &= clean_dir(s, s->renewal, "renewal", finish_deletion);
 	is_good &= clean_dir(s, s->archive, "archive", clean_archive);
 	if (is_good)
 		clean_note(s);
@@ -214,19 +247,6 @@ has_deletion(struct store *s)
 		found = between(names.v[i], "", DELETED_SUFFIX, name);
 	err_free(e);
 	store_names_clear(&names);
-	return found;
-}
-
-/* Whether something was decided for the job, and perhaps not done. */
-static bool
-is_decided(struct store *s, uint32_t job)
-{
-	struct journal j;
-	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
-	bool found = err_errno(e) != ENOENT;
-
-	err_free(e);
-	journal_close(&j);
 	return found;
 }
 
@@ -252,22 +272,6 @@ store_recall(struct store *s, store_installed *done, void *arg)
 	}
 	free(jobs);
 	return NULL;
-}
-
-/* Whether the staging knows of an installation. */
-static bool
-has_installation(struct store *s)
-{
-	uint32_t *jobs;
-	size_t i, n;
-	struct err *e = stage_jobs(s, &jobs, &n);
-	bool found = e != NULL;
-
-	for (i = 0; e == NULL && !found && i < n; i++)
-		found = is_decided(s, jobs[i]);
-	err_free(e);
-	free(jobs);
-	return found;
 }
 
 bool

@@ -19,8 +19,6 @@
 #include "store_priv.h"
 #include "text.h"
 
-#define KEY_FILE "privkey.pem"
-
 static const struct fs_owner secret = { 0600, (gid_t)-1 };
 
 struct err *
@@ -95,7 +93,7 @@ store_stage_key(struct store *s, uint32_t job, int *fd)
 	(void)snprintf(name, sizeof(name), "%u", job);
 	if ((e = fs_make_dir_later(s->stage, name, dir_owner, &dir, &later)) ==
 	    NULL)
-		e = fs_create(dir, KEY_FILE, secret, fd);
+		e = fs_create(dir, STAGE_KEY, secret, fd);
 	fs_later_clear(&later); /* store_stage_sync() comes */
 	if (dir != -1)
 		close(dir);
@@ -112,7 +110,7 @@ store_stage_reopen(struct store *s, uint32_t job, int *fd)
 	*fd = -1;
 	if ((e = stage_open(s, job, &dir)) != NULL)
 		return e;
-	if ((e = fs_open_file(dir, KEY_FILE, fd)) == NULL &&
+	if ((e = fs_open_file(dir, STAGE_KEY, fd)) == NULL &&
 	    (fstat(*fd, &st) == -1 || st.st_size == 0)) {
 		errno = ENOENT;
 		e = err_sys("the staged key of job %u is empty", job);
@@ -131,7 +129,7 @@ store_stage_sync(struct store *s, uint32_t job, struct fs_later *later)
 
 	if ((e = stage_open(s, job, &dir)) != NULL)
 		return e;
-	if ((e = fs_open_file(dir, KEY_FILE, &fd)) != NULL) {
+	if ((e = fs_open_file(dir, STAGE_KEY, &fd)) != NULL) {
 		close(dir);
 		return e;
 	}
@@ -147,14 +145,12 @@ store_stage_sync(struct store *s, uint32_t job, struct fs_later *later)
 /* The directory that live/NAME was before an installation. It stays until here,
  * because who was just opening a file in it must still find the file. */
 static void
-clean_live(struct store *s, uint32_t job)
+clean_live(struct store *s, struct journal *j)
 {
-	struct journal j;
-	struct err *e = journal_read(s, job, JOURNAL_DONE, &j);
+	struct err *e = journal_load(j, JOURNAL_DONE);
 
 	if (e == NULL) {
-		e = live_clean(s, j.lineage);
-		journal_close(&j);
+		e = live_clean(s, j->lineage);
 	} else if (err_errno(e) == ENOENT) {
 		err_free(e);
 		e = NULL;
@@ -162,29 +158,52 @@ clean_live(struct store *s, uint32_t job)
 	log_err(LOG_LEVEL_WARN, e);
 }
 
-void
-store_unstage(struct store *s, uint32_t job)
+/* Without looking, what usually is there; then whatever else is. */
+static struct err *
+remove_stage(struct store *s, const struct journal *j, const char *name)
 {
-	struct journal j;
-	char name[16];
 	struct err *e;
 
-	e = journal_read(s, job, JOURNAL_FILE, &j);
-	if (e == NULL) {
+	if ((e = fs_unlink(j->stage, STAGE_KEY)) != NULL ||
+	    (e = fs_unlink(j->stage, JOURNAL_DONE)) != NULL ||
+	    unlinkat(s->stage, name, AT_REMOVEDIR) == 0)
+		return e;
+	return fs_remove_dir(s->stage, name);
+}
+
+static struct err *
+unstage(struct store *s, uint32_t job, const char *name)
+{
+	struct journal j;
+	struct err *e;
+
+	if ((e = journal_begin(s, job, &j)) != NULL) {
+		if (err_errno(e) != ENOENT)
+			return e;
+		err_free(e);
+		return NULL;
+	}
+	if (fs_exists(j.stage, JOURNAL_FILE) &&
+	    (e = journal_load(&j, JOURNAL_FILE)) == NULL)
 		/* The job has failed, and so did undoing its installation. */
 		e = s->lock != -1 ? commit_undo(s, &j)
 				  : err_new("an installation is unfinished");
-		journal_close(&j);
-	} else if (err_errno(e) == ENOENT) {
-		err_free(e);
-		e = NULL;
-	}
-	clean_live(s, job);
-	(void)snprintf(name, sizeof(name), "%u", job);
+	clean_live(s, &j);
 	if (e == NULL)
-		e = fs_remove_dir(s->stage, name);
-	log_err(
-	    LOG_LEVEL_WARN, err_wrap(e, "%s/.certd/%s stays", s->path, name));
+		e = remove_stage(s, &j, name);
+	journal_close(&j);
+	return e;
+}
+
+void
+store_unstage(struct store *s, uint32_t job)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", job);
+	log_err(LOG_LEVEL_WARN,
+	    err_wrap(unstage(s, job, name), "%s/.certd/%s stays", s->path,
+		name));
 }
 
 struct err *

@@ -2,6 +2,7 @@
  * test_account.c - certbot's accounts: found, chosen, made whole or not at all.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/account certd/monitor/account_new certd/monitor/account_next certd/monitor/account_list */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 

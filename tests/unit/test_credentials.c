@@ -2,6 +2,7 @@
  * test_credentials.c - which credentials files are refused.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) certd/monitor/credentials */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include "credentials.h"
 #include "tree.h"

@@ -2,6 +2,7 @@
  * test_store.c - opening, locking, names, and what is checked before an order.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 #include <sys/wait.h>

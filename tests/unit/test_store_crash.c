@@ -3,6 +3,7 @@
  * that changes the disk.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include <sys/mount.h>
 
@@ -263,6 +264,92 @@ recover_after_certbot_took_the_number_yields(void **state)
 	recover_against_certbot("3", 4);
 }
 
+/* What lay ready for it is gone: the old version stays, and the job can go on. */
+static void
+recover_without_what_lay_ready_undoes(const char *lost)
+{
+	struct fault f = { .kind = FAULT_KILL, .at = calls_until_journal() };
+	struct scene scene;
+	unsigned version;
+
+	set_up(&scene, false, false);
+	assert_true(with_fault(&f, install_two, &scene).killed);
+	sh(&scene.t, lost);
+	assert_int_equal(recover(&scene.t).n, 0);
+	assert_int_equal(live_job(&scene.t), 1);
+	assert_false(exists(&scene.t, ".certd/2/install"));
+	check_files(&scene, 1, true);
+	assert_ok(install_staged(&scene.t, 2, false, &version));
+	assert_int_equal(version, 2);
+	assert_int_equal(live_job(&scene.t), 2);
+	tree_close(&scene.t);
+}
+
+static void
+recover_without_a_file_undoes(void **state)
+{
+	(void)state;
+	recover_without_what_lay_ready_undoes("rm " ARCHIVE "/.cert2.pem.new");
+	recover_without_what_lay_ready_undoes(
+	    "rm " ARCHIVE "/.privkey2.pem.new");
+}
+
+static int
+recover_it(void *arg)
+{
+	struct told told = { 0 };
+	struct scene *scene = arg;
+	struct err *e;
+
+	if ((e = store_lock(scene->t.s)) == NULL) {
+		e = store_recover(scene->t.s, on_installed, &told);
+		store_unlock(scene->t.s);
+	}
+	err_free(e);
+	return told.n == 1 ? 0 : 1;
+}
+
+/* Decided, and then the recovery is struck at each of its calls, too: what lies
+ * ready for it stays until it is done. */
+static void
+sweep_recovery(enum fault_kind kind, int error)
+{
+	struct fault first = { .kind = FAULT_KILL,
+		.at = calls_until_journal() };
+	struct fault f = { .kind = kind, .error = error };
+	struct fault_result result;
+	struct scene scene;
+	struct told told;
+
+	for (f.at = 1;; f.at++) {
+		set_up(&scene, false, false);
+		assert_true(with_fault(&first, install_two, &scene).killed);
+		result = with_fault(&f, recover_it, &scene);
+		told = recover(&scene.t);
+		if (live_job(&scene.t) != 2 || told.n != 1)
+			fail_msg("call %u: job %u is live, %u told", f.at,
+			    live_job(&scene.t), told.n);
+		store_unstage(scene.t.s, 2);
+		check_files(&scene, 2, false);
+		tree_close(&scene.t);
+		if (!result.reached)
+			break;
+	}
+	assert_in_range(f.at, 10, 100);
+}
+
+static void
+recover_struck_at_each_call_finishes_later(void **state)
+{
+	(void)state;
+	sweep_recovery(FAULT_KILL, 0);
+	if (!can_inject())
+		skip();
+	sweep_recovery(FAULT_ONCE, EIO);
+	sweep_recovery(FAULT_STAYS, ENOSPC);
+	sweep_recovery(FAULT_STAYS, EROFS);
+}
+
 static void
 recover_done_but_not_noted_tells_again(void **state)
 {
@@ -377,6 +464,8 @@ main(void)
 		cmocka_unit_test(install_failing_once_at_each_call_keeps_old),
 		cmocka_unit_test(install_on_disk_that_fills_up_keeps_old),
 		cmocka_unit_test(recover_after_certbot_took_the_number_yields),
+		cmocka_unit_test(recover_without_a_file_undoes),
+		cmocka_unit_test(recover_struck_at_each_call_finishes_later),
 		cmocka_unit_test(recover_done_but_not_noted_tells_again),
 		cmocka_unit_test(recover_removes_leftovers_of_ours_only),
 		cmocka_unit_test(install_on_full_disk_keeps_old),

@@ -3,6 +3,7 @@
  * whatever its renewal file says and wherever it is interrupted.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include "faults.h"
 #include "tree.h"
@@ -196,8 +197,8 @@ delete_with_an_unfinished_installation_is_refused(void **state)
 	(void)state;
 	set_up(&t);
 	sh(&t, "mkdir .certd/9 && printf 'lineage = " NAME "\\narchive = " NAME
-	       "\\nversion = 3\\nnew = 0\\nkey_mode = 384\\nkey_gid = 0\\n"
-	       "conf_mode = 420\\n' > .certd/9/install");
+	       "\\ncert = %064d\\nversion = 3\\nnew = 0\\n' 0 "
+	       "> .certd/9/install");
 	assert_fails(delete (&t, left), "is not finished");
 	assert_true(exists(&t, CONF));
 	assert_int_equal(live_job(&t), 2);

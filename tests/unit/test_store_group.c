@@ -3,6 +3,7 @@
  * is old or new, whatever happens to the others.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* libs: libmd */
 #define _GNU_SOURCE
 #include "faults.h"
 #include "tree.h"

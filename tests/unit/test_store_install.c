@@ -3,6 +3,7 @@
  * and the switch between them.
  */
 /* objects: common/err common/log common/text common/buf common/names common/url $(CONFIG) certd/monitor/fs certd/monitor/fs_later $(filter certd/monitor/store%,$(certd_OBJ)) */
+/* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
 #include <signal.h>
