@@ -113,10 +113,20 @@ archive_build(struct store *s, struct journal *j, const struct contents *c,
 	return err_wrap(e, "archive/%s", j->archive);
 }
 
+static void
+hash(const char *p, size_t n, char out[CERT_HASH_SIZE])
+{
+	SHA2_CTX ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, (const uint8_t *)p, n);
+	(void)SHA256End(&ctx, out);
+}
+
 void
 archive_announce(struct journal *j, const struct contents *c)
 {
-	(void)SHA256Data((const uint8_t *)c->cert, c->cert_bytes, j->cert);
+	hash(c->cert, c->cert_bytes, j->cert);
 }
 
 /* ---- after that ---- */
@@ -144,18 +154,17 @@ static struct err *
 compare_cert(const struct journal *j, int archive, bool *is_same)
 {
 	struct buf *theirs = buf_new(PEM_MAX_BYTES);
-	char final[32], new[40], hash[CERT_HASH_SIZE];
+	char final[32], new[40], text[CERT_HASH_SIZE];
 	struct err *e = NULL;
 
 	part_names(PEM_CERT, j, final, new);
 	*is_same = false;
 	if (theirs == NULL)
 		e = err_sys("compare certificates");
-	else if ((e = read_cert(archive, final, theirs)) == NULL)
-		*is_same =
-		    SHA256Data((const uint8_t *)buf_data(theirs),
-			buf_len(theirs), hash) != NULL &&
-		    strcmp(hash, j->cert) == 0;
+	else if ((e = read_cert(archive, final, theirs)) == NULL) {
+		hash(buf_data(theirs), buf_len(theirs), text);
+		*is_same = strcmp(text, j->cert) == 0;
+	}
 	buf_free(theirs);
 	return e;
 }

@@ -235,7 +235,7 @@ recover_against_certbot(const char *number, unsigned next)
 	struct fault f = { .kind = FAULT_KILL, .at = calls_until_journal() };
 	struct scene scene;
 	char command[256];
-	unsigned version;
+	unsigned version = 0;
 
 	set_up(&scene, false, false);
 	assert_true(with_fault(&f, install_two, &scene).killed);
@@ -270,7 +270,7 @@ recover_without_what_lay_ready_undoes(const char *lost)
 {
 	struct fault f = { .kind = FAULT_KILL, .at = calls_until_journal() };
 	struct scene scene;
-	unsigned version;
+	unsigned version = 0;
 
 	set_up(&scene, false, false);
 	assert_true(with_fault(&f, install_two, &scene).killed);

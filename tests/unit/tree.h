@@ -223,7 +223,7 @@ install_staged(struct tree *t, uint32_t job, bool is_new, unsigned *version)
 static UNUSED unsigned
 install(struct tree *t, uint32_t job, bool is_new)
 {
-	unsigned version;
+	unsigned version = 0;
 
 	stage_key(t, job);
 	assert_ok(install_staged(t, job, is_new, &version));
