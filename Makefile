@@ -158,7 +158,7 @@ $(B)/tests/strike: $(B)/obj/tests/crash/strike.o $(B)/obj/tests/crash/point.o
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libseccomp)
-$(B)/tests/loadgen: $(B)/obj/tests/bench/loadgen.o $(B)/obj/tests/bench/loadgen_jose.o
+$(B)/tests/loadgen: $(B)/obj/tests/bench/loadgen.o $(B)/obj/tests/bench/loadgen_jose.o $(B)/obj/tests/bench/loadgen_dns.o
 	@mkdir -p $(@D)
 	$(say)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call lib,libcurl libcrypto jansson)

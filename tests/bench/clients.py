@@ -1,6 +1,7 @@
 """certd, and the clients that it is measured against, behind one face: each is
 asked for apex and wildcard of one zone, and may be killed while it is at it."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,17 +9,23 @@ import subprocess
 import threading
 import time
 
+from . import lineages, machine
+
 HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'hook.py')
 ROOTS = '/etc/ssl/certs/ca-certificates.crt'
+# A CA that does not refuse nonces at random: Pebble does by default.
+FAST = {'PEBBLE_WFE_NONCEREJECT': '0', 'PEBBLE_AUTHZREUSE': '0'}
 
 
 class Scene:
     """What a client is up against: URLs of the CA and of the API, by name and
     by address (most clients resolve names as the machine does). sleep: how
-    long those wait for DNS that only wait."""
+    long those wait for DNS that only wait. hurry: nobody pauses where its
+    settings let it be without."""
 
-    def __init__(self, stage, ca, api=None, sleep=1):
+    def __init__(self, stage, ca, api=None, sleep=1, hurry=False):
         self.stage, self.ca, self.sleep = stage, ca, str(sleep)
+        self.hurry = hurry
         world = stage.world
         host = world['acme_address'] if ca.url.startswith(
             f'https://{world["acme_host"]}') else world['fake_address']
@@ -31,15 +38,19 @@ class Scene:
 
 
 class Client:
-    """One installation of a client. issue() is one try, true where it gave a
-    certificate; kill() ends what is under way as a power loss would."""
+    """One installation of a client. issue() is one try for a name of the zone,
+    true where it gave a certificate; kill() ends what is under way as a power
+    loss would. fill() gives it so many certificates that are not due, and
+    look() has it find that out, within so many seconds."""
 
     name = program = None
+    needs_account = True        # also where nothing is due
 
     def __init__(self, scene, zone, label):
         self.scene, self.zone = scene, zone
         self.folder = scene.stage.folder_for(f'{self.name}{label}')
         self.process, self.said = None, ''
+        self.peak = None        # 0: to be measured, MiB
         self.prepare()
 
     @classmethod
@@ -81,11 +92,15 @@ class Client:
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors='replace',
             cwd=self.folder, env=self.environment(), start_new_session=True)
+        sampler = None if self.peak is None else \
+            machine.Sampler(self.process.pid, 0.05)
         try:
             self.said, _ = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             self.said, _ = self.process.communicate()
+        if sampler:
+            self.peak = max(self.peak, sampler.end())
         return self.process.returncode == 0
 
     def kill(self):
@@ -94,8 +109,16 @@ class Client:
         except ProcessLookupError:
             pass
 
-    def issue(self):
-        return self.run(self.argv())
+    def issue(self, name=None):
+        return self.run(self.argv(name or self.zone.name))
+
+    def look(self, count, seconds):
+        return self.run(['sh', '-c', self.looks(count)], seconds)
+
+    def write(self, path, data):
+        path = os.path.join(self.folder, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        lineages.write(path, data, 0o600)
 
     def begin(self):
         """A try in the background."""
@@ -111,19 +134,26 @@ class Client:
 
 class Certbot(Client):
     name = program = 'certbot'
+    needs_account = False
 
     def prepare(self):
         self.zone.credentials(os.path.join(self.folder, 'cloudflare.ini'))
 
-    def argv(self):
+    def fill(self, count):
+        lineages.fill(os.path.join(self.folder, 'le'), count)
+
+    def looks(self, count):
+        return ('exec certbot renew -q -n --config-dir le --work-dir work '
+                '--logs-dir logs')
+
+    def argv(self, name):
         return ['certbot', 'certonly', '-n', '--config-dir', 'le', '--work-dir',
                 'work', '--logs-dir', 'logs', '--server',
                 self.scene.ca_by_address, '--agree-tos',
                 '--register-unsafely-without-email', '--dns-cloudflare',
                 '--dns-cloudflare-credentials', 'cloudflare.ini',
                 '--dns-cloudflare-propagation-seconds', self.scene.sleep,
-                '--force-renewal', '-d', self.zone.name,
-                '-d', '*.' + self.zone.name]
+                '--force-renewal', '-d', name, '-d', '*.' + name]
 
 
 class Lego(Client):
@@ -132,25 +162,60 @@ class Lego(Client):
     name = program = 'lego'
 
     def environment(self):
-        return {**super().environment(), 'EXEC_PATH': HOOK, 'BENCH_SLEEP': '0'}
+        pauses = {'EXEC_SEQUENCE_INTERVAL': '0', 'EXEC_POLLING_INTERVAL': '1'}
+        return {**super().environment(), 'EXEC_PATH': HOOK, 'BENCH_SLEEP': '0',
+                **(pauses if self.scene.hurry else {})}
 
-    def argv(self):
+    def common(self):
         return ['lego', '--server', self.scene.ca_by_address, '--accept-tos',
                 '--email', 'a@stage.test', '--path', 'lego', '--dns', 'exec',
                 '--dns.resolvers',
-                self.scene.stage.world['name_servers'][0] + ':53',
-                '-d', self.zone.name, '-d', '*.' + self.zone.name, 'run']
+                self.scene.stage.world['name_servers'][0] + ':53']
+
+    def fill(self, count):
+        def make(i):
+            name = lineages.name_of(i)
+            place = f'lego/certificates/{name}.'
+            self.write(place + 'crt', maker.bundle(name))
+            self.write(place + 'key', maker.pem)
+            self.write(place + 'json', json.dumps(
+                {'domain': name, 'certUrl': '', 'certStableUrl': ''}).encode())
+        maker = lineages.Maker(self.folder, parts=())
+        lineages.in_parts(make, count)
+
+    def looks(self, count):
+        return (f'for f in lego/certificates/d*.crt; do n=${{f##*/}}; '
+                f'n=${{n%.crt}}; {" ".join(self.common())} -d "$n" -d "*.$n" '
+                'renew || exit; done')
+
+    def argv(self, name):
+        return [*self.common(), '-d', name, '-d', '*.' + name, 'run']
 
 
 class Uacme(Client):
     name = program = 'uacme'
 
-    def argv(self):
-        call = f'uacme -a {self.scene.ca_by_address} -c uacme -y'
+    def call(self):
+        return f'uacme -a {self.scene.ca_by_address} -c uacme -y'
+
+    def fill(self, count):
+        def make(i):
+            name = lineages.name_of(i)
+            self.write(f'uacme/{name}/cert.pem', maker.bundle(name))
+            self.write(f'uacme/private/{name}/key.pem', maker.pem)
+        maker = lineages.Maker(self.folder, parts=())
+        lineages.in_parts(make, count)
+
+    def looks(self, count):
+        """-o: no OCSP; 1: nothing was done."""
+        return (f'for f in uacme/d*/cert.pem; do n=${{f#*/}}; n=${{n%/*}}; '
+                f'{self.call()} -o -h {HOOK} issue "$n" "*.$n"; '
+                '[ $? = 1 ] || exit 2; done')
+
+    def argv(self, name):
         return ['sh', '-c',
-                f'{{ [ -f uacme/private/key.pem ] || {call} new; }} && '
-                f'exec {call} -f -h {HOOK} issue {self.zone.name} '
-                f'"*.{self.zone.name}"']
+                f'{{ [ -f uacme/private/key.pem ] || {self.call()} new; }} && '
+                f'exec {self.call()} -f -h {HOOK} issue {name} "*.{name}"']
 
 
 class Dehydrated(Client):
@@ -166,10 +231,27 @@ HOOK={HOOK}
 CURL_OPTS="--cacert {self.scene.stage.world['ca_file']}"
 ''')
 
-    def argv(self):
-        return ['sh', '-c', 'dehydrated -f config --register --accept-terms && '
-                f'exec dehydrated -f config -c -x -d {self.zone.name} '
-                f'-d "*.{self.zone.name}"']
+    def fill(self, count):
+        def make(i):
+            place = f'certs/{names[i]}/'
+            pem = maker.bundle(names[i])
+            self.write(place + 'cert.pem', pem)
+            self.write(place + 'fullchain.pem', pem)
+            self.write(place + 'chain.pem', maker.chain)
+            self.write(place + 'privkey.pem', maker.pem)
+        maker = lineages.Maker(self.folder, parts=())
+        names = [lineages.name_of(i) for i in range(count)]
+        self.write('domains.txt', ''.join(
+            f'{n} *.{n}\n' for n in names).encode())
+        lineages.in_parts(make, count)
+
+    def looks(self, count):
+        return 'exec dehydrated -f config -c'
+
+    def argv(self, name):
+        return ['sh', '-c', '{ [ -f accounts/*/registration_info.json ] || '
+                'dehydrated -f config --register --accept-terms; } && '
+                f'exec dehydrated -f config -c -x -d {name} -d "*.{name}"']
 
 
 class Certd(Client):

@@ -37,7 +37,7 @@ class Maker:
     """Makes lineages in a store; days: how long each certificate lives from
     now on, of lifetime days."""
 
-    def __init__(self, store, lifetime=90):
+    def __init__(self, store, lifetime=90, parts=('live', 'archive', 'renewal')):
         self.store, self.lifetime = store, lifetime
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.pem = self.key.private_bytes(
@@ -45,7 +45,7 @@ class Maker:
             serialization.NoEncryption())
         self.now = datetime.datetime.utcnow()
         self.chain = self.certificate('bench CA', [], 3650)
-        for part in ('live', 'archive', 'renewal'):
+        for part in parts:
             os.makedirs(os.path.join(store, part), exist_ok=True)
 
     def certificate(self, name, names, days):
@@ -61,8 +61,14 @@ class Maker:
                 [x509.DNSName(n) for n in names]), False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(PEM)
 
+    def leaf(self, name, days=80):
+        return self.certificate(name, [name, '*.' + name], days)
+
+    def bundle(self, name):
+        return self.leaf(name) + self.chain
+
     def make(self, name, days=80):
-        leaf = self.certificate(name, [name, '*.' + name], days)
+        leaf = self.leaf(name, days)
         archive = os.path.join(self.store, 'archive', name)
         live = os.path.join(self.store, 'live', name)
         os.mkdir(archive)
@@ -78,8 +84,33 @@ class Maker:
               conf(self.store, name).encode())
 
 
+def name_of(i):
+    return f'd{i:06}.example.net'
+
+
+def in_parts(work, count):
+    """work(i) for each i below count, on all processors."""
+    workers = os.cpu_count() if count >= 1000 else 1
+    children = []
+    for first in range(1, workers):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                for i in range(first, count, workers):
+                    work(i)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(pid)
+    for i in range(0, count, workers):
+        work(i)
+    for pid in children:
+        if os.waitpid(pid, 0)[1] != 0:
+            raise OSError('a part was not made')
+
+
 def fill(store, count, days=80):
     """count lineages that are not due."""
     maker = Maker(store)
-    for i in range(count):
-        maker.make(f'd{i:06}.example.net', days)
+    in_parts(lambda i: maker.make(name_of(i), days), count)

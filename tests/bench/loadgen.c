@@ -1,12 +1,15 @@
 /*
  * loadgen.c - how fast a CA can be asked: plays the requests of an issuance
  * (apex and wildcard) with nothing else to do. Keys and CSRs are made before the
- * clock starts, no record is published (the CA must take every challenge as
- * answered), nothing is checked or stored.
+ * clock starts, no record is published, nothing is checked or stored.
  *
- *	loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT
+ *	loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT [ADDRESS]
  *
- * Prints one line of JSON: certificates, requests, seconds.
+ * Without an ADDRESS the CA must take every challenge as answered. With one it is
+ * served there, on port 53, what it looks for.
+ *
+ * Says "ready" when all is made, begins when it is told to (a line), and prints
+ * one line of JSON: certificates, requests, seconds, and seconds of CPU.
  */
 #include <curl/curl.h>
 #include <err.h>
@@ -21,7 +24,6 @@
 #include "loadgen.h"
 
 #define NONCES_MAX 4096
-#define NAMES	   2
 #define POLL_MSECS 10
 
 enum step { ORDER, AUTHZ, ANSWER, VALIDATED, FINALIZE, ISSUED, DOWNLOAD };
@@ -29,7 +31,8 @@ enum step { ORDER, AUTHZ, ANSWER, VALIDATED, FINALIZE, ISSUED, DOWNLOAD };
 struct order {
 	char *csr; /* base64url */
 	char *name, *url, *finalize, *certificate;
-	char *authz[NAMES], *challenge[NAMES];
+	char *challenge[NAMES];
+	char *txt[NAMES]; /* what DNS shows */
 	int open; /* requests under way */
 };
 
@@ -55,14 +58,21 @@ static size_t n_nonces, n_requests, n_started, n_done, count;
 static struct order *orders;
 static struct request *waiting;
 static const char *ca_file, *zone;
+static int dns = -1;
+
+static double
+seconds_of(clockid_t which)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(which, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
 
 static double
 now(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return seconds_of(CLOCK_MONOTONIC);
 }
 
 /* ---- HTTP ---- */
@@ -196,13 +206,19 @@ keep(char **to, const json_t *from, const char *key)
 static void
 take_authz(struct order *o, int index, const json_t *body)
 {
-	const json_t *c;
+	const json_t *c, *found = NULL;
 	size_t i;
 
 	json_array_foreach(json_object_get(body, "challenges"), i, c)
 		if (strcmp(json_string_value(json_object_get(c, "type")),
 			"dns-01") == 0)
-			keep(&o->challenge[index], c, "url");
+			found = c;
+	if (found == NULL)
+		errx(1, "%s: no dns-01", o->name);
+	keep(&o->challenge[index], found, "url");
+	free(o->txt[index]);
+	o->txt[index] = answer_to(
+	    json_string_value(json_object_get(found, "token")));
 }
 
 static void
@@ -322,15 +338,31 @@ send_waiting(void)
 	}
 }
 
+/* What DNS shows at _acme-challenge.NAME of an order. */
+static size_t
+values_of(size_t i, const char *values[NAMES])
+{
+	size_t n = 0;
+	int k;
+
+	for (k = 0; i < count && k < NAMES; k++)
+		if (orders[i].txt[k] != NULL)
+			values[n++] = orders[i].txt[k];
+	return n;
+}
+
 static void
 run(void)
 {
+	struct curl_waitfd question = { dns, CURL_WAIT_POLLIN, 0 };
 	struct request *r;
 	int left, running;
 	CURLMsg *m;
 
 	while (n_done < count) {
 		send_waiting();
+		if (dns != -1)
+			dns_serve(dns, values_of);
 		curl_multi_perform(multi, &running);
 		while ((m = curl_multi_info_read(multi, &left)) != NULL) {
 			CURLcode code = m->data.result;
@@ -341,8 +373,8 @@ run(void)
 			    (char **)&r);
 			on_done(r, code);
 		}
-		curl_multi_poll(multi, NULL, 0, waiting == NULL ? 1000 : 5,
-		    NULL);
+		curl_multi_poll(multi, &question, dns == -1 ? 0 : 1,
+		    waiting == NULL ? 1000 : 5, NULL);
 	}
 }
 
@@ -379,10 +411,11 @@ int
 main(int argc, char *argv[])
 {
 	size_t i, flight;
-	double begin;
+	double begin, cpu;
 
-	if (argc != 6)
-		errx(2, "usage: loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT");
+	if (argc != 6 && argc != 7)
+		errx(2, "usage: loadgen DIRECTORY CA-FILE ZONE COUNT IN-FLIGHT "
+			"[ADDRESS]");
 	ca_file = argv[2];
 	zone = argv[3];
 	count = strtoul(argv[4], NULL, 10);
@@ -399,12 +432,19 @@ main(int argc, char *argv[])
 		orders[i].csr = make_csr(orders[i].name);
 	}
 	register_account(argv[1]);
+	if (argc == 7)
+		dns = dns_open(argv[6]);
+	puts("ready");
+	(void)fflush(stdout);
+	(void)getchar();
 	n_requests = 0;
 	begin = now();
+	cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	for (i = 0; i < flight && i < count; i++)
 		start();
 	run();
 	printf("{\"certificates\": %zu, \"requests\": %zu, "
-	       "\"seconds\": %.3f}\n", n_done, n_requests, now() - begin);
+	       "\"seconds\": %.3f, \"cpu\": %.3f}\n", n_done, n_requests,
+	    now() - begin, seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 	return 0;
 }

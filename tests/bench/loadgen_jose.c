@@ -115,6 +115,29 @@ jws(const char *url, const char *payload, const char *nonce, const char *kid)
 	return out;
 }
 
+static char *
+digest(const char *what)
+{
+	unsigned char hash[32];
+
+	if (EVP_Digest(what, strlen(what), hash, NULL, EVP_sha256(), NULL) != 1)
+		errx(1, "no digest");
+	return base64url(hash, sizeof(hash));
+}
+
+/* RFC 8555 section 8.4. The key above is written as RFC 7638 wants it. */
+char *
+answer_to(const char *token)
+{
+	char *key = jwk(), *thumb = digest(key),
+	     *input = text("%s.%s", token, thumb), *out = digest(input);
+
+	free(key);
+	free(thumb);
+	free(input);
+	return out;
+}
+
 char *
 make_csr(const char *name)
 {

@@ -1,58 +1,101 @@
-"""Lines on logarithmic axes, as SVG."""
+"""Lines, as SVG. An axis whose values lie far apart is logarithmic, any other one
+begins at zero, so that what is flat looks flat."""
 
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, EDGE = 640, 400, 60
-COLORS = ('#1f77b4', '#d62728', '#2ca02c', '#9467bd')
+WIDTH, HEIGHT = 720, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 30, 70, 60
+FAR_APART = 20                  # times
+COLORS = ('#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e')
+MARKS = 10                      # about so many on a linear axis
 
 
-def span(values):
-    """The powers of ten around the values."""
-    low = math.floor(math.log10(max(min(values), 1e-6)))
-    high = math.ceil(math.log10(max(max(values), 1e-6)))
-    return low, max(high, low + 1)
+class Axis:
+    """Where values go, between two places, and the values that are marked."""
+
+    def __init__(self, values, begin, end):
+        low, high = min(values), max(values)
+        self.begin, self.end = begin, end
+        self.is_log = low > 0 and high / low > FAR_APART
+        if self.is_log:
+            self.low = 10 ** math.floor(math.log10(low) + 1e-9)
+            self.high = 10 ** math.ceil(math.log10(high) - 1e-9)
+            self.marks = [10.0 ** p for p in range(
+                round(math.log10(self.low)), round(math.log10(self.high)) + 1)]
+        else:
+            step = self.step(max(high, 1e-6) / MARKS)
+            self.low, self.high = 0, math.ceil(high / step - 1e-9) * step or 1
+            self.marks = [step * i for i in range(
+                round(self.high / step) + 1)]
+
+    @staticmethod
+    def step(least):
+        power = 10 ** math.floor(math.log10(least))
+        return next(power * n for n in (1, 2, 5, 10) if power * n >= least)
+
+    def place(self, value):
+        if self.is_log:
+            value = max(value, self.low)
+            part = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            part = (value - self.low) / (self.high - self.low)
+        return self.begin + part * (self.end - self.begin)
+
+
+def number(value):
+    return f'{value:,.0f}' if value >= 10 else f'{value:g}'
+
+
+def text(x, y, what, anchor='middle', more=''):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>'
+            f'{escape(what)}</text>')
+
+
+def grid(x, y):
+    out = []
+    for value in x.marks:
+        at = x.place(value)
+        out.append(f'<path d="M{at:.1f} {y.begin}V{y.end}" stroke="#ddd"/>'
+                   + text(at, y.begin + 18, number(value)))
+    for value in y.marks:
+        at = y.place(value)
+        out.append(f'<path d="M{x.begin} {at:.1f}H{x.end}" stroke="#ddd"/>'
+                   + text(x.begin - 8, at + 4, number(value), 'end'))
+    return out
+
+
+def legend(names):
+    out, at = [], LEFT
+    for name, color in zip(names, COLORS):
+        out.append(f'<rect x="{at}" y="46" width="12" height="12" '
+                   f'fill="{color}"/>' + text(at + 17, 57, name, 'start'))
+        at += 40 + 7 * len(name)
+    return out
 
 
 def lines(path, title, x_name, y_name, series):
-    """series: {name: [(x, y), ...]}, all positive."""
+    """series: {name: [(x, y), ...]}."""
+    series = {name: line for name, line in series.items() if line}
     points = [p for line in series.values() for p in line]
     if not points:
         return
-    x_low, x_high = span([x for x, _ in points])
-    y_low, y_high = span([y for _, y in points])
-
-    def place(x, y):
-        return (EDGE + (math.log10(x) - x_low) / (x_high - x_low)
-                * (WIDTH - 2 * EDGE),
-                HEIGHT - EDGE - (math.log10(max(y, 1e-6)) - y_low)
-                / (y_high - y_low) * (HEIGHT - 2 * EDGE))
-
+    x = Axis([p for p, _ in points], LEFT, WIDTH - RIGHT)
+    y = Axis([p for _, p in points], HEIGHT - BOTTOM, TOP)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
            f'height="{HEIGHT}" font-family="sans-serif" font-size="12">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-           f'<text x="{WIDTH / 2}" y="24" text-anchor="middle" '
-           f'font-size="15">{escape(title)}</text>',
-           f'<text x="{WIDTH / 2}" y="{HEIGHT - 16}" '
-           f'text-anchor="middle">{escape(x_name)}</text>',
-           f'<text x="16" y="{EDGE - 16}">{escape(y_name)}</text>']
-    for power in range(x_low, x_high + 1):
-        x, y = place(10 ** power, 10 ** y_low)
-        out.append(f'<path d="M{x:.1f} {y:.1f}V{EDGE}" stroke="#ddd"/>'
-                   f'<text x="{x:.1f}" y="{y + 16:.1f}" '
-                   f'text-anchor="middle">{10 ** power:g}</text>')
-    for power in range(y_low, y_high + 1):
-        x, y = place(10 ** x_low, 10 ** power)
-        out.append(f'<path d="M{x:.1f} {y:.1f}H{WIDTH - EDGE}" '
-                   f'stroke="#ddd"/><text x="{x - 6:.1f}" y="{y + 4:.1f}" '
-                   f'text-anchor="end">{10 ** power:g}</text>')
-    for (name, line), color in zip(series.items(), COLORS):
-        spots = [place(x, y) for x, y in line]
+           text(WIDTH / 2, 26, title, more=' font-size="15"'),
+           text(WIDTH / 2, HEIGHT - 16, x_name),
+           text(18, HEIGHT / 2, y_name, more=' transform="rotate(-90 18 '
+                f'{HEIGHT / 2})"'),
+           *grid(x, y), *legend(series)]
+    for line, color in zip(series.values(), COLORS):
+        spots = [(x.place(a), y.place(b)) for a, b in line]
         out.append('<path fill="none" stroke-width="2" '
                    f'stroke="{color}" d="M'
-                   + 'L'.join(f'{x:.1f} {y:.1f}' for x, y in spots) + '"/>')
-        x, y = spots[-1]
-        out.append(f'<text x="{x - 4:.1f}" y="{y - 8:.1f}" fill="{color}" '
-                   f'text-anchor="end">{escape(name)}</text>')
+                   + 'L'.join(f'{a:.1f} {b:.1f}' for a, b in spots) + '"/>')
+        out += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{color}"/>'
+                for a, b in spots]
     with open(path, 'w', encoding='utf-8') as f:
         f.write('\n'.join(out) + '\n</svg>\n')
