@@ -27,8 +27,8 @@ static const enum pem_kind parts[] = { PEM_CERT, PEM_CHAIN, PEM_FULLCHAIN,
 #define PARTS_N (sizeof(parts) / sizeof(*parts))
 
 static void
-part_names(enum pem_kind kind, const struct journal *j, char final[32],
-    char new[40])
+part_names(
+    enum pem_kind kind, const struct journal *j, char final[32], char new[40])
 {
 	(void)snprintf(final, 32, "%s%u.pem", pem_kind_words[kind], j->version);
 	(void)snprintf(new, 40, ".%s.new", final);
@@ -49,8 +49,8 @@ write_part(const struct journal *j, enum pem_kind kind, const char *p, size_t n,
 
 /* certN.pem and chainN.pem, byte for byte. */
 static struct err *
-write_fullchain(const struct journal *j, const struct contents *c,
-    struct fs_later *later)
+write_fullchain(
+    const struct journal *j, const struct contents *c, struct fs_later *later)
 {
 	char *full = malloc(c->cert_bytes + c->chain_bytes);
 	struct err *e;
@@ -59,8 +59,8 @@ write_fullchain(const struct journal *j, const struct contents *c,
 		return err_sys("certificates");
 	memcpy(full, c->cert, c->cert_bytes);
 	memcpy(full + c->cert_bytes, c->chain, c->chain_bytes);
-	e = write_part(j, PEM_FULLCHAIN, full, c->cert_bytes + c->chain_bytes,
-	    later);
+	e = write_part(
+	    j, PEM_FULLCHAIN, full, c->cert_bytes + c->chain_bytes, later);
 	free(full);
 	return e;
 }
@@ -81,8 +81,8 @@ link_key(const struct journal *j, const struct contents *c, const char *new)
 }
 
 static struct err *
-place_key(const struct journal *j, const struct contents *c,
-    struct fs_later *later)
+place_key(
+    const struct journal *j, const struct contents *c, struct fs_later *later)
 {
 	char final[32], new[40];
 

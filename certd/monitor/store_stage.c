@@ -201,9 +201,8 @@ store_unstage(struct store *s, uint32_t job)
 	char name[16];
 
 	(void)snprintf(name, sizeof(name), "%u", job);
-	log_err(LOG_LEVEL_WARN,
-	    err_wrap(unstage(s, job, name), "%s/.certd/%s stays", s->path,
-		name));
+	log_err(LOG_LEVEL_WARN, err_wrap(unstage(s, job, name),
+				    "%s/.certd/%s stays", s->path, name));
 }
 
 struct err *
