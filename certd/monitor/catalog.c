@@ -120,28 +120,10 @@ on_index(void *arg, const struct ledger_index *row)
 	return split_names(x, row->names);
 }
 
-/* The signer's answer as one text, separated by spaces. A SAN with a space in
- * it is no DNS name, and such a certificate none of ours. */
-static char *
-join(struct strs names)
-{
-	size_t i, n = 1;
-	char *text, *p;
-
-	for (i = 0; i < names.n; i++)
-		n += names.v[i].n + 1;
-	if ((text = p = calloc(1, n)) == NULL)
-		return NULL;
-	for (i = 0; i < names.n; i++)
-		p += sprintf(p, "%s%.*s", i == 0 ? "" : " ",
-		    (int)names.v[i].n, names.v[i].p);
-	return text;
-}
-
 static struct err *
 learn(struct entry *x, const struct msg_cert_info *c)
 {
-	char *names = join(c->names), *serial = str_dup(c->serial),
+	char *names = known_names(c->names), *serial = str_dup(c->serial),
 	    *issuer = str_dup(c->issuer), *key_id = str_dup(c->key_id),
 	    *sha256 = str_dup(c->sha256);
 	struct ledger_index row = { .names = names, .serial = serial,

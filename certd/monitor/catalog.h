@@ -95,6 +95,18 @@ bool		 is_compromised(const struct entry *x);
 bool		 interval_parse(const char *text, time_t *secs);
 enum cert_status entry_status(const struct entry *x, time_t now);
 
+/* ---- known.c: a certificate that we store ourselves ---- */
+struct known;
+/* NULL: no memory; then it is not known. */
+struct known	*known_new(const struct msg_chain_good *c);
+/* It is what lineage shows now, and the store's lock is still ours. NULL is fine,
+ * here and below. */
+void		 known_note(struct monitor *m, const char *lineage,
+		    const struct known *k);
+void		 known_free(struct known *k);
+/* Names as the ledger has them: separated by spaces; heap. */
+char		*known_names(struct strs names);
+
 /* ---- choose.c: which certificate a request to issue is about ---- */
 /* What was asked for. Texts are borrowed. */
 struct wanted {

@@ -126,6 +126,7 @@ on_checked(void *arg, const struct msg *answer, struct err *e)
 		in->cert = str_dup(answer->chain_good.cert);
 		in->chain = str_dup(answer->chain_good.chain);
 		in->not_after = (time_t)answer->chain_good.not_after;
+		in->known = known_new(&answer->chain_good);
 		if (in->cert == NULL || in->chain == NULL)
 			e = err_new("certificate: out of memory");
 	}

@@ -13,6 +13,7 @@ struct install {
 	/* Once it is checked. */
 	char *cert, *chain;
 	time_t not_after;
+	struct known *known;
 	struct event *timer;
 	unsigned tries;
 	bool is_waiting;

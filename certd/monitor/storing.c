@@ -162,6 +162,10 @@ conclude(struct storing *g)
 
 	if (g->run != NULL)
 		store_run_end(g->run, g->what);
+	for (i = 0; i < g->n; i++)
+		if (g->what[i].version != 0)
+			known_note(m, g->list[i]->job->lineage,
+			    g->list[i]->known);
 	store_unlock(m->store);
 	m->storing = NULL;
 	m->is_crowded = g->n > 1;
@@ -350,6 +354,7 @@ install_free(struct install *in)
 		event_free(in->timer);
 	free(in->cert);
 	free(in->chain);
+	known_free(in->known);
 	free(in);
 }
 

@@ -411,8 +411,12 @@ encode(const struct chain *c, struct chain_facts *f)
 	e = cert_add_pem(leaf_of(c), f->cert);
 	for (int i = 1; e == NULL && i < sk_X509_num(c->certs); i++)
 		e = cert_add_pem(sk_X509_value(c->certs, i), f->chain);
-	if (e == NULL && (e = cert_serial(leaf_of(c), f->serial)) == NULL)
-		e = cert_times(leaf_of(c), &f->times);
+	if (e == NULL && X509_up_ref(leaf_of(c)) != 1)
+		e = crypto_err("certificate");
+	if (e == NULL) {
+		f->leaf.cert = leaf_of(c);
+		e = cert_facts(&f->leaf);
+	}
 	if (e == NULL)
 		e = cert_issuer_name(
 		    sk_X509_value(c->certs, sk_X509_num(c->certs) - 1),
@@ -446,4 +450,5 @@ chain_facts_clear(struct chain_facts *f)
 	buf_free(f->cert);
 	buf_free(f->chain);
 	f->cert = f->chain = NULL;
+	inspection_clear(&f->leaf);
 }

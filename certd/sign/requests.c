@@ -351,10 +351,16 @@ on_chain_check(struct signer *s, const struct msg *q, int fd)
 	if ((e = chain_check(&question, &f)) == NULL) {
 		a.chain_good.cert = str_of_buf(f.cert);
 		a.chain_good.chain = str_of_buf(f.chain);
-		a.chain_good.serial = str_of(f.serial);
-		a.chain_good.not_before = f.times.not_before;
-		a.chain_good.not_after = f.times.not_after;
 		a.chain_good.top_issuer = str_of(f.top_issuer);
+		a.chain_good.names =
+		    (struct strs){ f.leaf.names.v, f.leaf.names.n };
+		a.chain_good.serial = str_of(f.leaf.serial);
+		a.chain_good.issuer = str_of(f.leaf.issuer);
+		a.chain_good.key_kind = f.leaf.key_kind;
+		a.chain_good.key_id = str_of(f.leaf.key_id);
+		a.chain_good.sha256 = str_of(f.leaf.sha256);
+		a.chain_good.not_before = f.leaf.times.not_before;
+		a.chain_good.not_after = f.leaf.times.not_after;
 		e = signer_answer(s, q, &a);
 	}
 	chain_facts_clear(&f);

@@ -216,29 +216,6 @@ struct err *cert_times(const X509 *cert, struct cert_times *out);
 struct err *cert_add_pem(const X509 *cert, struct buf *out);
 struct err *cert_add_der(const X509 *cert, struct buf *out);
 
-/* ---- chain.c: trust rule 5 ---- */
-#define CHAIN_CERTS_MAX 10
-#define CHAIN_BYTES_MAX (64 * 1024)
-#define CHAIN_SKEW_SECS 300
-
-struct chain_question {
-	const struct key *key;
-	struct strs names;
-	struct str pem;
-	time_t now;
-};
-struct chain_facts {
-	struct buf *cert, *chain; /* PEM, encoded by us */
-	char serial[CERT_SERIAL_SIZE];
-	char top_issuer[CERT_ISSUER_SIZE];
-	struct cert_times times;
-};
-/* Is it a chain for that key and exactly these names? *out is cleared with
- * chain_facts_clear(); on failure it is empty. */
-struct err *chain_check(
-    const struct chain_question *q, struct chain_facts *out);
-void chain_facts_clear(struct chain_facts *f);
-
 /* ---- inspect.c ---- */
 struct inspection {
 	X509 *cert;
@@ -260,6 +237,28 @@ struct err *cert_inspect(struct str pem, struct inspection *out);
 /* The same of out->cert. */
 struct err *cert_facts(struct inspection *out);
 void inspection_clear(struct inspection *i);
+
+/* ---- chain.c: trust rule 5 ---- */
+#define CHAIN_CERTS_MAX 10
+#define CHAIN_BYTES_MAX (64 * 1024)
+#define CHAIN_SKEW_SECS 300
+
+struct chain_question {
+	const struct key *key;
+	struct strs names;
+	struct str pem;
+	time_t now;
+};
+struct chain_facts {
+	struct buf *cert, *chain; /* PEM, encoded by us */
+	char top_issuer[CERT_ISSUER_SIZE];
+	struct inspection leaf;
+};
+/* Is it a chain for that key and exactly these names? *out is cleared with
+ * chain_facts_clear(); on failure it is empty. */
+struct err *chain_check(
+    const struct chain_question *q, struct chain_facts *out);
+void chain_facts_clear(struct chain_facts *f);
 
 /* ---- set.c ---- */
 /* The same for a chain whose first certificate is for this key and signed by the

@@ -1,13 +1,16 @@
 """What lies on the disk: certbot's layout, to the letter."""
 
+import datetime
 import grp
 import os
 import re
+import sqlite3
 import stat
 import threading
 
 import configobj
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from stage import pem
 from stage.certbot import Certbot
@@ -94,6 +97,38 @@ def test_files_of_a_version_fit_together(stage, certd, zone):
     assert len(pem.certificates(certd.live(zone.name))) >= 2
     assert pem.read(certd.live(zone.name, 'privkey')).startswith(
         b'-----BEGIN PRIVATE KEY-----\n')
+
+
+def identity_of(lineage):
+    """Of the four files together, as certd/monitor/identity.h has it."""
+    sums = [0, 0, 0, 0]
+    for kind in 'cert', 'privkey', 'chain', 'fullchain':
+        st = os.stat(lineage(kind))
+        sums = [(total * 31 + value) % 2 ** 64 for total, value in zip(
+            sums, (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns))]
+    return [n - 2 ** 64 if n >= 2 ** 63 else n for n in sums]
+
+
+def test_what_was_stored_needs_no_other_look(certd, zone):
+    for options in [], ['--force-renewal']:
+        assert certd.issue(zone.name, '*.' + zone.name,
+                           options=options).code == 0
+    certd.stop()
+    with sqlite3.connect(os.path.join(certd.state, 'ledger.db')) as db:
+        row, = db.execute('SELECT * FROM certificate WHERE lineage = ?',
+                          [zone.name]).fetchall()
+    db.close()
+    leaf = pem.certificates(certd.live(zone.name))[0]
+    assert list(row[1:5]) == identity_of(
+        lambda kind: certd.live(zone.name, kind))
+    assert set(row[5].split()) == {zone.name, '*.' + zone.name}
+    assert int(row[6], 16) == leaf.serial_number
+    assert leaf.fingerprint(hashes.SHA256()).hex() in row
+    assert int(leaf.not_valid_after.replace(
+        tzinfo=datetime.timezone.utc).timestamp()) in row
+    certd.start()
+    listed = certd.ctl('list')
+    assert listed.code == 0 and zone.name in listed.out, listed
 
 
 def test_renewal_file_is_certbots(stage, zone, new_certd):

@@ -1,5 +1,5 @@
 /* fuzz_chain.c - any chain of certificates. The seeds are one for this key. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
 /* covers: certd/sign/chain.c certd/sign/cert.c */
 /* libs: jansson libcrypto */
 #include <stdlib.h>

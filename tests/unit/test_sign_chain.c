@@ -1,5 +1,5 @@
 /* test_sign_chain.c - chains that a CA, or somebody who poses as one, sends. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
 /* libs: jansson libcrypto */
 #define _GNU_SOURCE /* memmem */
 #include "chain_scene.h"
@@ -455,6 +455,28 @@ static const struct {
 	{ "more than the path", true_detour },
 };
 
+/* What is told of it is what a look at the stored file would tell. */
+static void
+assert_same_facts(const struct chain_facts *f)
+{
+	struct inspection i;
+
+	assert_ok(cert_inspect(
+	    (struct str){ buf_data(f->cert), buf_len(f->cert) }, &i));
+	assert_int_equal(f->leaf.names.n, i.names.n);
+	for (size_t k = 0; k < i.names.n; k++)
+		assert_true(f->leaf.names.v[k].n == i.names.v[k].n &&
+			    memcmp(f->leaf.names.v[k].p, i.names.v[k].p,
+				i.names.v[k].n) == 0);
+	assert_string_equal(f->leaf.serial, i.serial);
+	assert_string_equal(f->leaf.issuer, i.issuer);
+	assert_string_equal(f->leaf.sha256, i.sha256);
+	assert_string_equal(f->leaf.key_id, i.key_id);
+	assert_int_equal(f->leaf.key_kind, i.key_kind);
+	assert_int_equal(f->leaf.times.not_before, i.times.not_before);
+	inspection_clear(&i);
+}
+
 static void
 check_good_chains_pass(void **state)
 {
@@ -468,8 +490,9 @@ check_good_chains_pass(void **state)
 		good[i].prepare(&s);
 		scene_build(&s);
 		assert_ok(check(&s, &f));
-		assert_string_equal(f.serial, "1234");
-		assert_int_equal(f.times.not_after, TEST_NOW + 89 * DAY);
+		assert_string_equal(f.leaf.serial, "1234");
+		assert_int_equal(f.leaf.times.not_after, TEST_NOW + 89 * DAY);
+		assert_same_facts(&f);
 		assert_int_equal(count(f.cert, "BEGIN"), 1);
 		assert_int_equal(
 		    count(f.chain, "BEGIN") + 1, count(s.pem, "BEGIN"));

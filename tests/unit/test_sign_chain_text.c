@@ -1,6 +1,6 @@
 /* test_sign_chain_text.c - the text in which a chain comes: what is a PEM file of
  * certificates, and what only looks like one. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
 /* libs: jansson libcrypto */
 #include "chain_scene.h"
 
