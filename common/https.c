@@ -19,14 +19,14 @@
 #include "https_loop.h"
 
 #define HOSTS_FILE           "/etc/hosts"
-#define TIMEOUT_SECS_DEFAULT 60
+#define TIMEOUT_SECS_DEFAULT 45 /* of which connecting may take 15 */
 #define CALLS_MAX            1024
 
 struct https {
 	struct https_loop *loop;
 	struct host_book *hosts;
-	char *ca_pem, *agent;
-	struct curl_blob ca; /* of ca_pem */
+	char *ca_pem;
+	struct https_handles handles;
 	size_t n_calls;
 	TAILQ_HEAD(call_list, https_call) calls;
 };
@@ -116,7 +116,7 @@ https_start(struct https *h, const struct https_request *req, https_done *done,
 	if (h->n_calls >= CALLS_MAX)
 		return err_mark(
 		    err_new("%s: too many requests at once", req->url), EAGAIN);
-	if ((e = https_call_new(req, &h->ca, h->agent, &call)) != NULL)
+	if ((e = https_call_new(req, &h->handles, &call)) != NULL)
 		return e;
 	TAILQ_INSERT_TAIL(&h->calls, call, entry);
 	h->n_calls++;
@@ -151,8 +151,10 @@ https_cancel(struct https_call *call)
 void
 https_rest(struct https *h)
 {
-	if (h->n_calls == 0)
-		err_free(https_loop_rest(h->loop)); /* they end in time */
+	if (h->n_calls > 0)
+		return; /* they end in time */
+	https_handles_clear(&h->handles);
+	err_free(https_loop_rest(h->loop));
 }
 
 static struct err *
@@ -164,7 +166,8 @@ set_trust(struct https *h, const char *ca_pem, size_t ca_bytes)
 		e = https_read_ca("", &h->ca_pem, &ca_bytes);
 	else if ((h->ca_pem = strndup(ca_pem, ca_bytes)) == NULL)
 		e = err_sys("HTTPS");
-	h->ca = (struct curl_blob){ h->ca_pem, ca_bytes, CURL_BLOB_NOCOPY };
+	h->handles.ca =
+	    (struct curl_blob){ h->ca_pem, ca_bytes, CURL_BLOB_NOCOPY };
 	return e;
 }
 
@@ -191,9 +194,9 @@ https_new(struct event_base *base, struct dns *d, const char *ca_pem,
 	if (h == NULL)
 		return err_sys("HTTPS");
 	TAILQ_INIT(&h->calls);
-	if (asprintf(&h->agent, "%s libcurl/%s", agent,
+	if (asprintf(&h->handles.agent, "%s libcurl/%s", agent,
 		curl_version_info(CURLVERSION_NOW)->version) == -1) {
-		h->agent = NULL;
+		h->handles.agent = NULL;
 		e = err_sys("HTTPS");
 	} else if ((e = open_curl()) == NULL &&
 		   (e = set_trust(h, ca_pem, ca_bytes)) == NULL &&
@@ -215,10 +218,11 @@ https_free(struct https *h)
 		return;
 	TAILQ_FOREACH_SAFE(call, &h->calls, entry, next)
 		https_cancel(call);
+	https_handles_clear(&h->handles);
 	https_loop_free(h->loop);
 	host_book_free(h->hosts);
 	free(h->ca_pem);
-	free(h->agent);
+	free(h->handles.agent);
 	free(h);
 	curl_global_cleanup();
 }

@@ -30,7 +30,7 @@ struct https_request {
 	const struct https_header *headers; /* sent besides the usual ones */
 	size_t n_headers;
 	size_t max_bytes;     /* of the answer's body; more is an error */
-	unsigned timeout_secs; /* for all of it; 0: 60 */
+	unsigned timeout_secs; /* for all of it; 0: 45 */
 };
 
 /* An answer with any status. All of it is hostile. */

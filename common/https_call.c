@@ -3,9 +3,8 @@
  *
  * Runs in:  acmew, certd-dns (no files, no exec).
  * Input:    the answer of any server. Assume it is hostile.
- * Promise:  https only, TLS 1.2 at least, always verified; no redirect, proxy,
- *           cookie, .netrc or environment; sizes are bounded while they come,
- *           slow drips end; what was sent is wiped.
+ * Promise:  the rules of https_handle.c hold; sizes are bounded while they come,
+ *           slow drips end with the call's time; what was sent is wiped.
  */
 #define _GNU_SOURCE /* asprintf, explicit_bzero */
 #include <arpa/inet.h>
@@ -18,11 +17,6 @@
 #include "https_call.h"
 #include "https_text.h"
 #include "text.h"
-
-#define CONNECT_MSECS 15000L
-/* A server may think for so long before it says anything at all. */
-#define SLOW_SECS  30L
-#define SLOW_BYTES 100L /* a second */
 
 /* Header names and values become lines: nothing may begin a new one. */
 static bool
@@ -136,31 +130,11 @@ on_send(void *arg, char *to, char *from, int to_port, int from_port)
 #define SET(option, value)                                                     \
 	(rc = rc != CURLE_OK ? rc : curl_easy_setopt(call->easy, option, value))
 
-/* What is the same for every call. */
 static CURLcode
-set_rules(
-    struct https_call *call, const struct curl_blob *ca, const char *agent)
+set_callbacks(struct https_call *call)
 {
 	CURLcode rc = CURLE_OK;
 
-	SET(CURLOPT_PROTOCOLS_STR, "https");
-	SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, ""); /* or the environment is asked */
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_CAINFO, NULL); /* the built-in paths are files */
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO_BLOB, ca);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PIPEWAIT, 1L); /* rather share a connection than open one */
-	SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MSECS);
-	SET(CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
-	SET(CURLOPT_LOW_SPEED_TIME, SLOW_SECS);
-	SET(CURLOPT_USERAGENT, agent);
 	SET(CURLOPT_ERRORBUFFER, call->detail);
 	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -172,23 +146,24 @@ set_rules(
 	return rc;
 }
 
+/* The handle may have had another method before. */
 static CURLcode
 set_request(struct https_call *call, const char *method)
 {
+	bool is_head = strcmp(method, "HEAD") == 0;
 	CURLcode rc = CURLE_OK;
 
 	SET(CURLOPT_URL, call->url);
-	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_HTTPHEADER, call->headers);
+	SET(CURLOPT_HTTPGET, 1L);
 	call->is_post = strcmp(method, "POST") == 0;
 	if (call->body != NULL || call->is_post) {
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_bytes);
 		SET(CURLOPT_POSTFIELDS, call->body == NULL ? "" : call->body);
 	}
-	if (strcmp(method, "HEAD") == 0)
+	if (is_head)
 		SET(CURLOPT_NOBODY, 1L);
-	else
-		SET(CURLOPT_CUSTOMREQUEST, method);
+	SET(CURLOPT_CUSTOMREQUEST, is_head ? NULL : method);
 	return rc;
 }
 
@@ -223,8 +198,8 @@ copy_body(struct https_call *call, const struct https_request *req)
 }
 
 struct err *
-https_call_new(const struct https_request *req, const struct curl_blob *ca,
-    const char *agent, struct https_call **out)
+https_call_new(const struct https_request *req, struct https_handles *handles,
+    struct https_call **out)
 {
 	struct https_call *call = calloc(1, sizeof(*call));
 	struct err *e;
@@ -236,10 +211,11 @@ https_call_new(const struct https_request *req, const struct curl_blob *ca,
 	    (e = add_headers(call, req)) != NULL ||
 	    (e = copy_body(call, req)) != NULL)
 		goto out;
-	call->easy = curl_easy_init();
+	call->handles = handles;
+	call->easy = https_handle_take(handles);
 	call->answer = buf_new(req->max_bytes);
 	if (call->easy == NULL || call->answer == NULL ||
-	    set_rules(call, ca, agent) != CURLE_OK ||
+	    set_callbacks(call) != CURLE_OK ||
 	    set_request(call, req->method) != CURLE_OK)
 		e = err_new("%s: libcurl cannot be set up", req->url);
 out:
@@ -354,7 +330,8 @@ failure_of(struct https_call *call, CURLcode result)
 void
 https_call_report(struct https_call *call, CURLcode result)
 {
-	if (result == CURLE_OK)
+	call->went_well = result == CURLE_OK;
+	if (call->went_well)
 		report_answer(call);
 	else
 		call->done(call->arg, NULL, failure_of(call, result));
@@ -374,8 +351,7 @@ https_call_free(struct https_call *call)
 	if (call == NULL)
 		return;
 	host_cancel(call->wait);
-	if (call->easy != NULL)
-		curl_easy_cleanup(call->easy);
+	https_handle_give(call->handles, call->easy, call->went_well);
 	wipe_list(call->headers);
 	curl_slist_free_all(call->resolve);
 	if (call->body != NULL)

@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "https.h"
+#include "https_handle.h"
 #include "https_host.h"
 #include "queue.h"
 #include "url.h"
@@ -21,8 +22,10 @@ struct https_call {
 	struct https *https;
 	https_done *done;
 	void *arg;
+	struct https_handles *handles; /* where easy is from */
 	CURL *easy;
 	bool in_loop;
+	bool went_well;
 	struct host_wait *wait; /* for the addresses of the host */
 	char *url, *host;	/* an IPv6 host without [] */
 	uint16_t port;
@@ -41,11 +44,10 @@ struct https_call {
 	char detail[CURL_ERROR_SIZE];
 };
 
-/* A call with its libcurl handle, not yet under way. ca and agent must outlive
+/* A call with its libcurl handle, not yet under way. The handles must outlive
  * it. Everything in req is copied. */
 struct err	*https_call_new(const struct https_request *req,
-		    const struct curl_blob *ca, const char *agent,
-		    struct https_call **out);
+		    struct https_handles *handles, struct https_call **out);
 /* Wipes what was sent. NULL is fine. */
 void		 https_call_free(struct https_call *call);
 /* What is still to be said once the addresses are known ("a,b"; NULL where

@@ -81,6 +81,22 @@ drop_socket(struct loop_socket *s)
 	free(s);
 }
 
+/* libcurl changes its mind with every request. */
+static int
+watch_socket(
+    struct https_loop *l, struct loop_socket *s, curl_socket_t fd, short events)
+{
+	events |= EV_PERSIST;
+	if (s->event == NULL)
+		s->event = event_new(l->base, fd, events, on_socket, l);
+	else if (event_get_events(s->event) == events)
+		return 0;
+	else if (event_del(s->event) != 0 ||
+		 event_assign(s->event, l->base, fd, events, on_socket, l) != 0)
+		return -1;
+	return s->event == NULL || event_add(s->event, NULL) != 0 ? -1 : 0;
+}
+
 /* CURLMOPT_SOCKETFUNCTION: what libcurl waits for on a socket. */
 static int
 on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
@@ -102,11 +118,7 @@ on_socket_state(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		LIST_INSERT_HEAD(&l->sockets, s, entry);
 		(void)curl_multi_assign(l->multi, fd, s);
 	}
-	if (s->event != NULL)
-		event_free(s->event);
-	s->event =
-	    event_new(l->base, fd, (short)(events | EV_PERSIST), on_socket, l);
-	return s->event == NULL || event_add(s->event, NULL) != 0 ? -1 : 0;
+	return watch_socket(l, s, fd, events);
 }
 
 /* CURLMOPT_TIMERFUNCTION */

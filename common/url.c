@@ -27,9 +27,11 @@ static struct str
 take(struct str *s, const char *set)
 {
 	struct str taken = { s->p, 0 };
+	bool is_in[256] = { false };
 
-	while (taken.n < s->n && s->p[taken.n] != '\0' &&
-	       strchr(set, s->p[taken.n]) != NULL)
+	for (; *set != '\0'; set++)
+		is_in[(unsigned char)*set] = true;
+	while (taken.n < s->n && is_in[(unsigned char)s->p[taken.n]])
 		taken.n++;
 	s->p += taken.n;
 	s->n -= taken.n;
