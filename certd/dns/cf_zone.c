@@ -4,8 +4,9 @@
  * Runs in:  certd-dns (_certd-dns; HTTPS to the provider; no files, no exec).
  * Input:    lists of zones (read by cf_reply.c).
  * Promise:  the longest zone that the token sees wins; many who look for the
- *           same name share one request, and many names in one zone need one
- *           more: for the zones below it. That there is no zone for a name is
+ *           same name share one request; many names in one zone need two
+ *           more, also when all come at once: for the zone itself, and for the
+ *           zones below it. That there is no zone for a name is
  *           forgotten at once: who adds it, or mends the token, need not wait.
  *           Nothing is looked up in DNS, where a resolver could lie about zone
  *           cuts.
@@ -119,6 +120,15 @@ entry_of(struct cloudflare *cf, const char *name)
 	return NULL;
 }
 
+/* The name above; NULL: a top-level domain, which is nobody's zone. */
+static const char *
+name_above(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot == NULL || strchr(dot + 1, '.') == NULL ? NULL : dot + 1;
+}
+
 static bool
 name_is_below(const char *name, const char *zone)
 {
@@ -198,6 +208,39 @@ ask(struct cf_walk *w, struct cf_entry *en)
 	}
 }
 
+/* Whether somebody asks for another name that is just below this one. */
+static bool
+is_asked_below(struct cloudflare *cf, const char *name)
+{
+	const struct cf_entry *en;
+	const char *above;
+
+	TAILQ_FOREACH(en, &cf->entries, entry)
+		if (en->asking && (above = name_above(en->name)) != NULL &&
+		    strcmp(above, name) == 0)
+			return true;
+	return false;
+}
+
+/* Many names side by side are likely to be in one zone: the first one is asked
+ * for; the others wait for what is known of the name above all of them. */
+static bool
+is_left_to_above(struct cf_walk *w)
+{
+	const char *above = name_above(w->at);
+	struct cf_entry *en;
+
+	if (above == NULL)
+		return false;
+	if ((en = entry_of(w->cf, above)) != NULL)
+		return en->asking;
+	if (!is_asked_below(w->cf, above) ||
+	    (en = entry_new(w->cf, above)) == NULL)
+		return false;
+	ask(w, en);
+	return true;
+}
+
 /* The nearest zone that is known to hold name, which is no zone itself as far as
  * is known. */
 static struct cf_entry *
@@ -242,7 +285,7 @@ static void
 walk_on(struct cf_walk *w)
 {
 	struct cf_entry *en, *up;
-	const char *dot;
+	const char *above;
 
 	for (;;) {
 		if ((en = entry_of(w->cf, w->at)) != NULL && en->asking)
@@ -262,6 +305,8 @@ walk_on(struct cf_walk *w)
 				return;
 			}
 		}
+		if (en == NULL && is_left_to_above(w))
+			return;
 		if (en == NULL) {
 			if ((en = entry_new(w->cf, w->at)) == NULL)
 				walk_end(w, NULL, err_sys("zone"));
@@ -275,20 +320,29 @@ walk_on(struct cf_walk *w)
 			walk_end(w, &zone, NULL);
 			return;
 		}
-		/* a top-level domain is nobody's zone */
-		if ((dot = strchr(w->at, '.')) == NULL ||
-		    strchr(dot + 1, '.') == NULL) {
+		if ((above = name_above(w->at)) == NULL) {
 			walk_end(w, NULL, no_zone(w));
 			return;
 		}
-		w->at = dot + 1;
+		w->at = above;
 	}
 }
 
+/* Whether w waits for what is known of name: as its own, or as the one above its
+ * own, which nobody has asked for. */
 static bool
-name_is(const char *name, const char *other)
+waits_for(const struct cf_walk *w, const char *name)
 {
-	return strcmp(name, other) == 0;
+	const char *above = name_above(w->at);
+
+	return strcmp(w->at, name) == 0 || (above != NULL &&
+	    strcmp(above, name) == 0 && entry_of(w->cf, w->at) == NULL);
+}
+
+static bool
+is_below(const struct cf_walk *w, const char *zone)
+{
+	return name_is_below(w->at, zone);
 }
 
 /* Once nobody looks for a zone, what was found to be none is forgotten, but for
@@ -306,17 +360,18 @@ forget_failures(struct cloudflare *cf)
 			entry_free(en);
 }
 
-/* Everybody goes on who waits at this name (is: name_is), or below this zone
- * (name_is_below); or ends with a copy of why. */
+/* Everybody goes on who waits for this name (is: waits_for), or is below this
+ * zone (is_below); or ends with a copy of why. */
 static void
-wake(struct cloudflare *cf, bool (*is)(const char *at, const char *name),
-    const char *name, const struct err *why)
+wake(struct cloudflare *cf,
+    bool (*is)(const struct cf_walk *w, const char *name), const char *name,
+    const struct err *why)
 {
 	struct cf_walk_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
 	struct cf_walk *w, *next;
 
 	TAILQ_FOREACH_SAFE(w, &cf->walks, entry, next) {
-		if (!is(w->at, name))
+		if (!is(w, name))
 			continue;
 		TAILQ_REMOVE(&cf->walks, w, entry);
 		TAILQ_INSERT_TAIL(&waiting, w, entry);
@@ -358,7 +413,7 @@ on_family(void *arg, const struct cf_reply *reply, struct err *e)
 			en->until = cf_now_secs() + NO_ZONE_SECS;
 		err_free(e);
 	}
-	wake(cf, name_is_below, zone, NULL);
+	wake(cf, is_below, zone, NULL);
 }
 
 static void
@@ -377,7 +432,7 @@ on_zones(void *arg, const struct cf_reply *reply, struct err *e)
 	if (e != NULL) {
 		e = err_wrap(e, "looking up the zone %s", name);
 		entry_free(en);
-		wake(cf, name_is, name, e);
+		wake(cf, waits_for, name, e);
 		err_free(e);
 		return;
 	}
@@ -391,7 +446,7 @@ on_zones(void *arg, const struct cf_reply *reply, struct err *e)
 	en->until = cf_now_secs() + (!en->found  ? NO_ZONE_SECS
 					: active ? ZONE_SECS
 						 : PENDING_SECS);
-	wake(cf, name_is, name, NULL);
+	wake(cf, waits_for, name, NULL);
 }
 
 void

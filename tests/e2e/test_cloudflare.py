@@ -1,5 +1,6 @@
 """Cloudflare's errors, turned into advice; records that are always removed."""
 
+import concurrent.futures
 import json
 import threading
 import time
@@ -57,6 +58,18 @@ def test_zones_below_are_asked_for_once(stage, zone, new_certd):
     zones = stage.cloudflare.control('zones')
     assert made == {zones[zone.name], zones[child.name]}
     child.remove()
+
+
+def test_many_names_at_once_far_away_need_three_lookups(zone, certd):
+    """Of one of them, of the zone, and of the zones below it."""
+    zone.fault(method='GET', path='/zones', times=-1, delay=0.5)
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        done = list(pool.map(
+            lambda i: certd.issue(f'n{i}.{zone.name}'), range(10)))
+    assert not [d for d in done if d.code]
+    lookups = [r['query']['name'] for r in zone.requests('GET')
+               if r['path'] == '/zones']
+    assert len(lookups) <= 3, lookups
 
 
 def test_api_that_does_not_know_zones_below(zone, certd):
