@@ -19,8 +19,8 @@
 #include "cf_priv.h"
 
 #define COLLECT_MSECS 5   /* the two records of apex and wildcard come at once */
-#define CROWD_MSECS   150 /* where more than these came the last time */
-#define CROWD_OPS     64  /* so many wait no longer */
+#define CROWD_MSECS   200 /* where more than these came the last time */
+#define CROWD_OPS     44  /* so many wait no longer: a call for eleven certificates */
 #define BATCH_MAX     200 /* Cloudflare's limit for free zones */
 
 /* The changes of one zone. */
