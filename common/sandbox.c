@@ -220,24 +220,39 @@ enter_limits(const struct sandbox *s)
 static struct err *
 enter_prctl(void)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		return err_sys("no_new_privs");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return err_sys("not dumpable");
 	return NULL;
+}
+
+/* What the kernel keeps for each thread. */
+static struct err *
+enter_thread(const struct sandbox *s, const struct sandbox_path *paths)
+{
+	struct landlock_keeps keeps = { allows(s, "connect"),
+		allows(s, "kill") };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return err_sys("no_new_privs");
+	return landlock_enter(paths, keeps);
+}
+
+struct err *
+sandbox_enter_thread(const struct sandbox *s, const struct sandbox_path *paths)
+{
+	return err_wrap(
+	    enter_thread(s, paths), "lock a thread of %s in", s->process);
 }
 
 struct err *
 sandbox_enter(
     const struct sandbox *s, const struct sandbox_path *paths, bool kill)
 {
-	struct landlock_keeps keeps = { allows(s, "connect"),
-		allows(s, "kill") };
 	struct err *e;
 
 	/* Landlock opens its paths, so the limits come behind it. */
 	if ((e = enter_prctl()) == NULL &&
-	    (e = landlock_enter(paths, keeps)) == NULL &&
+	    (e = enter_thread(s, paths)) == NULL &&
 	    (e = enter_limits(s)) == NULL)
 		e = enter_seccomp(s, kill);
 	return err_wrap(e, "lock %s in", s->process);

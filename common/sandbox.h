@@ -135,5 +135,9 @@ extern const size_t sandbox_lean_n;
  * it allows no kill, signals to other processes. */
 struct err *sandbox_enter(
     const struct sandbox *s, const struct sandbox_path *paths, bool kill);
+/* The part of that which the kernel keeps for each thread: one that exists before
+ * sandbox_enter() calls this, and gets the rest with its process. */
+struct err *sandbox_enter_thread(
+    const struct sandbox *s, const struct sandbox_path *paths);
 
 #endif

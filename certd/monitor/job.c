@@ -150,6 +150,8 @@ static void
 wind_up(struct job *j)
 {
 	j->ending = true;
+	if (j->kind == KIND_issue)
+		key_drop(j);
 	worker_drop(j);
 	install_cancel(j);
 	if (!j->closing)
@@ -357,15 +359,9 @@ static struct err *
 end(struct job *j)
 {
 	struct monitor *m = j->m;
-	struct msg drop = { .type = MSG_key_drop };
-	struct err *e = NULL;
 	bool kept;
 
-	if (j->key != 0) {
-		drop.key_drop.key = j->key;
-		e = peer_tell(m->signer, &drop);
-	}
-	log_err(LOG_LEVEL_ERROR, e);
+	key_drop(j);
 	store_unstage(m->store, j->id);
 	log_err(LOG_LEVEL_ERROR, remember(j));
 	kept = end_row(j);

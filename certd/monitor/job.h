@@ -180,6 +180,8 @@ void		 jobs_free(struct monitor *m);
 /* A new key for the certificate, or a copy of the one that it has, into the
  * staging; ends with job_step_done(). */
 struct err	*key_prepare(struct job *j);
+/* It is not needed any more: one that is still to be made is not made. */
+void		 key_drop(struct job *j);
 
 /* ---- recover.c: what the last run left ---- */
 /* Interrupted installations are finished, interrupted jobs taken up where they

@@ -183,3 +183,15 @@ make_anew(struct job *j)
 	m.key_make.kind = j->key_kind;
 	return fill(j, &m, MSG_key_ready);
 }
+
+void
+key_drop(struct job *j)
+{
+	struct msg m = { .type = MSG_key_drop };
+
+	if (j->key == 0)
+		return;
+	m.key_drop.key = j->key;
+	j->key = 0;
+	log_err(LOG_LEVEL_ERROR, peer_tell(j->m->signer, &m));
+}

@@ -22,8 +22,8 @@
 /* 1,024 jobs of 64 KiB each. Our children read as fast as they can. */
 #define PEER_QUEUE_MAX_BYTES (64u * 1024 * 1024)
 
-/* The signer does one thing after the other, the longest being an RSA key of
- * 4,096 bits: seconds, some more on a busy machine. */
+/* The signer makes one large key after the other, the longest of 4,096 bits:
+ * seconds, some more on a busy machine. */
 #define SIGNER_SILENT_SECS    120
 /* One request to the provider may take five tries of 30 s, with 60 s of waiting
  * that the provider wants before each: 8 min; an operation has some of them. */

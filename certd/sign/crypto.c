@@ -158,6 +158,8 @@ crypto_init(void)
 {
 	struct err *e;
 
+	/* More of them would need mprotect, which the jail has not. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	json_set_alloc_funcs(malloc, wiping_free);
 	json_object_seed(0); /* else at the first object, from /dev/urandom */
 	if (CRYPTO_set_mem_functions(

@@ -4,9 +4,8 @@
  * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
  * Input:    descriptors from the monitor; their contents are root's, but may
  *           be damaged, huge or no file at all.
- * Promise:  secrets are read into locked memory only; what was written is on
- *           the disk before anybody hears that it is, but for a certificate's
- *           key: the monitor forces that there, for many jobs at once.
+ * Promise:  secrets are read into locked memory only; nothing here waits for
+ *           the disk, but file_force().
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -88,8 +87,8 @@ file_read_secret(int fd, BIO **out)
 	return NULL;
 }
 
-static struct err *
-write_all(int fd, const void *p, size_t n)
+struct err *
+file_write(int fd, const void *p, size_t n)
 {
 	const char *at = p;
 
@@ -108,23 +107,18 @@ write_all(int fd, const void *p, size_t n)
 }
 
 struct err *
-file_write(int fd, const void *p, size_t n)
-{
-	struct err *e = write_all(fd, p, n);
-
-	if (e == NULL && fsync(fd) == -1)
-		e = err_sys("write to the disk");
-	return e;
-}
-
-struct err *
-file_write_bio(int fd, BIO *bio, bool is_forced)
+file_write_bio(int fd, BIO *bio)
 {
 	char *p = NULL;
 	long n = BIO_get_mem_data(bio, &p);
-	size_t bytes = n < 0 ? 0 : (size_t)n;
 
-	return is_forced ? file_write(fd, p, bytes) : write_all(fd, p, bytes);
+	return file_write(fd, p, n < 0 ? 0 : (size_t)n);
+}
+
+struct err *
+file_force(int fd)
+{
+	return fsync(fd) == -1 ? err_sys("write to the disk") : NULL;
 }
 
 static int

@@ -3,8 +3,8 @@
  *
  * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
  * Input:    keys that pem.c and jwk.c have read.
- * Promise:  a struct key is of a known kind, and its halves belong together: it
- *           was made here, or was checked.
+ * Promise:  a struct key is of a known kind; where is_sound is set, its halves
+ *           belong together: it was made here, or was checked.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "sign.h"
@@ -84,15 +85,14 @@ key_alg_of(const EVP_PKEY *pkey)
 	return NULL;
 }
 
-/* Numbers in range, point on the curve, primes prime, and the public half is
- * that of the private one: else a signature could give the key away. */
-static struct err *
-check_numbers(EVP_PKEY *pkey)
+struct err *
+key_check(struct key *k)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
 	struct err *e = NULL;
 
-	if (ctx == NULL || EVP_PKEY_check(ctx) != 1)
+	k->is_sound = ctx != NULL && EVP_PKEY_check(ctx) == 1;
+	if (!k->is_sound)
 		e = crypto_err("the numbers of the key do not fit together");
 	EVP_PKEY_CTX_free(ctx);
 	return e;
@@ -197,12 +197,11 @@ name(struct key *k)
 	return e;
 }
 
-/* A key from pkey (taken), which was made here where is_sound is set. */
-static struct err *
-wrap(EVP_PKEY *pkey, bool is_account, bool is_sound, struct key **out)
+struct err *
+key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
 {
 	struct key *k = calloc(1, sizeof(*k));
-	struct err *e = NULL;
+	struct err *e;
 
 	if (k == NULL) {
 		EVP_PKEY_free(pkey);
@@ -215,7 +214,7 @@ wrap(EVP_PKEY *pkey, bool is_account, bool is_sound, struct key **out)
 		    "supported are RSA of %d to %d bits and the curves P-256, "
 		    "P-384 and P-521",
 		    RSA_BITS_MIN, RSA_BITS_MAX);
-	else if (is_sound || (e = check_numbers(pkey)) == NULL)
+	else
 		e = name(k);
 	if (e != NULL) {
 		key_free(k);
@@ -225,27 +224,60 @@ wrap(EVP_PKEY *pkey, bool is_account, bool is_sound, struct key **out)
 	return NULL;
 }
 
-struct err *
-key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
+/* ---- new ones ---- */
+
+bool
+key_takes_long(enum key_kind kind)
 {
-	return wrap(pkey, is_account, false, out);
+	const struct key_alg *alg = alg_of_kind(kind);
+
+	return alg == NULL || alg->group == NULL;
+}
+
+/* OpenSSL asks between two candidates for a prime. */
+static int
+goes_on(EVP_PKEY_CTX *ctx)
+{
+	const atomic_bool *stop = EVP_PKEY_CTX_get_app_data(ctx);
+
+	return stop == NULL || !atomic_load(stop);
+}
+
+static EVP_PKEY *
+make_rsa(unsigned bits, atomic_bool *stop)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1) {
+		EVP_PKEY_CTX_set_app_data(ctx, stop);
+		EVP_PKEY_CTX_set_cb(ctx, goes_on);
+		if (EVP_PKEY_generate(ctx, &pkey) != 1)
+			pkey = NULL;
+	}
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
 }
 
 struct err *
-key_make(enum key_kind kind, bool is_account, struct key **out)
+key_make(
+    enum key_kind kind, bool is_account, atomic_bool *stop, struct key **out)
 {
 	const struct key_alg *alg = alg_of_kind(kind);
 	EVP_PKEY *pkey;
+	struct err *e;
 
 	if (alg == NULL || !alg->for_certs)
 		return err_new("no key is made of kind %d", (int)kind);
-	if (alg->group != NULL)
-		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", alg->group);
-	else
-		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)alg->bits);
+	pkey = alg->group != NULL
+		   ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", alg->group)
+		   : make_rsa(alg->bits, stop);
 	if (pkey == NULL)
 		return crypto_err("make a key");
-	return wrap(pkey, is_account, true, out);
+	if ((e = key_new(pkey, is_account, out)) == NULL)
+		(*out)->is_sound = true; /* OpenSSL has made it so */
+	return e;
 }
 
 void

@@ -3,8 +3,8 @@
  *
  * Runs in:  certd-sign (_certd-sign; no network, no exec, no files).
  * Input:    numbers from the monitor.
- * Promise:  a number means one key until it is dropped, and an account's key
- *           never does the work of a certificate's, nor the other way round.
+ * Promise:  a number means one sound key until it is dropped, and an account's
+ *           key never does the work of a certificate's, nor the other way round.
  */
 #include <stdlib.h>
 
@@ -19,6 +19,7 @@ struct slot {
 struct keys {
 	struct slot slots[KEYS_MAX];
 	size_t used; /* slots in front of this one were used once */
+	size_t for_certs;
 };
 
 struct keys *
@@ -72,12 +73,15 @@ keys_add(struct keys *t, uint32_t number, struct key *k)
 	struct err *e = keys_vacant(t, number);
 	size_t i;
 
+	if (e == NULL && !k->is_sound)
+		e = err_new("key %u was not checked", number);
 	if (e != NULL) {
 		key_free(k);
 		return e;
 	}
 	i = find_free(t);
 	t->slots[i] = (struct slot){ number, k };
+	t->for_certs += !k->is_account;
 	if (i == t->used)
 		t->used++;
 	return NULL;
@@ -105,6 +109,13 @@ keys_drop(struct keys *t, uint32_t number)
 
 	if (i == KEYS_MAX)
 		return;
+	t->for_certs -= !t->slots[i].key->is_account;
 	key_free(t->slots[i].key);
 	t->slots[i].key = NULL;
+}
+
+size_t
+keys_for_certs(const struct keys *t)
+{
+	return t->for_certs;
 }

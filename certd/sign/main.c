@@ -52,7 +52,9 @@ prepare(struct process *p)
 		return e;
 	if ((p->signer.keys = keys_new()) == NULL)
 		return err_sys("keys");
-	return child_make_loop(&p->child);
+	if ((e = child_make_loop(&p->child)) != NULL)
+		return e;
+	return slow_begin(&p->signer, p->child.base);
 }
 
 static struct err *
@@ -84,6 +86,7 @@ main(int argc, char **argv)
 		p.status = 1;
 	}
 	channel_free(p.signer.monitor);
+	slow_end(&p.signer);
 	keys_free(p.signer.keys);
 	child_clear(&p.child);
 	return p.status;

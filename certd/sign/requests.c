@@ -22,139 +22,10 @@
 #define REGR_FILE_MAX (64 * 1024) /* ACME v1 kept whole registrations in it */
 
 struct err *
-signer_answer(struct signer *s, const struct msg *q, struct msg *a)
+signer_answer(struct signer *s, uint32_t id, struct msg *a)
 {
-	a->id = q->id;
+	a->id = id;
 	return channel_send(s->monitor, a, -1);
-}
-
-/* ---- keys ---- */
-
-/* Takes k into the table and tells the monitor what it is. */
-static struct err *
-keep(struct signer *s, const struct msg *q, uint32_t number, struct key *k)
-{
-	struct msg a = { .type = MSG_key_ready };
-	struct err *e;
-
-	if ((e = keys_add(s->keys, number, k)) != NULL)
-		return e;
-	a.key_ready.kind = k->alg->kind;
-	a.key_ready.id = str_of(k->id);
-	a.key_ready.thumbprint = str_of(k->thumbprint);
-	if ((e = signer_answer(s, q, &a)) != NULL)
-		keys_drop(s->keys, number);
-	return e;
-}
-
-/* The number is looked at first: no file is written for nothing. */
-static struct err *
-make(struct signer *s, uint32_t number, enum key_kind kind, bool is_account,
-    struct key **out)
-{
-	struct err *e = keys_vacant(s->keys, number);
-
-	return e != NULL ? e : key_make(kind, is_account, out);
-}
-
-static struct err *
-write_key(const struct key *k, int fd,
-    struct err *(*encode)(const struct key *, BIO *), bool is_forced)
-{
-	BIO *text = secret_new();
-	struct err *e;
-
-	if (text == NULL)
-		return crypto_err("locked memory");
-	if ((e = encode(k, text)) == NULL)
-		e = file_write_bio(fd, text, is_forced);
-	BIO_free(text);
-	return e;
-}
-
-static struct err *
-on_key_make(struct signer *s, const struct msg *q, int fd)
-{
-	const struct msg_key_make *m = &q->key_make;
-	struct key *k;
-	struct err *e;
-
-	if ((e = make(s, m->key, m->kind, false, &k)) != NULL)
-		return e;
-	if ((e = write_key(k, fd, pem_write_key, false)) != NULL) {
-		key_free(k);
-		return err_wrap(e, "private key file");
-	}
-	return keep(s, q, m->key, k);
-}
-
-static struct err *
-on_account_make(struct signer *s, const struct msg *q, int fd)
-{
-	const struct msg_account_make *m = &q->account_make;
-	struct key *k;
-	struct err *e;
-
-	if ((e = make(s, m->key, KEY_EC_P256, true, &k)) != NULL)
-		return e;
-	if ((e = write_key(k, fd, jwk_write, true)) != NULL) {
-		key_free(k);
-		return err_wrap(e, "account key file");
-	}
-	return keep(s, q, m->key, k);
-}
-
-static struct err *
-on_key_load(struct signer *s, const struct msg *q, int fd)
-{
-	BIO *text = NULL;
-	struct key *k = NULL;
-	struct err *e;
-
-	if ((e = file_read_secret(fd, &text)) == NULL)
-		e = pem_read_key(text, &k);
-	BIO_free(text);
-	return e != NULL ? err_wrap(e, "private key file")
-			 : keep(s, q, q->key_load.key, k);
-}
-
-static struct err *
-on_account_load(struct signer *s, const struct msg *q, int fd)
-{
-	BIO *text = NULL;
-	struct key *k = NULL;
-	struct err *e;
-
-	if ((e = file_read_secret(fd, &text)) == NULL) {
-		char *p = NULL;
-		long n = BIO_get_mem_data(text, &p);
-
-		e = jwk_read(p, (size_t)n, &k);
-	}
-	BIO_free(text);
-	return e != NULL ? err_wrap(e, "account key file")
-			 : keep(s, q, q->account_load.key, k);
-}
-
-static struct err *
-on_key_save(struct signer *s, const struct msg *q, int fd)
-{
-	struct msg a = { .type = MSG_saved };
-	const struct key *k;
-	struct err *e;
-
-	if ((e = keys_get(s->keys, q->key_save.key, false, &k)) == NULL)
-		e = write_key(k, fd, pem_write_key, false);
-	return e != NULL ? err_wrap(e, "private key file")
-			 : signer_answer(s, q, &a);
-}
-
-static struct err *
-on_key_drop(struct signer *s, const struct msg *q, int fd)
-{
-	(void)fd;
-	keys_drop(s->keys, q->key_drop.key);
-	return NULL;
 }
 
 /* ---- account files ---- */
@@ -173,7 +44,7 @@ on_regr_load(struct signer *s, const struct msg *q, int fd)
 		e = regr_read(buf_data(text), buf_len(text), &url);
 	if (e == NULL) {
 		a.regr.url = str_of(url);
-		e = signer_answer(s, q, &a);
+		e = signer_answer(s, q->id, &a);
 	}
 	free(url);
 	buf_free(text);
@@ -182,22 +53,20 @@ on_regr_load(struct signer *s, const struct msg *q, int fd)
 
 /* Writes json (taken). */
 static struct err *
-save(struct signer *s, const struct msg *q, int fd, json_t *json)
+save(struct signer *s, const struct msg *q, int fd, json_t *json,
+    const char *what)
 {
-	struct msg a = { .type = MSG_saved };
-	struct err *e;
+	struct err *e = file_write_json(fd, json);
 
-	if ((e = file_write_json(fd, json)) == NULL)
-		e = signer_answer(s, q, &a);
 	json_decref(json);
-	return e;
+	return e != NULL ? err_wrap(e, "%s", what)
+			 : slow_force(s, q, 0, NULL, fd, what);
 }
 
 static struct err *
 on_regr_save(struct signer *s, const struct msg *q, int fd)
 {
-	return err_wrap(
-	    save(s, q, fd, regr_json(q->regr_save.url)), "regr.json");
+	return save(s, q, fd, regr_json(q->regr_save.url), "regr.json");
 }
 
 static struct err *
@@ -205,8 +74,8 @@ on_meta_save(struct signer *s, const struct msg *q, int fd)
 {
 	const struct msg_meta_save *m = &q->meta_save;
 
-	return err_wrap(save(s, q, fd, meta_json((time_t)m->created, m->host)),
-	    "meta.json");
+	return save(
+	    s, q, fd, meta_json((time_t)m->created, m->host), "meta.json");
 }
 
 /* ---- requests to a CA ---- */
@@ -223,7 +92,7 @@ signer_send_jws(struct signer *s, const struct msg *q, const struct key *k,
 		return err_sys("JWS");
 	if ((e = jws_sign(k, at, payload, body)) == NULL) {
 		a.jws.body = (struct str){ buf_data(body), buf_len(body) };
-		e = signer_answer(s, q, &a);
+		e = signer_answer(s, q->id, &a);
 	}
 	buf_free(body);
 	return e;
@@ -325,7 +194,7 @@ on_key_auth(struct signer *s, const struct msg *q, int fd)
 	    (e = key_authorization(k, m->token, value)) != NULL)
 		return e;
 	a.digest.value = str_of(value);
-	return signer_answer(s, q, &a);
+	return signer_answer(s, q->id, &a);
 }
 
 /* ---- certificates ---- */
@@ -361,7 +230,7 @@ on_chain_check(struct signer *s, const struct msg *q, int fd)
 		a.chain_good.sha256 = str_of(f.leaf.sha256);
 		a.chain_good.not_before = f.leaf.times.not_before;
 		a.chain_good.not_after = f.leaf.times.not_after;
-		e = signer_answer(s, q, &a);
+		e = signer_answer(s, q->id, &a);
 	}
 	chain_facts_clear(&f);
 	return e;
@@ -381,7 +250,7 @@ send_inspection(
 	a.cert_info.sha256 = str_of(i->sha256);
 	a.cert_info.not_before = i->times.not_before;
 	a.cert_info.not_after = i->times.not_after;
-	return signer_answer(s, q, &a);
+	return signer_answer(s, q->id, &a);
 }
 
 static struct err *
@@ -458,9 +327,8 @@ static const struct {
 };
 #define N_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
-/* Tells the monitor why not; e is freed. */
-static struct err *
-fail(struct signer *s, const struct msg *q, struct err *e)
+struct err *
+signer_fail(struct signer *s, uint32_t id, struct err *e)
 {
 	struct msg a = { .type = MSG_sign_failed };
 	char text[FAILED_TEXT + 1];
@@ -481,7 +349,7 @@ fail(struct signer *s, const struct msg *q, struct err *e)
 	err_free(e);
 	buf_free(whole);
 	a.sign_failed.text = str_of(text);
-	return signer_answer(s, q, &a);
+	return signer_answer(s, id, &a);
 }
 
 struct err *
@@ -495,8 +363,9 @@ signer_request(struct signer *s, const struct msg *q, int fd)
 	if (i == N_HANDLERS)
 		e = err_new("no handler for message %d", (int)q->type);
 	else if ((e = handlers[i].handler(s, q, fd)) != NULL)
-		e = fail(s, q, e);
-	if (fd != -1)
+		e = signer_fail(s, q->id, e);
+	if (fd != -1 && !s->keeps_fd)
 		close(fd);
+	s->keeps_fd = false;
 	return e;
 }

@@ -3,13 +3,16 @@
  *
  * A key is read, made and described in key.c, pem.c and jwk.c, and has a
  * number in keys.c. What it signs is built in payload.c, jose.c and csr.c;
- * what a CA sent is judged in chain.c. requests.c ties messages to all this.
+ * what a CA sent is judged in chain.c. requests.c ties messages to all this,
+ * key_requests.c those about keys; slow.c what takes long.
  */
 #ifndef SIGN_H
 #define SIGN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include <jansson.h>
@@ -50,10 +53,12 @@ struct err *file_read(int fd, size_t max, struct buf *b);
 struct err *file_read_secret(int fd, BIO **out);
 /* An empty BIO in locked memory, or NULL. */
 BIO *secret_new(void);
-/* All bytes, on the disk when this returns. */
+/* All bytes, to the kernel. */
 struct err *file_write(int fd, const void *p, size_t n);
-struct err *file_write_bio(int fd, BIO *bio, bool is_forced);
+struct err *file_write_bio(int fd, BIO *bio);
 struct err *file_write_json(int fd, const json_t *json);
+/* And to the disk, which takes as long as the disk takes. */
+struct err *file_force(int fd);
 /* Appends json (NULL is an error) as text; flags are json_dumps()'s. */
 struct err *json_add(struct buf *out, const json_t *json, size_t flags);
 
@@ -82,6 +87,7 @@ struct key {
 	const struct key_alg *alg;
 	bool is_account; /* signs JWS, never a CSR; another signs CSRs, and of
 			  * JWS only the revocation of its own certificate */
+	bool is_sound;   /* else it is not to be used */
 	char id[KEY_ID_SIZE];
 	char thumbprint[DIGEST_B64U_SIZE];
 };
@@ -97,23 +103,32 @@ struct err *key_id(const X509_PUBKEY *public, char id[KEY_ID_SIZE]);
 /* The public half, as certificates and requests have it. */
 struct err *key_set_public(
     const EVP_PKEY *pkey, const struct key_alg *alg, X509_PUBKEY *out);
-/* A key from pkey (taken, on failure too), checked: kind and consistency. */
+/* A key from pkey (taken, on failure too) of a kind that we know; it is sound
+ * only when key_check() says so. */
 struct err *key_new(EVP_PKEY *pkey, bool is_account, struct key **out);
-/* A new key from random numbers. */
-struct err *key_make(enum key_kind kind, bool is_account, struct key **out);
+/* Numbers in range, point on the curve, primes prime, and the public half is that
+ * of the private one: else a signature could give the key away. Takes up to half
+ * a second for RSA. */
+struct err *key_check(struct key *k);
+/* A new, sound key from random numbers. Where stop gets true meanwhile (NULL:
+ * never), an error instead. */
+struct err *key_make(
+    enum key_kind kind, bool is_account, atomic_bool *stop, struct key **out);
+/* Milliseconds to seconds instead of microseconds: RSA. */
+bool key_takes_long(enum key_kind kind);
 /* NULL is fine. */
 void key_free(struct key *k);
 
 /* ---- pem.c: certificate keys on disk ---- */
-/* PKCS#8, PKCS#1 or SEC1, not encrypted; the first key counts. */
+/* PKCS#8, PKCS#1 or SEC1, not encrypted; the first key counts. Not checked. */
 struct err *pem_read_key(BIO *in, struct key **out);
-/* The same without a look at its numbers, which costs milliseconds: not to sign
- * with. */
+/* The same, not to sign with. */
 struct err *pem_read_pkey(BIO *in, EVP_PKEY **out);
 /* PKCS#8, as certbot writes it. */
 struct err *pem_write_key(const struct key *k, BIO *out);
 
 /* ---- jwk.c: account keys on disk and in requests (RFC 7517) ---- */
+/* Not checked. */
 struct err *jwk_read(const char *text, size_t n, struct key **out);
 /* Private, as certbot writes it; EC only: we make no other accounts. */
 struct err *jwk_write(const struct key *k, BIO *out);
@@ -131,13 +146,15 @@ struct keys *keys_new(void);
 void keys_free(struct keys *t);
 /* Refused where the number is in use or the table is full. */
 struct err *keys_vacant(const struct keys *t, uint32_t number);
-/* k is taken, on failure too. */
+/* k (sound) is taken, on failure too. */
 struct err *keys_add(struct keys *t, uint32_t number, struct key *k);
 /* The key, which must be an account's or a certificate's as asked for. */
 struct err *keys_get(const struct keys *t, uint32_t number, bool is_account,
     const struct key **out);
 /* An unknown number is fine: the key was never made. */
 void keys_drop(struct keys *t, uint32_t number);
+/* How many keys are certificates'. */
+size_t keys_for_certs(const struct keys *t);
 
 /* ---- jose.c: RFC 7515 ---- */
 /* RFC 4648 section 5, without padding. */
@@ -273,16 +290,107 @@ struct err *regr_read(const char *text, size_t n, char **url);
 json_t *regr_json(struct str url);
 json_t *meta_json(time_t created, struct str host);
 
+/* ---- aside.c: a thread beside the loop ---- */
+struct event_base;
+struct aside;
+struct task {
+	TAILQ_ENTRY(task) link;
+	/* In the thread, one task after the other; may use nothing but the
+	 * task, and no log. */
+	void (*work)(struct task *t);
+	/* In the loop, when that is over; the task is the callee's. */
+	void (*done)(struct task *t);
+};
+TAILQ_HEAD(task_list, task);
+/* Begins it, before the jail. *out is set on failure too. */
+struct err *aside_new(struct event_base *base, struct aside **out);
+void aside_do(struct aside *a, struct task *t);
+/* Whether the thread had not begun with it: it is the caller's again, and done
+ * does not come. */
+bool aside_take_back(struct aside *a, struct task *t);
+/* Tasks that are not done. */
+size_t aside_tasks(const struct aside *a);
+/* Waits for the task that is under way; no done comes any more. NULL is fine. */
+void aside_free(struct aside *a);
+
+/* ---- slow.c: requests that wait for one, and keys made ahead ---- */
+#define SPARES_MAX 2
+struct signer;
+struct slow {
+	struct task task;
+	TAILQ_ENTRY(slow) link;
+	struct signer *signer;
+	struct aside *aside;
+	uint32_t id;      /* of the request; 0: a key made ahead */
+	uint32_t number;  /* of the key, where there is one */
+	int fd;           /* -1: none */
+	const char *what; /* is read or written, for errors */
+
+	/* For work(), and what becomes of it. */
+	enum key_kind kind;
+	struct key *key;
+	struct err *e;
+	atomic_bool stop;
+};
+TAILQ_HEAD(slow_list, slow);
+struct spares {
+	enum key_kind kind; /* the last that was asked for */
+	unsigned asked;     /* so often, one after the other */
+	struct key *v[SPARES_MAX];
+	size_t n;
+	struct slow *under_way;
+};
+/* Begins both threads, before the jail. */
+struct err *slow_begin(struct signer *s, struct event_base *base);
+/* A key of this kind, which takes long; it goes into fd, and into the table by
+ * this number. */
+struct err *slow_make(struct signer *s, const struct msg *q, uint32_t number,
+    enum key_kind kind, int fd);
+/* k (taken) into the table when it was checked. */
+struct err *slow_check(struct signer *s, const struct msg *q, uint32_t number,
+    struct key *k, const char *what);
+/* fd to the disk; then k (taken) into the table, where it is not NULL. */
+struct err *slow_force(struct signer *s, const struct msg *q, uint32_t number,
+    struct key *k, int fd, const char *what);
+/* Whether a request for a key of this number waits. */
+bool slow_has(const struct signer *s, uint32_t number);
+/* That key is not wanted any more: its request fails. */
+void slow_drop(struct signer *s, uint32_t number);
+/* A key was dropped, or something is over: makes keys ahead, or drops them. */
+void slow_rest(struct signer *s);
+/* Ends both threads and all that waits for them. */
+void slow_end(struct signer *s);
+
+/* ---- key_requests.c ---- */
+struct err *on_key_make(struct signer *s, const struct msg *q, int fd);
+struct err *on_key_load(struct signer *s, const struct msg *q, int fd);
+struct err *on_key_save(struct signer *s, const struct msg *q, int fd);
+struct err *on_key_drop(struct signer *s, const struct msg *q, int fd);
+struct err *on_account_make(struct signer *s, const struct msg *q, int fd);
+struct err *on_account_load(struct signer *s, const struct msg *q, int fd);
+/* Into fd, as it is on disk. */
+struct err *key_write(const struct key *k, int fd);
+/* k (taken) into the table; the answer to the request of that number. */
+struct err *key_keep(
+    struct signer *s, uint32_t id, uint32_t number, struct key *k);
+
 /* ---- requests.c ---- */
 struct signer {
 	struct channel *monitor;
 	struct keys *keys;
+	struct aside *maker;   /* makes large keys */
+	struct aside *helper;  /* checks them, waits for the disk: less long */
+	struct slow_list slow; /* requests that wait for these */
+	struct spares spares;
+	bool keeps_fd; /* a handler keeps the descriptor */
 };
-/* Carries out a request of the monitor and answers it. fd is closed. An error
- * is the monitor's fault. */
+/* Carries out a request of the monitor and answers it, now or later. fd is
+ * closed. An error is the monitor's fault. */
 struct err *signer_request(struct signer *s, const struct msg *q, int fd);
-/* The answer to q: a gets its number. */
-struct err *signer_answer(struct signer *s, const struct msg *q, struct msg *a);
+/* The answer to the request of that number. */
+struct err *signer_answer(struct signer *s, uint32_t id, struct msg *a);
+/* The same where there is none; e is freed. */
+struct err *signer_fail(struct signer *s, uint32_t id, struct err *e);
 /* Answers with a JWS of k; payload NULL: POST-as-GET. */
 struct err *signer_send_jws(struct signer *s, const struct msg *q,
     const struct key *k, const struct jws_place *at, const json_t *payload);

@@ -162,3 +162,25 @@ def test_sockets_are_closed_to_others(certd):
         done = certd.ctl('list', user=pwd.getpwnam(user).pw_uid,
                          group=pwd.getpwnam(user).pw_gid, extra_groups=[])
         assert done.code == 3, done
+
+
+def threads_of(pid):
+    return [int(t) for t in os.listdir(f'/proc/{pid}/task')]
+
+
+def test_threads_are_locked_in(certd):
+    """certd-sign has three; all of them can do as much as the first."""
+    for program, pid in certd.pids().items():
+        threads = threads_of(pid)
+        assert len(threads) == (3 if program == 'certd-sign' else 1), program
+        for thread in threads:
+            status = process.status(thread)
+            assert status['NoNewPrivs'] == '1', (program, thread)
+            assert status['Seccomp'] == '2', (program, thread)
+            assert int(status['CapEff'], 16) == 0 or program in ROOT
+    signer = certd.pids()['certd-sign']
+    for thread in set(threads_of(signer)) - {signer}:
+        outcome = inject(thread, 'openat',
+                         [AT_FDCWD, '=/etc/hostname', 0, 0])
+        assert outcome[0] == 'failed' and outcome[2] in ANSWERS, outcome
+    assert certd.ctl('status').code == 0

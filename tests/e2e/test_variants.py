@@ -276,3 +276,16 @@ def test_redundant_names_are_warned_of(certd, zone):
     done = certd.issue('*.a.' + zone.name, 'a.' + zone.name,
                        'b.c.a.' + zone.name)
     assert done.code == 0 and 'covered' not in done.err, done
+
+
+def test_small_key_waits_for_no_large_one(certd, zone, nothing_left):
+    """A dozen keys of 4,096 bits take seconds, one after the other."""
+    large = [f'l{i}.{zone.name}' for i in range(12)]
+    jobs = [str(certd.issue(name, options=[
+        '--detach', '--json', '--key-type', 'rsa', '--rsa-key-size', '4096']
+        ).json['certificates'][0]['job']) for name in large]
+    done = certd.issue(zone.name)
+    assert done.code == 0, done
+    left = [job for job in jobs if certd.ctl('cancel', job).code == 0]
+    assert len(left) > 3, 'it was ready at the end'
+    certd.ctl('delete', '--cert-name', zone.name)

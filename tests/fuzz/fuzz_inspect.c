@@ -35,7 +35,7 @@ check_set(struct str pem)
 	struct inspection i;
 	struct err *e;
 
-	if (key == NULL && key_make(KEY_EC_P256, false, &key) != NULL)
+	if (key == NULL && key_make(KEY_EC_P256, false, NULL, &key) != NULL)
 		abort();
 	if ((e = set_inspect(key->pkey, pem, &i)) == NULL) {
 		check(&i);

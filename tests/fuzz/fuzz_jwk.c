@@ -26,7 +26,7 @@ check_round(const struct key *k)
 		abort();
 	n = BIO_get_mem_data(bio, &p);
 	if (jwk_read(p, (size_t)n, &again) != NULL ||
-	    strcmp(k->id, again->id) != 0 ||
+	    key_check(again) != NULL || strcmp(k->id, again->id) != 0 ||
 	    strcmp(k->thumbprint, again->thumbprint) != 0)
 		abort();
 	key_free(again);
@@ -54,7 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n > SECRET_FILE_MAX)
 		return 0;
-	if ((e = jwk_read(text, n, &k)) == NULL && k->alg->group != NULL)
+	if ((e = jwk_read(text, n, &k)) == NULL && (e = key_check(k)) == NULL &&
+	    k->alg->group != NULL)
 		check_round(k);
 	err_free(e);
 	key_free(k);

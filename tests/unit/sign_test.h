@@ -97,6 +97,7 @@ test_key_of_jwk(const char *text)
 	struct key *k = NULL;
 
 	assert_ok(jwk_read(text, strlen(text), &k));
+	assert_ok(key_check(k));
 	return k;
 }
 
@@ -105,7 +106,7 @@ test_key(enum key_kind kind, bool is_account)
 {
 	struct key *k = NULL;
 
-	assert_ok(key_make(kind, is_account, &k));
+	assert_ok(key_make(kind, is_account, NULL, &k));
 	return k;
 }
 

@@ -32,7 +32,8 @@ read_text(const char *text, struct key **out)
 	struct err *e;
 
 	*out = NULL;
-	e = pem_read_key(bio, out);
+	if ((e = pem_read_key(bio, out)) == NULL)
+		e = key_check(*out);
 	BIO_free(bio);
 	return e;
 }
@@ -67,9 +68,9 @@ make_unknown_kinds_are_refused(void **state)
 	struct key *k;
 
 	(void)state;
-	assert_fails(key_make(0, false, &k), "kind 0");
-	assert_fails(key_make(KEY_EC_P521, false, &k), "kind 6");
-	assert_fails(key_make(7, false, &k), "kind 7");
+	assert_fails(key_make(0, false, NULL, &k), "kind 0");
+	assert_fails(key_make(KEY_EC_P521, false, NULL, &k), "kind 6");
+	assert_fails(key_make(7, false, NULL, &k), "kind 7");
 }
 
 /* The forms of very old certbots and of openssl(1). */
@@ -299,6 +300,44 @@ keys_of_the_other_purpose_are_refused(void **state)
 }
 
 static void
+keys_that_were_not_checked_are_refused(void **state)
+{
+	struct keys *t = keys_new();
+	struct key *made = test_key(KEY_EC_P256, false), *read;
+	char *text = pem_of(made);
+	BIO *bio = BIO_new_mem_buf(text, (int)strlen(text));
+
+	(void)state;
+	assert_ok(pem_read_key(bio, &read));
+	assert_fails(keys_add(t, 1, read), "was not checked");
+	assert_int_equal(keys_for_certs(t), 0);
+	assert_ok(keys_add(t, 1, made));
+	assert_ok(keys_add(t, 2, test_key(KEY_EC_P256, true)));
+	assert_int_equal(keys_for_certs(t), 1);
+	keys_drop(t, 2);
+	assert_int_equal(keys_for_certs(t), 1);
+	keys_drop(t, 1);
+	assert_int_equal(keys_for_certs(t), 0);
+	BIO_free(bio);
+	free(text);
+	keys_free(t);
+}
+
+static void
+make_stops_when_it_is_told(void **state)
+{
+	atomic_bool stop = true;
+	struct key *k = NULL;
+
+	(void)state;
+	assert_fails(key_make(KEY_RSA_4096, false, &stop, &k), "make a key");
+	assert_null(k);
+	stop = false;
+	assert_ok(key_make(KEY_RSA_2048, false, &stop, &k));
+	key_free(k);
+}
+
+static void
 keys_table_is_bounded(void **state)
 {
 	struct keys *t = keys_new();
@@ -336,6 +375,8 @@ main(void)
 		cmocka_unit_test(write_full_disk_is_an_error),
 		cmocka_unit_test(keys_number_means_one_key_until_dropped),
 		cmocka_unit_test(keys_of_the_other_purpose_are_refused),
+		cmocka_unit_test(keys_that_were_not_checked_are_refused),
+		cmocka_unit_test(make_stops_when_it_is_told),
 		cmocka_unit_test(keys_table_is_bounded),
 	};
 

@@ -138,8 +138,8 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	assert_ok(key_make(KEY_EC_P256, false, &key));
-	assert_ok(key_make(KEY_EC_P256, false, &other));
+	assert_ok(key_make(KEY_EC_P256, false, NULL, &key));
+	assert_ok(key_make(KEY_EC_P256, false, NULL, &other));
 	ca = EVP_EC_gen("P-256");
 	stranger = EVP_EC_gen("P-256");
 	return ca == NULL || stranger == NULL;
