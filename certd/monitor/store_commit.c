@@ -158,7 +158,9 @@ switch_over(struct store *s, struct commit *c)
 			return e;
 		c->is_in_place = true;
 	}
-	return c->shown > j->version ? NULL : rename_conf(s, c);
+	if (c->shown > j->version || (c->is_built && !c->has_conf))
+		return NULL;
+	return rename_conf(s, c);
 }
 
 static struct err *

@@ -68,25 +68,55 @@ plan_first(struct store *s, struct commit *c, struct plan *p)
 	return NULL;
 }
 
-/* renewal/NAME.conf.new: the file as it shall be. */
+/* Whether renewal/NAME.conf says this already, as at most renewals. */
 static struct err *
-build_conf(struct store *s, const struct store_install *in,
-    const struct journal *j, const struct plan *p, struct fs_later *later)
+compare_conf(struct store *s, const char *name, const struct buf *text,
+    bool *is_same)
+{
+	struct buf *old = buf_new(CONF_MAX_BYTES);
+	char conf[COMPONENT_SIZE];
+	struct err *e;
+	int fd = -1;
+
+	if (old == NULL)
+		return err_sys("renewal file");
+	if ((e = component(conf, "%s.conf", name)) == NULL &&
+	    (e = fs_open_file(s->renewal, conf, &fd)) == NULL)
+		e = buf_add_file(old, fd);
+	*is_same = e == NULL && buf_len(old) == buf_len(text) &&
+		   memcmp(buf_data(old), buf_data(text), buf_len(text)) == 0;
+	if (fd != -1)
+		close(fd);
+	buf_free(old);
+	return e;
+}
+
+/* renewal/NAME.conf.new: the file as it shall be, where it is not so. */
+static struct err *
+build_conf(struct store *s, const struct store_install *in, struct commit *c,
+    const struct plan *p)
 {
 	const struct fs_owner owner = { p->conf_mode, (gid_t)-1 };
+	const struct journal *j = c->journal;
 	struct buf *text = buf_new(CONF_MAX_BYTES);
 	char name[COMPONENT_SIZE];
+	bool is_same = false;
 	struct err *e;
 
 	if (text == NULL)
 		return err_sys("renewal file");
-	if ((e = component(name, "%s.conf.new", j->lineage)) == NULL &&
-	    (e = conf_render(s, j->lineage, j->archive,
-		 p->l == NULL ? NULL : p->l->conf, in->renewal, text)) ==
-		NULL &&
-	    (e = fs_write_later(s->renewal, name, owner, buf_data(text),
-		 buf_len(text), later)) == NULL)
-		e = fs_sync_later(s->renewal, "renewal", later);
+	if ((e = component(name, "%s.conf.new", j->lineage)) == NULL)
+		e = conf_render(s, j->lineage, j->archive,
+		    p->l == NULL ? NULL : p->l->conf, in->renewal, text);
+	if (e == NULL && p->l != NULL)
+		e = compare_conf(s, j->lineage, text, &is_same);
+	if (e == NULL && is_same)
+		e = fs_unlink(s->renewal, name);
+	else if (e == NULL &&
+		 (e = fs_write_later(s->renewal, name, owner, buf_data(text),
+		      buf_len(text), &c->later)) == NULL)
+		e = fs_sync_later(s->renewal, "renewal", &c->later);
+	c->has_conf = !is_same;
 	buf_free(text);
 	return err_wrap(e, "renewal/%s.conf", j->lineage);
 }
@@ -103,7 +133,7 @@ build(struct store *s, const struct store_install *in, struct commit *c,
 	c->is_built = true;
 	archive_announce(j, &p->contents);
 	if ((e = archive_build(s, j, &p->contents, &c->later)) != NULL ||
-	    (e = build_conf(s, in, j, p, &c->later)) != NULL ||
+	    (e = build_conf(s, in, c, p)) != NULL ||
 	    (e = live_build(
 		 s, j->lineage, j->archive, j->version, &c->later)) != NULL)
 		return e;

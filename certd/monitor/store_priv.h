@@ -208,6 +208,7 @@ struct commit {
 	struct err *left; /* in place, but this was not done */
 	unsigned shown;	  /* by live/NAME at the beginning */
 	bool is_built;	  /* just now, under names that mean nothing */
+	bool has_conf;	  /* then a new renewal file, too */
 	bool has_old;	  /* versions that are not kept any more, perhaps */
 	bool is_switching, is_in_place;
 	struct fs_later later;

@@ -238,6 +238,49 @@ install_keeps_what_others_wrote_into_the_conf(void **state)
 	tree_close(&t);
 }
 
+static ino_t
+install_again(struct tree *t, uint32_t job, const struct renewal *r)
+{
+	struct store_install in = { .job = job,
+		.lineage = NAME,
+		.cert = "cert\n",
+		.cert_bytes = 5,
+		.chain = "chain\n",
+		.chain_bytes = 6,
+		.renewal = r };
+	unsigned version;
+	struct stat st;
+
+	stage_key(t, job);
+	assert_ok(store_lock(t->s));
+	assert_ok(store_install(t->s, &in, &version));
+	store_unlock(t->s);
+	store_unstage(t->s, job);
+	assert_false(exists(t, "renewal/" NAME ".conf.new"));
+	assert_int_equal(stat(at(t, "renewal/" NAME ".conf"), &st), 0);
+	return st.st_ino;
+}
+
+static void
+install_leaves_a_conf_that_says_the_same(void **state)
+{
+	struct renewal r = renewal_a;
+	struct tree t;
+	ino_t conf;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	(void)install(&t, 1, true);
+	conf = install_again(&t, 2, &r);
+	put(&t, "renewal/" NAME ".conf.new", "of a crash");
+	assert_int_equal(install_again(&t, 3, &r), conf);
+	r.deploy_hook = "false";
+	assert_int_not_equal(install_again(&t, 4, &r), conf);
+	assert_non_null(strstr(content(&t, "renewal/" NAME ".conf"),
+	    "renew_hook = false\n"));
+	tree_close(&t);
+}
+
 static void
 install_without_lock_or_key_is_refused(void **state)
 {
@@ -337,6 +380,7 @@ main(void)
 		    install_with_foreign_directory_changes_links_in_place),
 		cmocka_unit_test(install_prunes_no_key_that_a_link_needs),
 		cmocka_unit_test(install_keeps_what_others_wrote_into_the_conf),
+		cmocka_unit_test(install_leaves_a_conf_that_says_the_same),
 		cmocka_unit_test(install_without_lock_or_key_is_refused),
 		cmocka_unit_test(switch_is_atomic_for_readers),
 	};

@@ -197,19 +197,24 @@ static const struct renewal renewal_a UNUSED = {
 	.key_kind = KEY_EC_P256,
 };
 
-/* Installs "cert JOB" and "chain JOB" with the staged key of job. */
+/* Installs "cert JOB" and "chain JOB" with the staged key of job; a job that is
+ * not the first changes the renewal file. */
 static UNUSED struct err *
 install_staged(struct tree *t, uint32_t job, bool is_new, unsigned *version)
 {
-	char cert[32], chain[32];
+	char cert[32], chain[32], hook[32];
+	struct renewal renewal = renewal_a;
 	struct store_install in = { .job = job,
 		.lineage = NAME,
 		.is_new = is_new,
 		.cert = cert,
 		.chain = chain,
-		.renewal = &renewal_a };
+		.renewal = &renewal };
 	struct err *e;
 
+	(void)snprintf(hook, sizeof(hook), "true %u", job);
+	if (!is_new)
+		renewal.deploy_hook = hook;
 	in.cert_bytes = (size_t)snprintf(cert, sizeof(cert), "cert %u\n", job);
 	in.chain_bytes =
 	    (size_t)snprintf(chain, sizeof(chain), "chain %u\n", job);
