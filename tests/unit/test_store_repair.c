@@ -360,7 +360,7 @@ repair_of_a_renewal_file_keeps_what_it_says(void **state)
 	set_up(&t);
 	sh(&t, "sed -i 's,^archive_dir.*,archive_dir = /,; "
 	       "s,^server.*,server = https://other.example/dir,; "
-	       "/^authenticator/d' " CONF
+	       "/^authenticator/d; /^renew_hook/d' " CONF
 	       " && printf 'renew_hook = mine\\n[x]\\ny = z\\n' >> " CONF);
 	assert_ok(repair(&t, 3, false, steps));
 	check_whole(&t, 3);
