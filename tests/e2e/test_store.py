@@ -7,6 +7,7 @@ import re
 import sqlite3
 import stat
 import threading
+import time
 
 import configobj
 import pytest
