@@ -255,7 +255,7 @@ struct err	*store_new_name(struct store *s, const char *first,
 
 /* ---- staging: a key that has no certificate yet ---- */
 
-/* Creates .certd/JOB/privkey.pem, 0600, empty, for reading and writing, for the
+/* Creates .certd/JOB.privkey.pem, 0600, empty, for reading and writing, for the
  * signer to write the key into. It must not exist. On error *fd is -1. */
 struct err	*store_stage_key(struct store *s, uint32_t job, int *fd);
 /* Opens the staged key of a resumed job for reading. err_errno() is ENOENT

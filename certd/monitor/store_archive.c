@@ -68,26 +68,29 @@ write_fullchain(
 /* Another name for the staged key. False where that cannot be: another file
  * system, or one without such names. */
 static bool
-link_key(const struct journal *j, const struct contents *c, const char *new)
+link_key(struct store *s, const struct journal *j, const struct contents *c,
+    const char *new)
 {
+	const struct stage_name key = stage_name(j->job, STAGED_KEY);
+
 	if ((c->key_owner.gid != (gid_t)-1 &&
 		fchown(c->key, (uid_t)-1, c->key_owner.gid) == -1) ||
 	    fchmod(c->key, c->key_owner.mode) == -1)
 		return false;
-	if (linkat(j->stage, STAGE_KEY, j->dir, new, 0) == 0)
+	if (linkat(s->stage, key.text, j->dir, new, 0) == 0)
 		return true;
 	return errno == EEXIST && unlinkat(j->dir, new, 0) == 0 &&
-	       linkat(j->stage, STAGE_KEY, j->dir, new, 0) == 0;
+	       linkat(s->stage, key.text, j->dir, new, 0) == 0;
 }
 
 static struct err *
-place_key(
-    const struct journal *j, const struct contents *c, struct fs_later *later)
+place_key(struct store *s, const struct journal *j, const struct contents *c,
+    struct fs_later *later)
 {
 	char final[32], new[40];
 
 	part_names(PEM_PRIVKEY, j, final, new);
-	if (link_key(j, c, new))
+	if (link_key(s, j, c, new))
 		return NULL;
 	return fs_copy_later(j->dir, new, c->key_owner, &c->key, 1, later);
 }
@@ -108,7 +111,7 @@ archive_build(struct store *s, struct journal *j, const struct contents *c,
 	    (e = write_part(j, PEM_CHAIN, c->chain, c->chain_bytes, later)) ==
 		NULL &&
 	    (e = write_fullchain(j, c, later)) == NULL &&
-	    (e = place_key(j, c, later)) == NULL)
+	    (e = place_key(s, j, c, later)) == NULL)
 		e = fs_sync_later(j->dir, ".", later);
 	return err_wrap(e, "archive/%s", j->archive);
 }

@@ -91,8 +91,7 @@ to_disk(struct store *s, struct commit *c)
 static struct err *
 decide(struct store *s, struct commit *c)
 {
-	(void)s;
-	return journal_name(c->journal, &c->later);
+	return journal_name(s, c->journal, &c->later);
 }
 
 /* How far it has come, where another process began. */
@@ -167,7 +166,7 @@ static struct err *
 note_done(struct store *s, struct commit *c)
 {
 	tidy(s, c);
-	return journal_done(c->journal, &c->later);
+	return journal_done(s, c->journal, &c->later);
 }
 
 /* ---- all of them ---- */
@@ -275,7 +274,8 @@ commit_undo(struct store *s, const struct journal *j)
 	    (e = component(name, "%s.conf.new", j->lineage)) == NULL &&
 	    (e = fs_unlink(s->renewal, name)) == NULL &&
 	    (e = archive_empty(s, j, is_ours)) == NULL &&
-	    (e = fs_unlink(j->stage, JOURNAL_FILE)) == NULL)
-		e = fs_sync(j->stage, "journal");
+	    (e = fs_unlink(s->stage,
+		 stage_name(j->job, STAGED_JOURNAL).text)) == NULL)
+		e = fs_sync(s->stage, ".certd");
 	return e;
 }

@@ -137,7 +137,7 @@ build(struct store *s, const struct store_install *in, struct commit *c,
 	    (e = live_build(
 		 s, j->lineage, j->archive, j->version, &c->later)) != NULL)
 		return e;
-	return journal_write(j, &c->later);
+	return journal_write(s, j, &c->later);
 }
 
 /* Undoes what an earlier try at the same job left half-done. */
@@ -145,7 +145,7 @@ static struct err *
 undo_earlier(struct store *s, uint32_t job)
 {
 	struct journal j;
-	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
+	struct err *e = journal_read(s, job, STAGED_JOURNAL, &j);
 
 	if (e == NULL)
 		e = commit_undo(s, &j);
@@ -155,18 +155,12 @@ undo_earlier(struct store *s, uint32_t job)
 
 /* The staged key, which goes to the disk with all the rest. */
 static struct err *
-open_key(struct store *s, const struct journal *j, int *fd,
-    struct fs_later *later)
+open_key(struct store *s, uint32_t job, int *fd, struct fs_later *later)
 {
-	struct stat st;
 	struct err *e;
 
-	if ((e = fs_open_stat(j->stage, STAGE_KEY, fd, &st)) != NULL ||
+	if ((e = store_stage_reopen(s, job, fd)) != NULL ||
 	    (e = fs_later_take_file(later, *fd)) != NULL)
-		return err_wrap(e, "%s/.certd/%u", s->path, j->job);
-	if (st.st_size == 0)
-		return err_new("the staged key of job %u is empty", j->job);
-	if ((e = fs_sync_later(j->stage, ".", later)) != NULL)
 		return e;
 	return fs_sync_later(s->stage, ".certd", later);
 }
@@ -185,10 +179,9 @@ prepare(struct store *s, const struct store_install *in, struct commit *c)
 	if (in->cert_bytes == 0 || in->chain_bytes == 0)
 		return err_new("a certificate or its chain is missing");
 	if ((e = component(j->lineage, "%s", in->lineage)) != NULL ||
-	    (e = stage_open(s, in->job, &j->stage)) != NULL ||
-	    (fs_exists(j->stage, JOURNAL_FILE) &&
+	    (stage_has(s, in->job, STAGED_JOURNAL) &&
 		(e = undo_earlier(s, in->job)) != NULL) ||
-	    (e = open_key(s, j, &p.contents.key, &c->later)) != NULL)
+	    (e = open_key(s, in->job, &p.contents.key, &c->later)) != NULL)
 		return e;
 	if (in->is_new)
 		e = plan_first(s, c, &p);
@@ -236,7 +229,7 @@ store_run_new(struct store *s, const struct store_install *list, size_t n,
 	r->n = n;
 	for (i = 0; i < n; i++) {
 		r->journals[i].job = list[i].job;
-		r->journals[i].stage = r->journals[i].dir = -1;
+		r->journals[i].dir = -1;
 		r->commits[i].journal = &r->journals[i];
 		r->commits[i].error = prepare(s, &list[i], &r->commits[i]);
 	}

@@ -19,7 +19,6 @@
 #include "store_priv.h"
 #include "text.h"
 
-#define JOURNAL_NEW       "install.new"
 #define JOURNAL_MAX_BYTES 4096
 
 /* The numbers of a journal, by key. */
@@ -52,7 +51,7 @@ render(const struct journal *j, struct ini *ini, struct buf *text)
 }
 
 struct err *
-journal_write(const struct journal *j, struct fs_later *later)
+journal_write(struct store *s, const struct journal *j, struct fs_later *later)
 {
 	const struct fs_owner owner = { 0600, (gid_t)-1 };
 	struct buf *text = buf_new(JOURNAL_MAX_BYTES);
@@ -62,20 +61,36 @@ journal_write(const struct journal *j, struct fs_later *later)
 	if (text == NULL || ini == NULL)
 		e = err_sys("journal");
 	if (e == NULL && (e = render(j, ini, text)) == NULL)
-		e = fs_write_later(j->stage, JOURNAL_NEW, owner,
-		    buf_data(text), buf_len(text), later);
+		e = fs_write_later(s->stage,
+		    stage_name(j->job, STAGED_NEW).text, owner, buf_data(text),
+		    buf_len(text), later);
 	ini_free(ini);
 	buf_free(text);
-	return err_wrap(e, ".certd/%u", j->job);
+	return err_wrap(e, ".certd");
 }
 
-/* Also brings to disk the names of the files that lie beside it. */
-struct err *
-journal_name(const struct journal *j, struct fs_later *later)
+static struct err *
+rename_to(struct store *s, const struct journal *j, enum staged from,
+    enum staged to, struct fs_later *later)
 {
-	if (renameat(j->stage, JOURNAL_NEW, j->stage, JOURNAL_FILE) == -1)
-		return err_sys(".certd/%u: name the journal", j->job);
-	return fs_sync_later(j->stage, "journal", later);
+	const struct stage_name new = stage_name(j->job, to);
+
+	if (renameat(s->stage, stage_name(j->job, from).text, s->stage,
+		new.text) == -1)
+		return err_sys(".certd/%s", new.text);
+	return fs_sync_later(s->stage, ".certd", later);
+}
+
+struct err *
+journal_name(struct store *s, const struct journal *j, struct fs_later *later)
+{
+	return rename_to(s, j, STAGED_NEW, STAGED_JOURNAL, later);
+}
+
+struct err *
+journal_done(struct store *s, const struct journal *j, struct fs_later *later)
+{
+	return rename_to(s, j, STAGED_JOURNAL, STAGED_DONE, later);
 }
 
 static struct err *
@@ -107,54 +122,28 @@ parse(const struct ini *ini, struct journal *j)
 }
 
 struct err *
-journal_begin(struct store *s, uint32_t job, struct journal *j)
+journal_read(
+    struct store *s, uint32_t job, enum staged what, struct journal *j)
 {
-	*j = (struct journal){ .job = job, .stage = -1, .dir = -1 };
-	return stage_open(s, job, &j->stage);
-}
-
-struct err *
-journal_load(struct journal *j, const char *file)
-{
+	const struct stage_name name = stage_name(job, what);
 	struct ini *ini = NULL;
 	struct err *e;
 	int fd = -1;
 
-	if ((e = fs_open_file(j->stage, file, &fd)) == NULL &&
-	    (e = ini_read(file, fd, &ini)) == NULL)
-		e = err_wrap(parse(ini, j), "%s", file);
+	*j = (struct journal){ .job = job, .dir = -1 };
+	if ((e = fs_open_file(s->stage, name.text, &fd)) == NULL &&
+	    (e = ini_read(name.text, fd, &ini)) == NULL)
+		e = err_wrap(parse(ini, j), "%s", name.text);
 	ini_free(ini);
 	if (fd != -1)
 		close(fd);
-	return err_wrap(e, ".certd/%u", j->job);
-}
-
-struct err *
-journal_read(struct store *s, uint32_t job, const char *file, struct journal *j)
-{
-	struct err *e;
-
-	if ((e = journal_begin(s, job, j)) != NULL)
-		return e;
-	if ((e = journal_load(j, file)) != NULL)
-		journal_close(j);
-	return err_wrap(e, "%s", s->path);
-}
-
-struct err *
-journal_done(const struct journal *j, struct fs_later *later)
-{
-	if (renameat(j->stage, JOURNAL_FILE, j->stage, JOURNAL_DONE) == -1)
-		return err_sys(".certd/%u", j->job);
-	return fs_sync_later(j->stage, "journal", later);
+	return err_wrap(e, "%s/.certd", s->path);
 }
 
 void
 journal_close(struct journal *j)
 {
-	if (j->stage != -1)
-		close(j->stage);
 	if (j->dir != -1)
 		close(j->dir);
-	j->stage = j->dir = -1;
+	j->dir = -1;
 }

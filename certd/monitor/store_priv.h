@@ -127,10 +127,16 @@ struct err	*live_clean(struct store *s, const char *name);
 /* The explanation that lies in live/, where there is none. */
 struct err	*live_readme(struct store *s);
 
-/* ---- store_stage.c: .certd/JOB ---- */
-#define STAGE_KEY "privkey.pem"
-/* The directory of a job. On error *fd is -1. */
-struct err	*stage_open(struct store *s, uint32_t job, int *fd);
+/* ---- store_stage.c: .certd/JOB.* ---- */
+/* What a job may have there: its key; an installation that is prepared, that was
+ * decided, that is done. */
+enum staged { STAGED_KEY, STAGED_NEW, STAGED_JOURNAL, STAGED_DONE, STAGED_N };
+struct stage_name {
+	char text[32];
+};
+struct stage_name stage_name(uint32_t job, enum staged what);
+bool		 stage_has(const struct store *s, uint32_t job,
+		    enum staged what);
 /* An error where an installation into this lineage was decided and is not
  * finished. */
 struct err	*stage_check_idle(struct store *s, const char *lineage);
@@ -146,27 +152,20 @@ struct journal {
 	bool is_new;
 #define CERT_HASH_SIZE 65
 	char cert[CERT_HASH_SIZE];    /* SHA-256 of certN.pem: ours, or whose? */
-	int stage, dir;		      /* .certd/JOB, archive/ARCHIVE, or -1 */
+	int dir;		      /* archive/ARCHIVE, or -1 */
 };
-#define JOURNAL_FILE "install"
-#define JOURNAL_DONE "installed"
-/* Writes it into j->stage, without its name. */
-struct err	*journal_write(const struct journal *j,
+/* Writes it, without its name. */
+struct err	*journal_write(struct store *s, const struct journal *j,
 		    struct fs_later *later);
 /* Gives it its name; what it speaks of is on disk. From then on the installation
  * happens. */
-struct err	*journal_name(const struct journal *j,
+struct err	*journal_name(struct store *s, const struct journal *j,
 		    struct fs_later *later);
-/* Opens the stage of job; j says nothing else yet. */
-struct err	*journal_begin(struct store *s, uint32_t job,
-		    struct journal *j);
-/* Reads file from it. err_errno() is ENOENT where there is none. */
-struct err	*journal_load(struct journal *j, const char *file);
-/* Both. On success j->stage is open. */
-struct err	*journal_read(struct store *s, uint32_t job, const char *file,
+/* Reads one of job. err_errno() is ENOENT where there is none. */
+struct err	*journal_read(struct store *s, uint32_t job, enum staged what,
 		    struct journal *j);
 /* Notes that it has happened. */
-struct err	*journal_done(const struct journal *j,
+struct err	*journal_done(struct store *s, const struct journal *j,
 		    struct fs_later *later);
 void		 journal_close(struct journal *j);
 

@@ -41,10 +41,10 @@ recover_job(struct store *s, uint32_t job, store_installed *done, void *arg)
 	struct journal j;
 	struct err *e;
 
-	e = journal_read(s, job, JOURNAL_DONE, &j);
+	e = journal_read(s, job, STAGED_DONE, &j);
 	if (err_errno(e) == ENOENT) {
 		err_free(e);
-		e = journal_read(s, job, JOURNAL_FILE, &j);
+		e = journal_read(s, job, STAGED_JOURNAL, &j);
 		if (err_errno(e) == ENOENT) {
 			err_free(e);
 			return; /* a key that waits for its certificate */
@@ -181,7 +181,7 @@ static bool
 is_decided(struct store *s, uint32_t job)
 {
 	struct journal j;
-	struct err *e = journal_read(s, job, JOURNAL_FILE, &j);
+	struct err *e = journal_read(s, job, STAGED_JOURNAL, &j);
 	bool found = err_errno(e) != ENOENT;
 
 	err_free(e);
@@ -261,7 +261,7 @@ store_recall(struct store *s, store_installed *done, void *arg)
 	if ((e = stage_jobs(s, &jobs, &n)) != NULL)
 		return e;
 	for (i = 0; i < n; i++) {
-		e = journal_read(s, jobs[i], JOURNAL_DONE, &j);
+		e = journal_read(s, jobs[i], STAGED_DONE, &j);
 		if (e == NULL)
 			done(arg, jobs[i], j.lineage, j.version);
 		if (err_errno(e) == ENOENT)

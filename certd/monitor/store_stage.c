@@ -1,6 +1,6 @@
 /*
- * store_stage.c - .certd/JOB: keys that have no certificate yet, and what an
- * installation needs to be repeated.
+ * store_stage.c - .certd/JOB.*: keys that have no certificate yet, and the note
+ * that an installation happens.
  *
  * Runs in:  certd (root; no network, no exec).
  * Input:    our own files, as a crash may have left them.
@@ -21,21 +21,51 @@
 
 static const struct fs_owner secret = { 0600, (gid_t)-1 };
 
-struct err *
-stage_open(struct store *s, uint32_t job, int *fd)
+struct stage_name
+stage_name(uint32_t job, enum staged what)
 {
-	char name[16];
+	static const char *const words[STAGED_N] = { "privkey.pem",
+		"install.new", "install", "installed" };
+	struct stage_name name;
 
-	(void)snprintf(name, sizeof(name), "%u", job);
-	return err_wrap(fs_open_dir(s->stage, name, fd), "%s/.certd", s->path);
+	(void)snprintf(name.text, sizeof(name.text), "%u.%s", job, words[what]);
+	return name;
 }
 
+bool
+stage_has(const struct store *s, uint32_t job, enum staged what)
+{
+	return fs_exists(s->stage, stage_name(job, what).text);
+}
+
+/* The job of a file there; false where it is none of ours. */
+static bool
+parse_name(const char *name, uint32_t *job)
+{
+	char number[16];
+	const size_t n = strcspn(name, ".");
+	uint64_t value;
+	int what;
+
+	if (n >= sizeof(number))
+		return false;
+	(void)snprintf(number, sizeof(number), "%.*s", (int)n, name);
+	if (!text_number(number, 0, UINT32_MAX, &value))
+		return false;
+	*job = (uint32_t)value;
+	for (what = 0; what < STAGED_N; what++)
+		if (strcmp(name, stage_name(*job, (enum staged)what).text) == 0)
+			return true;
+	return false;
+}
+
+/* The files of a job stand together in a list that is in order. */
 struct err *
 stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
 {
 	struct store_names names;
 	struct err *e;
-	uint64_t job;
+	uint32_t job;
 	size_t i;
 
 	*jobs = NULL;
@@ -47,11 +77,11 @@ stage_jobs(struct store *s, uint32_t **jobs, size_t *n)
 		return err_sys("staged jobs");
 	}
 	for (i = 0; i < names.n; i++)
-		if (text_number(names.v[i], 0, UINT32_MAX, &job))
-			(*jobs)[(*n)++] = (uint32_t)job;
-		else
+		if (!parse_name(names.v[i], &job))
 			log_warn("%s/.certd/%s is none of ours", s->path,
 			    names.v[i]);
+		else if (*n == 0 || (*jobs)[*n - 1] != job)
+			(*jobs)[(*n)++] = job;
 	store_names_clear(&names);
 	return NULL;
 }
@@ -66,7 +96,7 @@ stage_check_idle(struct store *s, const char *lineage)
 
 	e = stage_jobs(s, &jobs, &n);
 	for (i = 0; e == NULL && i < n; i++) {
-		if ((none = journal_read(s, jobs[i], JOURNAL_FILE, &j)) ==
+		if ((none = journal_read(s, jobs[i], STAGED_JOURNAL, &j)) ==
 			NULL &&
 		    strcmp(j.lineage, lineage) == 0)
 			e = err_advise(err_new("an installation of %s is not "
@@ -83,21 +113,9 @@ stage_check_idle(struct store *s, const char *lineage)
 struct err *
 store_stage_key(struct store *s, uint32_t job, int *fd)
 {
-	const struct fs_owner dir_owner = { 0700, (gid_t)-1 };
-	struct fs_later later = { .n = 0 };
-	char name[16];
-	struct err *e;
-	int dir = -1;
-
-	*fd = -1;
-	(void)snprintf(name, sizeof(name), "%u", job);
-	if ((e = fs_make_dir_later(s->stage, name, dir_owner, &dir, &later)) ==
-	    NULL)
-		e = fs_create(dir, STAGE_KEY, secret, fd);
-	fs_later_clear(&later); /* store_stage_sync() comes */
-	if (dir != -1)
-		close(dir);
-	return err_wrap(e, "%s/.certd", s->path);
+	return err_wrap(
+	    fs_create(s->stage, stage_name(job, STAGED_KEY).text, secret, fd),
+	    "%s/.certd", s->path);
 }
 
 struct err *
@@ -105,104 +123,75 @@ store_stage_reopen(struct store *s, uint32_t job, int *fd)
 {
 	struct stat st;
 	struct err *e;
-	int dir;
 
+	if ((e = fs_open_stat(
+		 s->stage, stage_name(job, STAGED_KEY).text, fd, &st)) != NULL)
+		return err_wrap(e, "%s/.certd", s->path);
+	if (st.st_size > 0)
+		return NULL;
+	close(*fd);
 	*fd = -1;
-	if ((e = stage_open(s, job, &dir)) != NULL)
-		return e;
-	if ((e = fs_open_file(dir, STAGE_KEY, fd)) == NULL &&
-	    (fstat(*fd, &st) == -1 || st.st_size == 0)) {
-		errno = ENOENT;
-		e = err_sys("the staged key of job %u is empty", job);
-		close(*fd);
-		*fd = -1;
-	}
-	close(dir);
-	return e;
+	errno = ENOENT;
+	return err_sys("the staged key of job %u is empty", job);
 }
 
 struct err *
 store_stage_sync(struct store *s, uint32_t job, struct fs_later *later)
 {
 	struct err *e;
-	int dir, fd;
+	int fd;
 
-	if ((e = stage_open(s, job, &dir)) != NULL)
-		return e;
-	if ((e = fs_open_file(dir, STAGE_KEY, &fd)) != NULL) {
-		close(dir);
-		return e;
-	}
-	if ((e = fs_later_take_file(later, fd)) != NULL) {
-		close(dir);
-		return e;
-	}
-	if ((e = fs_later_take(later, dir)) == NULL)
-		e = fs_sync_later(s->stage, ".certd", later);
-	return e;
+	if ((e = fs_open_file(
+		 s->stage, stage_name(job, STAGED_KEY).text, &fd)) != NULL ||
+	    (e = fs_later_take_file(later, fd)) != NULL)
+		return err_wrap(e, "%s/.certd", s->path);
+	return fs_sync_later(s->stage, ".certd", later);
 }
 
 /* The directory that live/NAME was before an installation. It stays until here,
  * because who was just opening a file in it must still find the file. */
 static void
-clean_live(struct store *s, struct journal *j)
+clean_live(struct store *s, uint32_t job, bool *is_done)
 {
-	struct err *e = journal_load(j, JOURNAL_DONE);
+	struct journal j;
+	struct err *e = journal_read(s, job, STAGED_DONE, &j);
 
+	*is_done = err_errno(e) != ENOENT;
 	if (e == NULL) {
-		e = live_clean(s, j->lineage);
-	} else if (err_errno(e) == ENOENT) {
+		e = live_clean(s, j.lineage);
+	} else if (!*is_done) {
 		err_free(e);
 		e = NULL;
 	}
 	log_err(LOG_LEVEL_WARN, e);
 }
 
-/* Without looking, what usually is there; then whatever else is. */
 static struct err *
-remove_stage(struct store *s, const struct journal *j, const char *name)
+unstage(struct store *s, uint32_t job)
 {
-	struct err *e;
-
-	if ((e = fs_unlink(j->stage, STAGE_KEY)) != NULL ||
-	    (e = fs_unlink(j->stage, JOURNAL_DONE)) != NULL ||
-	    unlinkat(s->stage, name, AT_REMOVEDIR) == 0)
-		return e;
-	return fs_remove_dir(s->stage, name);
-}
-
-static struct err *
-unstage(struct store *s, uint32_t job, const char *name)
-{
+	struct err *e = NULL;
 	struct journal j;
-	struct err *e;
+	bool is_done;
 
-	if ((e = journal_begin(s, job, &j)) != NULL) {
-		if (err_errno(e) != ENOENT)
-			return e;
-		err_free(e);
-		return NULL;
-	}
-	if (fs_exists(j.stage, JOURNAL_FILE) &&
-	    (e = journal_load(&j, JOURNAL_FILE)) == NULL)
+	if (stage_has(s, job, STAGED_JOURNAL) &&
+	    (e = journal_read(s, job, STAGED_JOURNAL, &j)) == NULL)
 		/* The job has failed, and so did undoing its installation. */
 		e = s->lock != -1 ? commit_undo(s, &j)
 				  : err_new("an installation is unfinished");
-	clean_live(s, &j);
+	clean_live(s, job, &is_done);
 	if (e == NULL)
-		e = remove_stage(s, &j, name);
-	journal_close(&j);
-	return e;
+		e = fs_unlink(s->stage, stage_name(job, STAGED_KEY).text);
+	if (e != NULL)
+		return e;
+	return fs_unlink(
+	    s->stage, stage_name(job, is_done ? STAGED_DONE : STAGED_NEW).text);
 }
 
 void
 store_unstage(struct store *s, uint32_t job)
 {
-	char name[16];
-
-	(void)snprintf(name, sizeof(name), "%u", job);
-	log_err(LOG_LEVEL_WARN, err_wrap(unstage(s, job, name),
-				    "%s/.certd/%s stays", s->path, name));
+	log_err(LOG_LEVEL_WARN,
+	    err_wrap(unstage(s, job), "%s/.certd/%u stays", s->path, job));
 }
 
 struct err *

@@ -280,12 +280,10 @@ class Scene:
         now = self.look()
         for what, was in self.before.items():
             assert now[what] == was, f'{label}: {what} has changed'
-        assert not os.path.exists(self.staged(self.last)), \
-            f'{label}: the key of the job is left'
+        left = [f for f in self.certd.staged()
+                if f.startswith(f'{self.last}.')]
+        assert not left, f'{label}: of the job is left: {left}'
         self.admin.is_answered()
-
-    def staged(self, job):
-        return self.certd.path('.certd', str(job))
 
     # ---- attempts ----
 

@@ -273,18 +273,17 @@ stage_key_is_root_only_and_exclusive(void **state)
 	tree_open(&t, 4242);
 	assert_ok(store_stage_key(t.s, 7, &fd));
 	close(fd);
-	assert_int_equal(mode_of(&t, ".certd/7"), 0700);
-	assert_int_equal(mode_of(&t, ".certd/7/privkey.pem"), 0600);
+	assert_int_equal(mode_of(&t, ".certd/7.privkey.pem"), 0600);
 	e = store_stage_reopen(t.s, 7, &fd);
 	assert_int_equal(err_errno(e), ENOENT); /* empty: nobody wrote it */
 	err_free(e);
 	assert_fails(store_stage_key(t.s, 7, &fd), "exists");
 	assert_int_equal(fd, -1);
-	put(&t, ".certd/7/privkey.pem", "key");
+	put(&t, ".certd/7.privkey.pem", "key");
 	assert_ok(store_stage_reopen(t.s, 7, &fd));
 	close(fd);
 	store_unstage(t.s, 7);
-	assert_false(exists(&t, ".certd/7"));
+	assert_false(exists(&t, ".certd/7.privkey.pem"));
 	store_unstage(t.s, 7);
 	tree_close(&t);
 }
@@ -307,8 +306,8 @@ stage_sweep_keeps_living_jobs(void **state)
 	stage_key(&t, 8);
 	sh(&t, "mkdir .certd/notes");
 	assert_ok(store_stage_sweep(t.s, only_eight, NULL));
-	assert_false(exists(&t, ".certd/7"));
-	assert_true(exists(&t, ".certd/8/privkey.pem"));
+	assert_false(exists(&t, ".certd/7.privkey.pem"));
+	assert_true(exists(&t, ".certd/8.privkey.pem"));
 	assert_true(exists(&t, ".certd/notes"));
 	tree_close(&t);
 }
@@ -356,9 +355,9 @@ clean_is_noted_until_the_first_write(void **state)
 	tree_reopen(&t, NO_GROUP);
 	assert_true(store_is_clean(t.s));
 	/* an installation that was decided counts more than the note */
-	sh(&t, "mkdir .certd/7 && touch .certd/7/install");
+	sh(&t, "touch .certd/7.install");
 	assert_false(store_is_clean(t.s));
-	sh(&t, "rm -r .certd/7");
+	sh(&t, "rm .certd/7.install");
 	/* whoever has the lock writes, and may die while he does */
 	assert_ok(store_lock(t.s));
 	assert_false(exists(&t, "state/store.clean"));

@@ -220,7 +220,7 @@ calls_until_journal(void)
 		f.at++;
 		set_up(&scene, false, false);
 		(void)with_fault(&f, install_two, &scene);
-		found = exists(&scene.t, ".certd/2/install");
+		found = exists(&scene.t, ".certd/2.install");
 		if (found)
 			assert_true(store_must_recover(scene.t.s));
 		tree_close(&scene.t);
@@ -249,7 +249,7 @@ recover_against_certbot(const char *number, unsigned next)
 	assert_string_equal(content(&scene.t, LIVE "/cert.pem"), "certbot\n");
 	assert_string_equal(
 	    content(&scene.t, LIVE "/privkey.pem"), "certbot\n");
-	assert_false(exists(&scene.t, ".certd/2/install"));
+	assert_false(exists(&scene.t, ".certd/2.install"));
 	assert_ok(install_staged(&scene.t, 2, false, &version));
 	assert_int_equal(version, next);
 	assert_int_equal(live_job(&scene.t), 2);
@@ -277,7 +277,7 @@ recover_without_what_lay_ready_undoes(const char *lost)
 	sh(&scene.t, lost);
 	assert_int_equal(recover(&scene.t).n, 0);
 	assert_int_equal(live_job(&scene.t), 1);
-	assert_false(exists(&scene.t, ".certd/2/install"));
+	assert_false(exists(&scene.t, ".certd/2.install"));
 	check_files(&scene, 1, true);
 	assert_ok(install_staged(&scene.t, 2, false, &version));
 	assert_int_equal(version, 2);

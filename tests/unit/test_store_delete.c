@@ -196,9 +196,9 @@ delete_with_an_unfinished_installation_is_refused(void **state)
 
 	(void)state;
 	set_up(&t);
-	sh(&t, "mkdir .certd/9 && printf 'lineage = " NAME "\\narchive = " NAME
+	sh(&t, "printf 'lineage = " NAME "\\narchive = " NAME
 	       "\\ncert = %064d\\nversion = 3\\nnew = 0\\n' 0 "
-	       "> .certd/9/install");
+	       "> .certd/9.install");
 	assert_fails(delete (&t, left), "is not finished");
 	assert_true(exists(&t, CONF));
 	assert_int_equal(live_job(&t), 2);
@@ -283,7 +283,7 @@ recover_spares_a_new_lineage_of_the_name(void **state)
 	store_unlock(t.s);
 	assert_false(exists(&t, CONF ".deleted"));
 	assert_false(store_must_recover(t.s));
-	sh(&t, "touch .certd/7/install");
+	sh(&t, "touch .certd/7.install");
 	assert_true(store_must_recover(t.s));
 	assert_int_equal(live_job(&t), 2);
 	tree_close(&t);

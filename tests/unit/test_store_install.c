@@ -33,7 +33,8 @@ install_first_makes_certbots_layout(void **state)
 	assert_true(exists(&t, "live/README"));
 	assert_false(exists(&t, "live/." NAME ".new"));
 	assert_false(exists(&t, "renewal/" NAME ".conf.new"));
-	assert_false(exists(&t, ".certd/7"));
+	assert_false(exists(&t, ".certd/7.privkey.pem"));
+	assert_false(exists(&t, ".certd/7.installed"));
 	assert_false(exists(&t, ".certbot.lock"));
 	assert_ok(lineage_load(t.s, NAME, &l));
 	assert_null(l->problem);
@@ -314,7 +315,7 @@ install_without_lock_or_key_is_refused(void **state)
 	store_unlock(t.s);
 	assert_false(exists(&t, ARCHIVE));
 	assert_false(exists(&t, LIVE));
-	assert_true(exists(&t, ".certd/1/privkey.pem"));
+	assert_true(exists(&t, ".certd/1.privkey.pem"));
 	tree_close(&t);
 }
 

@@ -115,7 +115,7 @@ lineage_broken_is_not_installed_into(void **state)
 	assert_fails(install_staged(&t, 3, false, &version), "is broken");
 	assert_int_equal(version, 0);
 	assert_false(exists(&t, ARCHIVE "/cert3.pem"));
-	assert_true(exists(&t, ".certd/3/privkey.pem"));
+	assert_true(exists(&t, ".certd/3.privkey.pem"));
 	tree_close(&t);
 }
 
