@@ -62,7 +62,7 @@ folder	= $(basename $(wildcard $(1)/*.c))
 
 BASE	:= $(call common,buf err log names text url) \
 	   $(filter-out proto/channel%,$(call folder,proto))
-DAEMON	:= $(BASE) $(call common,landlock sandbox*) proto/channel proto/channel_io
+DAEMON	:= $(BASE) $(call common,landlock log_loop sandbox*) proto/channel proto/channel_io
 CHILD	:= $(call common,child root_peer)
 CONFIG	:= $(call common,config* cli_ini ini*)
 NETWORK	:= $(call common,dns* https*)

@@ -21,6 +21,7 @@
 
 #include "acmew.h"
 #include "log.h"
+#include "log_loop.h"
 
 #define USAGE                                                                  \
 	"usage: acmew [--config FILE] [--socket PATH] [--version]\n"
@@ -167,7 +168,7 @@ run(struct process *p)
 	p->certd = -1;
 	if ((e = worker_start(&p->worker, fd)) != NULL)
 		return e;
-	if (event_base_dispatch(p->worker.base) == -1)
+	if (log_loop_run(p->worker.base) == -1)
 		return err_new("the event loop failed");
 	return p->worker.failed ? err_new("certd was lost") : NULL;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "log_loop.h"
 
 int
 child_options(struct child *c, int argc, char **argv)
@@ -85,7 +86,7 @@ child_make_loop(struct child *c)
 struct err *
 child_run_loop(struct child *c)
 {
-	return event_base_dispatch(c->base) == -1 ? err_new("event loop")
+	return log_loop_run(c->base) == -1 ? err_new("event loop")
 						  : NULL;
 }
 

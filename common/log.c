@@ -3,9 +3,13 @@
  *
  * Runs in:  every program.
  * Input:    texts that may hold what a CA or a name server said.
- * Promise:  one call is one line of printable bytes, in one write(2).
+ * Promise:  one call is one line of printable bytes. It is written at once, by
+ *           one write(2), or where lines are collected together with others:
+ *           then no warning or error waits, nor any line behind one.
  */
 #define _GNU_SOURCE /* vasprintf */
+#include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +31,12 @@ static struct {
 	void *audit_arg;
 	bool (*sink)(enum log_level level, const char *line,
 	    const struct log_about *about);
-} logger = { "certd", LOG_LEVEL_INFO, false, NULL, NULL, NULL };
+	void (*soon)(void *arg); /* NULL: lines are not collected */
+	void *soon_arg;
+	char lines[2 * LINE_MAX_BYTES];
+	size_t n;
+} logger = { "certd", LOG_LEVEL_INFO, false, NULL, NULL, NULL, NULL, NULL,
+	"", 0 };
 
 void
 log_open(const char *program)
@@ -41,6 +50,60 @@ void
 log_limit(enum log_level most)
 {
 	logger.most = most;
+}
+
+static void
+write_all(const char *p, size_t n)
+{
+	ssize_t done;
+
+	for (; n > 0; p += done, n -= (size_t)done) {
+		done = write(STDERR_FILENO, p, n);
+		if (done == -1 && errno != EINTR)
+			return;
+		if (done == -1)
+			done = 0;
+	}
+}
+
+void
+log_flush(void)
+{
+	write_all(logger.lines, logger.n);
+	logger.n = 0;
+}
+
+static void
+collect(enum log_level level, const char *line, size_t n)
+{
+	if (n > sizeof(logger.lines) - logger.n)
+		log_flush();
+	if (logger.n == 0 && level > LOG_LEVEL_WARN)
+		logger.soon(logger.soon_arg);
+	memcpy(logger.lines + logger.n, line, n);
+	logger.n += n;
+	if (level <= LOG_LEVEL_WARN)
+		log_flush();
+}
+
+/* A process that is forked has no loop of ours. */
+static void
+forget(void)
+{
+	logger.soon = NULL;
+}
+
+void
+log_collect(void (*soon)(void *arg), void *arg)
+{
+	static bool knows_forks;
+
+	log_flush();
+	if (!knows_forks && pthread_atfork(log_flush, NULL, forget) != 0)
+		return;
+	knows_forks = true;
+	logger.soon = soon;
+	logger.soon_arg = arg;
 }
 
 static void
@@ -58,7 +121,10 @@ write_line(enum log_level level, const char *escaped)
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n] = '\n';
-	(void)!write(STDERR_FILENO, line, (size_t)n + 1);
+	if (logger.soon != NULL)
+		collect(level, line, (size_t)n + 1);
+	else
+		write_all(line, (size_t)n + 1);
 }
 
 static void log_v(const struct log_about *about, enum log_level level,

@@ -43,6 +43,13 @@ void	log_about(const struct log_about *about, enum log_level level,
 void	log_to(bool (*fn)(enum log_level level, const char *line,
 	    const struct log_about *about));
 
+/* From now on lines are collected. soon(arg) is called when a first one waits:
+ * whoever has a loop calls log_flush() before that does. Warnings and errors are
+ * written at once, behind what waits. A process that is forked collects nothing.
+ * soon NULL: no longer. */
+void	log_collect(void (*soon)(void *arg), void *arg);
+void	log_flush(void);
+
 #define log_error(...)	log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)	log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)	log_line(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -24,6 +24,7 @@
 
 #include "credentials.h"
 #include "log.h"
+#include "log_loop.h"
 #include "monitor.h"
 
 /* For the others, whatever they do: certd leaves within 5 s. */
@@ -314,7 +315,7 @@ serve(struct monitor *m)
 	service_notify(m->service, "READY=1");
 	log_info("serving %s", store_path(m->store));
 	monitor_rest(m);
-	(void)event_base_dispatch(m->base);
+	(void)log_loop_run(m->base);
 	service_notify(m->service, "STOPPING=1");
 	return NULL;
 }

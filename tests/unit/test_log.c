@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -138,6 +139,111 @@ log_err_shows_advice(void **state)
 	    capture_end(&c), "prog: bad (do good)\nprog: alone\n");
 }
 
+/* ---- collected ---- */
+
+static int n_soon;
+
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
+log_collect_lines_come_together(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	n_soon = 0;
+	log_collect(count, &n_soon);
+	capture_start(&c);
+	log_info("one");
+	log_info("two");
+	assert_string_equal(capture_end(&c), "");
+	assert_int_equal(n_soon, 1);
+	capture_start(&c);
+	log_flush();
+	log_flush();
+	assert_string_equal(capture_end(&c), "prog: one\nprog: two\n");
+	log_info("three");
+	assert_int_equal(n_soon, 2);
+	capture_start(&c);
+	log_collect(NULL, NULL);
+	log_info("four");
+	assert_string_equal(capture_end(&c), "prog: three\nprog: four\n");
+	assert_int_equal(n_soon, 2);
+}
+
+static void
+log_collect_warnings_and_errors_do_not_wait(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	n_soon = 0;
+	log_collect(count, &n_soon);
+	capture_start(&c);
+	log_error("e");
+	log_info("i");
+	log_warn("w");
+	log_audit("a");
+	assert_string_equal(
+	    capture_end(&c), "prog: e\nprog: i\nprog: w\n");
+	assert_int_equal(n_soon, 2);
+	capture_start(&c);
+	log_collect(NULL, NULL);
+	assert_string_equal(capture_end(&c), "prog: audit: a\n");
+}
+
+/* Each line is there once and whole, however many wait. */
+static void
+log_collect_many_lines_are_in_order(void **state)
+{
+	static char text[1800];
+	struct capture c;
+	const char *p;
+	int i;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	log_collect(count, &n_soon);
+	capture_start(&c);
+	for (i = 0; i < 8; i++)
+		log_info("%d%s", i, text);
+	log_flush();
+	p = capture_end(&c);
+	for (i = 0; i < 8; i++, p = strchr(p, '\n') + 1) {
+		assert_int_equal(strncmp(p, "prog: ", 6), 0);
+		assert_int_equal(p[6], '0' + i);
+		assert_int_equal(strchr(p, '\n') - p, 6 + sizeof(text));
+	}
+	assert_string_equal(p, "");
+	log_collect(NULL, NULL);
+}
+
+/* What waits is not written twice; what a child says, it says itself. */
+static void
+log_collect_ends_in_a_child(void **state)
+{
+	struct capture c;
+	pid_t pid;
+
+	(void)state;
+	log_collect(count, &n_soon);
+	capture_start(&c);
+	log_info("parent");
+	if ((pid = fork()) == 0) {
+		log_info("child");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	log_info("parent");
+	log_collect(NULL, NULL);
+	assert_string_equal(capture_end(&c),
+	    "prog: parent\nprog: child\nprog: parent\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, plain)
 
 int
@@ -150,6 +256,10 @@ main(void)
 		TEST(log_line_long_is_cut_to_one_line),
 		TEST(log_priorities_are_written_for_the_journal),
 		TEST(log_err_shows_advice),
+		TEST(log_collect_lines_come_together),
+		TEST(log_collect_warnings_and_errors_do_not_wait),
+		TEST(log_collect_many_lines_are_in_order),
+		TEST(log_collect_ends_in_a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
