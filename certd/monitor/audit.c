@@ -127,6 +127,12 @@ audit_ready(struct monitor *m)
 	return audit_log_ready(m->audit);
 }
 
+struct err *
+audit_good(struct monitor *m)
+{
+	return audit_log_good(m->audit);
+}
+
 void
 request_audit(struct client *c)
 {

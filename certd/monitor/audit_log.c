@@ -4,11 +4,11 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    texts of anybody, as what was refused or done.
  * Promise:  a line is handed to the kernel before the act that it tells of goes
- *           on, so that no death of certd loses one. It is on the disk before
- *           an act that stays (audit_log_sync() is called), and a second later
- *           at the latest: a power loss takes at most a second of signatures.
- *           A line that cannot be written is kept, and until it is written
- *           nothing that would need another begins (audit_ready()).
+ *           on, so that no death of certd loses one (audit_write.c). It is on the
+ *           disk before an act that stays (audit_log_sync() is called), and a
+ *           second later at the latest: a power loss takes at most a second of
+ *           signatures. A line that cannot be written is kept, and until it is
+ *           written nothing that would need another begins (audit_log_ready()).
  *
  * audit.head holds where the chain stands, so that lines taken away at the end
  * are missed. The file is full at AUDIT_FILE_BYTES; then it gets the number of
@@ -18,7 +18,6 @@
 #define _GNU_SOURCE /* scandirat */
 #include <dirent.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -31,130 +30,6 @@
 
 #include "audit_log_priv.h"
 #include "log.h"
-
-#define WAITING_MAX 4096 /* lines that could not be written */
-#define SYNC_SECS   1
-
-static void emit(struct audit_log *a, const struct audit_line *l);
-
-/* ---- on the disk ---- */
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	audit_log_sync(arg);
-}
-
-void
-audit_log_sync(struct audit_log *a)
-{
-	if (a == NULL)
-		return;
-	if (a->timer != NULL)
-		(void)event_del(a->timer);
-	if (fdatasync(a->fd) == -1)
-		log_error(AUDIT_FILE ": %s", strerror(errno));
-}
-
-static void
-sync_soon(struct audit_log *a)
-{
-	static const struct timeval soon = { .tv_sec = SYNC_SECS };
-
-	if (a->timer != NULL && !event_pending(a->timer, EV_TIMEOUT, NULL))
-		(void)event_add(a->timer, &soon);
-}
-
-/* Best effort: it is only ever behind. */
-static void
-write_head(struct audit_log *a, const struct audit_chain *c)
-{
-	char text[AUDIT_HEAD_BYTES + 1];
-	int n = snprintf(text, sizeof(text), "%" PRIu64 " %s", c->seq, c->hash);
-
-	memset(text + n, '\n', AUDIT_HEAD_BYTES - (size_t)n);
-	if (pwrite(a->head, text, AUDIT_HEAD_BYTES, 0) == -1)
-		log_error(AUDIT_HEAD ": %s", strerror(errno));
-}
-
-/* The whole line or nothing of it. */
-static bool
-write_line(struct audit_log *a, const char *line, size_t n,
-    const struct audit_chain *after)
-{
-	ssize_t done = write(a->fd, line, n);
-
-	if (done == (ssize_t)n) {
-		a->size += done;
-		if (a->first == 0)
-			a->first = after->seq;
-		write_head(a, after);
-		sync_soon(a);
-		return true;
-	}
-	a->error = done == -1 ? errno : ENOSPC;
-	if (done > 0 && ftruncate(a->fd, a->size) == -1)
-		log_error(AUDIT_FILE ": %s", strerror(errno));
-	return false;
-}
-
-/* ---- lines that could not be written ---- */
-
-static void
-keep_waiting(struct audit_log *a, const char *line, size_t n)
-{
-	struct waiting *w = a->n_waiting == WAITING_MAX ? NULL :
-	    malloc(sizeof(*w) + n);
-
-	if (a->n_waiting == 0)
-		log_error(AUDIT_FILE " cannot be written: %s; until it can, "
-		    "nothing is done that belongs into it",
-		    strerror(a->error));
-	if (w == NULL) {
-		a->lost++; /* it is in the journal */
-		return;
-	}
-	memcpy(w->line, line, n);
-	w->n = n;
-	w->chain = a->chain;
-	STAILQ_INSERT_TAIL(&a->waiting, w, link);
-	a->n_waiting++;
-}
-
-static bool
-write_waiting(struct audit_log *a)
-{
-	struct waiting *w;
-
-	while ((w = STAILQ_FIRST(&a->waiting)) != NULL) {
-		if (!write_line(a, w->line, w->n, &w->chain))
-			return false;
-		STAILQ_REMOVE_HEAD(&a->waiting, link);
-		a->n_waiting--;
-		free(w);
-	}
-	return true;
-}
-
-struct err *
-audit_log_ready(struct audit_log *a)
-{
-	if (a == NULL || (STAILQ_EMPTY(&a->waiting) && a->lost == 0))
-		return NULL;
-	if (write_waiting(a)) {
-		log_info(AUDIT_FILE " can be written again");
-		if (a->lost > 0)
-			audit_log_note(a, "audit", "missing", "lines before "
-			    "this one found no room; the journal has them");
-		a->lost = 0;
-		return audit_log_ready(a);
-	}
-	return err_advise(err_new(AUDIT_FILE " cannot be written (%s), so "
-	    "nothing is done that belongs into it", strerror(a->error)),
-	    "make room on the disk of the state directory");
-}
 
 /* ---- files that are full ---- */
 
@@ -254,6 +129,7 @@ rotate(struct audit_log *a)
 	a->begins = true;
 	audit_log_note(a, "audit", "done", "continues %s", name);
 	remove_oldest(a);
+	audit_log_hand_over(a);
 	a->rotating = false;
 }
 
@@ -266,14 +142,15 @@ emit(struct audit_log *a, const struct audit_line *l)
 	char line[AUDIT_LINE_BYTES];
 	size_t n;
 
-	if (a->size >= a->most && a->first != 0 && !a->rotating &&
-	    STAILQ_EMPTY(&a->waiting))
-		rotate(a);
+	if (a->size + (off_t)a->bytes_waiting >= a->most && !a->rotating) {
+		audit_log_hand_over(a);
+		if (STAILQ_EMPTY(&a->waiting) && a->first != 0)
+			rotate(a);
+	}
 	n = audit_format(&a->chain, l, a->begins, line);
 	a->begins = false;
 	log_about(&about, LOG_LEVEL_NOTICE, "audit: %.*s", (int)n - 1, line);
-	if (!write_waiting(a) || !write_line(a, line, n, &a->chain))
-		keep_waiting(a, line, n);
+	audit_log_keep(a, line, n);
 }
 
 void
@@ -333,23 +210,6 @@ audit_log_open(const char *dir, off_t most, struct audit_log **out)
 	return NULL;
 }
 
-struct err *
-audit_log_watch(struct audit_log *a, struct event_base *base)
-{
-	if ((a->timer = evtimer_new(base, on_timer, a)) == NULL)
-		return err_new("audit: out of memory");
-	return NULL;
-}
-
-void
-audit_log_unwatch(struct audit_log *a)
-{
-	if (a != NULL && a->timer != NULL) {
-		event_free(a->timer);
-		a->timer = NULL;
-	}
-}
-
 void
 audit_log_head(const struct audit_log *a, struct audit_chain *out)
 {
@@ -359,17 +219,12 @@ audit_log_head(const struct audit_log *a, struct audit_chain *out)
 void
 audit_log_close(struct audit_log *a)
 {
-	struct waiting *w;
-
 	if (a == NULL)
 		return;
 	if (a->fd != -1)
 		audit_log_sync(a);
-	while ((w = STAILQ_FIRST(&a->waiting)) != NULL) {
-		STAILQ_REMOVE_HEAD(&a->waiting, link);
-		free(w);
-	}
 	audit_log_unwatch(a);
+	audit_log_forget(a);
 	if (a->fd != -1)
 		close(a->fd);
 	if (a->head != -1)

@@ -29,17 +29,24 @@ struct audit_log {
 	struct audit_chain chain; /* behind the last line that was made */
 	bool begins;		  /* the next line says where it stands */
 	bool rotating;
-	struct event *timer;
-	STAILQ_HEAD(waiting_list, waiting) waiting;
-	size_t n_waiting;
+	struct event *timer, *turn; /* NULL: a line does not wait */
+	STAILQ_HEAD(waiting_list, waiting) waiting; /* to be written */
+	size_t n_waiting, bytes_waiting;
 	uint64_t lost;		  /* lines for which there was no room */
-	int error;		  /* of the last write that failed */
+	int error;		  /* of the last write; 0: it was good */
 };
 
 /* The files that are full, oldest first; -1 on error. The list is to be freed. */
 int		 audit_log_old_files(const struct audit_log *a,
 		    struct dirent ***list);
 void		 audit_log_free_files(struct dirent **list, int n);
+
+/* ---- audit_write.c ---- */
+/* The next line (the chain is behind it): it waits, to the end of the turn at the
+ * latest. */
+void		 audit_log_keep(struct audit_log *a, const char *line, size_t n);
+/* Those that cannot be written. */
+void		 audit_log_forget(struct audit_log *a);
 
 /* ---- audit_resume.c ---- */
 /* Goes on where the last certd ended, and says what is not as it was left. */

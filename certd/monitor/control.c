@@ -331,7 +331,7 @@ on_message(void *arg, const struct msg *m, int fd)
 		    c->request.refused, c->request.refusal));
 		return NULL;
 	}
-	if (audit_needed(m->type) && (e = audit_ready(c->m)) != NULL) {
+	if (audit_needed(m->type) && (e = audit_good(c->m)) != NULL) {
 		client_refuse(c, 1, e);
 		return NULL;
 	}

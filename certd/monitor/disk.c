@@ -174,6 +174,7 @@ disk_owes_audit(struct monitor *m)
 void
 disk_settle_audit(struct monitor *m)
 {
+	audit_log_hand_over(m->audit);
 	if (m->disk == NULL || !m->disk->audit_owed)
 		return;
 	m->disk->audit_owed = false;

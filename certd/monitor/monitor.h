@@ -205,8 +205,10 @@ void		 audit_text(void *arg, const char *text);
 /* Whether a message of certctl or acmew asks for something that is audited. */
 bool		 audit_needed(enum msg_type type);
 /* An error while audit.log cannot be written: whoever is about to do what
- * belongs into it does not. */
+ * belongs into it does not. After "begun", which is the kernel's then. */
 struct err	*audit_ready(struct monitor *m);
+/* The same, as far as is known: before anything is begun. */
+struct err	*audit_good(struct monitor *m);
 /* `certctl audit` */
 void		 request_audit(struct client *c);
 

@@ -324,7 +324,7 @@ on_message(void *arg, const struct msg *m, int fd)
 		return NULL;
 	if (!may_say(j, m))
 		return NULL;
-	if (audit_needed(m->type) && (e = audit_ready(w->m)) != NULL) {
+	if (audit_needed(m->type) && (e = audit_good(w->m)) != NULL) {
 		worker_refuse(j, m->id, e);
 		return NULL;
 	}

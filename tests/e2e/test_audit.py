@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -99,6 +100,10 @@ def test_an_act_has_its_line_before_it_is_done(certd, zone, tmp_path):
     assert ' act=hook ' in last and ' outcome=begun ' in last, last
     certd.start()
     assert certd.ctl('audit', '--verify').code == 0
+    deadline = time.monotonic() + 60    # the job that was interrupted ends
+    while len(acts(certd, act='end')) < 2:
+        assert time.monotonic() < deadline, lines_of(certd)
+        time.sleep(0.05)
     for arguments in (['reconfigure', zone.name, '--autorenew',
                        '--no-dry-run'],
                       ['restore', zone.name, '1'],

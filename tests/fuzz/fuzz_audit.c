@@ -3,8 +3,8 @@
  * The first byte says how. In one half of its values the rest is the file (and,
  * where it says so, audit.head); in the other each line of the rest is a text that
  * certd wrote: what was written must be whole, and with one byte changed not. */
-/* objects: $(filter-out certctl/main,$(certctl_OBJ)) certd/monitor/audit_log certd/monitor/audit_resume */
-/* covers: common/audit.c certctl/cmd_audit.c certd/monitor/audit_log.c certd/monitor/audit_resume.c */
+/* objects: $(filter-out certctl/main,$(certctl_OBJ)) certd/monitor/audit_log certd/monitor/audit_resume certd/monitor/audit_write */
+/* covers: common/audit.c certctl/cmd_audit.c certd/monitor/audit_log.c certd/monitor/audit_resume.c certd/monitor/audit_write.c */
 /* libs: $(certctl_LIB) libevent_core */
 #define _GNU_SOURCE /* nftw */
 #include "audit.h"

@@ -1,5 +1,5 @@
 /* test_audit.c - lines of audit.log, written by certd, read by certctl. */
-/* objects: common/audit common/text common/err common/log certd/monitor/audit_log certd/monitor/audit_resume */
+/* objects: common/audit common/text common/err common/log certd/monitor/audit_log certd/monitor/audit_resume certd/monitor/audit_write */
 /* libs: libmd libevent_core */
 #define _GNU_SOURCE /* asprintf, memmem */
 #include "audit_scene.h"
