@@ -22,6 +22,7 @@ struct disk_wait {
 	struct fs_later files;
 	disk_done *done;
 	void *arg, *owned;
+	bool is_undone; /* what was written to the ledger, when it waited */
 };
 TAILQ_HEAD(disk_wait_list, disk_wait);
 
@@ -30,9 +31,63 @@ struct disk {
 	struct disk_wait_list waits, flushing;
 	size_t n, before; /* who waits now, who did the last time */
 	struct err *ledger; /* while some are flushed: of what they wrote there */
-	struct event *turn;
+	struct event *turn, *handing_over;
 	bool audit_owed, told;
 };
+
+/* ---- what was written in a turn of the loop ---- */
+
+static void
+hand_over_soon(void *arg)
+{
+	struct disk *d = arg;
+
+	event_active(d->handing_over, EV_TIMEOUT, 0);
+}
+
+/* The ledger never knows more than the audit. */
+static void
+before_commit(void *arg)
+{
+	struct disk *d = arg;
+
+	audit_log_hand_over(d->m->audit);
+}
+
+static void
+on_undone(void *arg)
+{
+	struct disk *d = arg;
+	struct disk_wait *w;
+
+	TAILQ_FOREACH(w, &d->waits, link)
+		w->is_undone = true;
+}
+
+static const struct ledger_ops collected = { hand_over_soon, before_commit,
+	on_undone };
+
+/* Once; who waits for it hears it too. */
+static void
+tell(struct disk *d, struct err *e)
+{
+	if (e != NULL && !d->told)
+		log_line(LOG_LEVEL_ERROR, "%s", err_text(e));
+	d->told = e != NULL;
+	err_free(e);
+}
+
+static void
+on_handing_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+
+	(void)fd;
+	(void)what;
+	tell(d, ledger_commit(d->m->ledger));
+}
+
+/* ---- who waits ---- */
 
 static void
 on_forced(void *arg, struct err **errors)
@@ -49,6 +104,10 @@ on_forced(void *arg, struct err **errors)
 		TAILQ_REMOVE(&list, w, link);
 		if (errors[i] == NULL && ledger != NULL)
 			errors[i] = err_copy(ledger);
+		if (errors[i] == NULL && w->is_undone)
+			errors[i] = err_advise(err_new("the ledger could not "
+			    "be written"), "make room on the disk of the state "
+			    "directory");
 		w->done(w->arg, errors[i]);
 		free(w);
 	}
@@ -92,9 +151,11 @@ disk_begin(struct monitor *m)
 	TAILQ_INIT(&d->waits);
 	TAILQ_INIT(&d->flushing);
 	m->disk = d;
-	if ((d->turn = event_new(m->base, -1, 0, on_turn, d)) == NULL)
+	d->turn = event_new(m->base, -1, 0, on_turn, d);
+	d->handing_over = event_new(m->base, -1, 0, on_handing_over, d);
+	if (d->turn == NULL || d->handing_over == NULL)
 		return err_new("disk: out of memory");
-	return NULL;
+	return ledger_collect(m->ledger, &collected, d);
 }
 
 void
@@ -112,8 +173,11 @@ disk_end(struct monitor *m)
 		free(w->owned);
 		free(w);
 	}
+	log_err(LOG_LEVEL_ERROR, ledger_collect(m->ledger, NULL, NULL));
 	if (d->turn != NULL)
 		event_free(d->turn);
+	if (d->handing_over != NULL)
+		event_free(d->handing_over);
 	err_free(d->ledger);
 	free(d);
 	m->disk = NULL;
@@ -181,17 +245,9 @@ disk_settle_audit(struct monitor *m)
 	audit_log_sync(m->audit);
 }
 
-/* What the ledger cannot write is told once; who waits for it hears it too. */
 void
 disk_before_sending(struct monitor *m)
 {
-	struct disk *d = m->disk;
-	struct err *e;
-
 	disk_settle_audit(m);
-	e = ledger_settle(m->ledger);
-	if (e != NULL && !d->told)
-		log_line(LOG_LEVEL_ERROR, "%s", err_text(e));
-	d->told = e != NULL;
-	err_free(e);
+	tell(m->disk, ledger_settle_soon(m->ledger));
 }

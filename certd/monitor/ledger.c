@@ -4,10 +4,11 @@
  * Runs in:  certd (root; no network, no exec).
  * Input:    our own database, which a crash, a full disk or a newer certd may
  *           have left in any state.
- * Promise:  what a call has written survives our end, and unless it is lazy a
- *           power loss; a broken ledger never keeps certd from starting.
+ * Promise:  what a call has written survives our end once anybody hears of it,
+ *           and unless it is lazy a power loss; a broken ledger never keeps certd
+ *           from starting.
  *
- * Write-ahead log: a commit is one fsync, or none (ledger.def). The lock is
+ * Write-ahead log: a commit waits for no disk, which is our affair (ledger.def). The lock is
  * exclusive, so that there is no shared memory file, and all files are open
  * once ledger_open() has returned.
  */
@@ -77,7 +78,7 @@ static const char *const schema[] = {
  * Reading user_version opens the log; temporary tables stay in memory. */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA temp_store = MEMORY;"
 			       "PRAGMA trusted_schema = OFF;"
 			       "BEGIN IMMEDIATE; COMMIT;";
@@ -273,14 +274,57 @@ open_log(struct ledger *l)
 }
 
 struct err *
-ledger_settle(struct ledger *l)
+ledger_sync(struct ledger *l)
 {
-	if (!l->is_owed)
-		return NULL;
 	if (fdatasync(l->log) == -1)
 		return err_sys("ledger %s: write to the disk", l->path);
-	l->is_owed = false;
+	l->is_owed = l->is_waited_for = false;
 	return NULL;
+}
+
+struct err *
+ledger_commit(struct ledger *l)
+{
+	struct err *e;
+
+	if (l->in_group || sqlite3_get_autocommit(l->db))
+		return NULL;
+	if (l->ops != NULL)
+		l->ops->before(l->arg);
+	e = ledger_control(l, ST_commit);
+	if (e != NULL && !sqlite3_get_autocommit(l->db)) {
+		err_free(ledger_control(l, ST_rollback));
+		if (l->ops != NULL)
+			l->ops->undone(l->arg);
+	}
+	return e;
+}
+
+struct err *
+ledger_settle(struct ledger *l)
+{
+	struct err *e = ledger_commit(l);
+
+	return e == NULL && (l->is_owed || l->is_waited_for) ? ledger_sync(l) :
+	    e;
+}
+
+struct err *
+ledger_settle_soon(struct ledger *l)
+{
+	struct err *e = ledger_commit(l);
+
+	return e == NULL && l->is_owed ? ledger_sync(l) : e;
+}
+
+struct err *
+ledger_collect(struct ledger *l, const struct ledger_ops *ops, void *arg)
+{
+	struct err *e = ledger_commit(l);
+
+	l->ops = ops;
+	l->arg = arg;
+	return e;
 }
 
 struct err *
@@ -316,6 +360,8 @@ ledger_close(struct ledger *l)
 {
 	if (l == NULL)
 		return;
+	if (l->is_open)
+		log_err(LOG_LEVEL_ERROR, ledger_commit(l));
 	close_database(l);
 	if (l->log != -1)
 		close(l->log);
@@ -323,19 +369,20 @@ ledger_close(struct ledger *l)
 	free(l);
 }
 
-/* "BEGIN" is no write that waits: the group's commit is. */
+/* A group is a part of the transaction that is open, or one of its own. */
 static struct err *
 begin_group(struct ledger *l, bool is_lazy)
 {
-	sqlite3_stmt *st;
-	struct err *e;
+	struct err *e = NULL;
 
 	if (l->in_group)
 		return err_new("ledger: a group of writes is open already");
-	if ((e = ledger_prepare(l, ST_begin, &st)) == NULL &&
-	    (e = ledger_be_lazy(l, is_lazy)) == NULL)
-		e = ledger_run(l, st);
+	if (sqlite3_get_autocommit(l->db))
+		e = ledger_control(l, ST_begin);
+	if (e == NULL)
+		e = ledger_control(l, ST_mark);
 	l->in_group = e == NULL;
+	l->is_lazy = is_lazy;
 	return e;
 }
 
@@ -367,17 +414,20 @@ ledger_end_own(struct ledger *l, bool own, struct err *e)
 struct err *
 ledger_end(struct ledger *l, struct err *e)
 {
-	sqlite3_stmt *st;
-
 	if (!l->in_group)
 		return e;
 	l->in_group = false;
-	if (e == NULL && (e = ledger_prepare(l, ST_commit, &st)) == NULL &&
-	    (e = ledger_run(l, st)) == NULL)
-		return NULL;
-	/* Some errors have ended the transaction already. */
-	if (!sqlite3_get_autocommit(l->db) &&
-	    ledger_prepare(l, ST_rollback, &st) == NULL)
-		err_free(ledger_run(l, st));
-	return e;
+	if (e != NULL && !sqlite3_get_autocommit(l->db))
+		err_free(ledger_control(l, ST_back));
+	if (!sqlite3_get_autocommit(l->db))
+		err_free(ledger_control(l, ST_unmark));
+	if (l->is_lazy && l->ops != NULL) {
+		l->ops->soon(l->arg);
+		return e;
+	}
+	if (e == NULL)
+		e = ledger_commit(l);
+	else
+		err_free(ledger_commit(l)); /* what was there before it */
+	return e != NULL || l->is_lazy ? e : ledger_sync(l);
 }

@@ -4,7 +4,8 @@
  *
  * The store is the truth about certificates; a ledger that is lost or broken is
  * made anew. Every call outside of a transaction has its effect when it returns,
- * whatever becomes of us; what a power cut may undo stands in ledger.def.
+ * whatever becomes of us, or, where writes are collected, when they are committed;
+ * what a power cut may undo stands in ledger.def.
  * Texts of rows given to a callback live during the callback. A text may be
  * NULL when writing (stored as ""), never when reading. Lists of names are one
  * text, separated by single spaces.
@@ -39,9 +40,28 @@ struct err	*ledger_begin_lazy(struct ledger *l);
  * e back. */
 struct err	*ledger_end(struct ledger *l, struct err *e);
 
-/* Has what is SOON (ledger.def) on disk; nothing to do is fine. On error it is
+/* Has what is collected committed, and what is SOON or WAIT (ledger.def) on disk;
+ * nothing to do is fine. On error what was collected is undone; what is SOON is
  * tried again by the next call. */
 struct err	*ledger_settle(struct ledger *l);
+/* The same before a message leaves: nobody hears of what is WAIT. */
+struct err	*ledger_settle_soon(struct ledger *l);
+
+/* From now on writes that may wait are collected, to be one transaction. */
+struct ledger_ops {
+	/* Some are: ledger_commit() is to be called before the loop waits. */
+	void (*soon)(void *arg);
+	/* Something is about to be committed: what must be written before. */
+	void (*before)(void *arg);
+	/* All that was collected is undone: there was no room for it. Some call
+	 * returns the reason. */
+	void (*undone)(void *arg);
+};
+/* ops NULL: no longer. Commits what was collected before. */
+struct err	*ledger_collect(struct ledger *l, const struct ledger_ops *ops,
+		    void *arg);
+/* Commits what is collected; on error it is undone. */
+struct err	*ledger_commit(struct ledger *l);
 
 /* ---- jobs: from the administrator's request to its end ---- */
 struct ledger_job {
@@ -82,7 +102,8 @@ struct ledger_record {
 	const char *number; /* likewise */
 	time_t created;
 };
-/* To be called before the provider is asked; r->id is set. */
+/* To be called before the provider is asked, who has to wait for the disk
+ * (ledger_settle()); r->id is set. */
 struct err	*ledger_record_add(struct ledger *l, struct ledger_record *r);
 /* The same record of the same job goes to the provider once more: its row is
  * found, r->id is set, and where it stood before is no longer believed. */

@@ -5,6 +5,8 @@
  * Input:    what the signer found in certificates; problems of jobs.
  * Promise:  a row about a certificate is given out for that very file only.
  */
+#include <string.h>
+
 #include "ledger_priv.h"
 
 struct index_call {
@@ -90,15 +92,46 @@ put_row(struct ledger *l, const struct ledger_index *x)
 	return ledger_run(l, st);
 }
 
+struct comparison {
+	const char *names;
+	bool same;
+};
+
+static struct err *
+compare_names(void *arg, sqlite3_stmt *st)
+{
+	struct comparison *c = arg;
+
+	c->same = strcmp(column_text(st, 0), c->names) == 0;
+	return NULL;
+}
+
+/* Most certificates are renewed with the names that they had. */
+static struct err *
+look_at_names(struct ledger *l, const struct ledger_index *x, bool *same)
+{
+	struct comparison c = { x->names, false };
+	sqlite3_stmt *st;
+	struct err *e;
+
+	if ((e = ledger_prepare(l, ST_index_names, &st)) != NULL)
+		return e;
+	bind_text(st, 1, x->lineage);
+	e = ledger_row(l, st, compare_names, &c, NULL);
+	*same = c.same;
+	return e;
+}
+
 struct err *
 ledger_index_put(struct ledger *l, const struct ledger_index *x)
 {
 	struct err *e;
-	bool own;
+	bool own, same = false;
 
 	if ((e = ledger_begin_own(l, &own)) != NULL)
 		return e;
-	if ((e = put_row(l, x)) == NULL)
+	if ((e = look_at_names(l, x, &same)) == NULL &&
+	    (e = put_row(l, x)) == NULL && !same)
 		e = ledger_names_put(l, x->lineage, x->names);
 	return ledger_end_own(l, own, e);
 }

@@ -11,38 +11,48 @@ enum statement {
 #define STATEMENT(name, sql) ST_##name,
 #define SOON STATEMENT
 #define LAZY STATEMENT
+#define WAIT STATEMENT
 #include "ledger.def"
+#undef WAIT
 #undef LAZY
 #undef SOON
 #undef STATEMENT
 	ST_N
 };
 
+enum haste { AT_ONCE, IS_SOON, IS_WAITED_FOR, IS_LAZY };
+
 struct ledger {
 	sqlite3 *db;
 	char *path;
-	bool in_group;
-	bool is_lazy; /* how the next write goes to disk */
+	bool in_group, is_lazy; /* it waits for no disk */
+	enum haste haste;	/* of the statement that was prepared */
+	const struct ledger_ops *ops; /* NULL: nothing is collected */
+	void *arg;
 	bool is_open;
 	bool was_sound;	 /* it is the file that we have closed */
 	bool is_damaged; /* SQLite has said so since */
 	uint64_t seen_changes;
 	int log;	/* the write-ahead log; -1: not open */
-	bool is_owed; /* something SOON is in it and not on disk */
+	bool is_owed, is_waited_for; /* something SOON, WAIT is in it and not
+				      * on disk */
 	sqlite3_stmt *statements[ST_N];
 };
 
 /* An error with SQLite's words. */
 struct err	*ledger_err(struct ledger *l, const char *what);
-/* Whether the writes that follow wait for the disk; a group goes as it began. */
-struct err	*ledger_be_lazy(struct ledger *l, bool is_lazy);
 /* The statement, without values. */
 struct err	*ledger_prepare(struct ledger *l, enum statement which,
 		    sqlite3_stmt **out);
 /* Values by position from 1: a text (NULL: ""), a number. */
 void		 bind_text(sqlite3_stmt *st, int at, const char *text);
 void		 bind_number(sqlite3_stmt *st, int at, int64_t n);
-/* Runs a statement that has no rows, and frees it for the next use. */
+/* Runs one that has neither values nor rows, such as ST_commit. */
+struct err	*ledger_control(struct ledger *l, enum statement which);
+/* Has all that is committed on disk. */
+struct err	*ledger_sync(struct ledger *l);
+/* Runs a statement that has no rows, and frees it for the next use. What is not
+ * lazy is committed, outside of a group. */
 struct err	*ledger_run(struct ledger *l, sqlite3_stmt *st);
 /* Runs one that gives at most one row: calls fn with it. found may be NULL. */
 struct err	*ledger_row(struct ledger *l, sqlite3_stmt *st,

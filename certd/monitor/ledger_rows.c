@@ -16,35 +16,52 @@ static const char *const sql[ST_N] = {
 #define STATEMENT(name, text) [ST_##name] = text,
 #define SOON STATEMENT
 #define LAZY STATEMENT
+#define WAIT STATEMENT
 #include "ledger.def"
+#undef WAIT
 #undef LAZY
 #undef SOON
 #undef STATEMENT
 };
-
-enum haste { AT_ONCE, IS_SOON, IS_LAZY };
 
 static const enum haste hastes[ST_N] = {
 #define STATEMENT(name, text) [ST_##name] = AT_ONCE,
 #define SOON(name, text) [ST_##name] = IS_SOON,
 #define LAZY(name, text) [ST_##name] = IS_LAZY,
+#define WAIT(name, text) [ST_##name] = IS_WAITED_FOR,
 #include "ledger.def"
+#undef WAIT
 #undef LAZY
 #undef SOON
 #undef STATEMENT
 };
 
-/* With NORMAL a commit does not wait for the disk; the next one with FULL brings
- * it there too, because all are in one log. */
-struct err *
-ledger_be_lazy(struct ledger *l, bool is_lazy)
+static void
+reset(sqlite3_stmt *st)
 {
-	if (l->in_group || l->is_lazy == is_lazy)
+	(void)sqlite3_reset(st);
+	(void)sqlite3_clear_bindings(st);
+}
+
+/* What may wait is collected in a transaction; any other write is committed by
+ * itself, or ends one. */
+static struct err *
+begin_write(struct ledger *l, enum haste haste)
+{
+	struct err *e;
+
+	l->haste = haste;
+	l->is_owed = l->is_owed || haste == IS_SOON;
+	l->is_waited_for = l->is_waited_for || haste == IS_WAITED_FOR;
+	if (l->ops == NULL || l->in_group)
 		return NULL;
-	if (sqlite3_exec(l->db, is_lazy ? "PRAGMA synchronous = NORMAL" :
-	    "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
-		return ledger_err(l, "synchronous");
-	l->is_lazy = is_lazy;
+	if (haste < IS_WAITED_FOR)
+		l->ops->before(l->arg);
+	else if (sqlite3_get_autocommit(l->db)) {
+		if ((e = ledger_control(l, ST_begin)) != NULL)
+			return e;
+		l->ops->soon(l->arg);
+	}
 	return NULL;
 }
 
@@ -61,10 +78,7 @@ ledger_prepare(struct ledger *l, enum statement which, sqlite3_stmt **out)
 	if (sqlite3_stmt_busy(*st))
 		return err_new("ledger: in use: %s", sql[which]);
 	*out = *st;
-	if (sqlite3_stmt_readonly(*st))
-		return NULL;
-	l->is_owed = l->is_owed || hastes[which] == IS_SOON;
-	return ledger_be_lazy(l, hastes[which] != AT_ONCE);
+	return sqlite3_stmt_readonly(*st) ? NULL : begin_write(l, hastes[which]);
 }
 
 /* The text stays the caller's until the statement has run. */
@@ -81,22 +95,44 @@ bind_number(sqlite3_stmt *st, int at, int64_t n)
 	(void)sqlite3_bind_int64(st, at, n);
 }
 
-static void
-reset(sqlite3_stmt *st)
+static struct err *
+step(struct ledger *l, sqlite3_stmt *st)
 {
-	(void)sqlite3_reset(st);
-	(void)sqlite3_clear_bindings(st);
-}
-
-struct err *
-ledger_run(struct ledger *l, sqlite3_stmt *st)
-{
+	const bool alone = sqlite3_get_autocommit(l->db);
 	struct err *e = NULL;
 
 	errno = 0;
 	if (sqlite3_step(st) != SQLITE_DONE)
 		e = ledger_err(l, "write");
 	reset(st);
+	/* Some errors end the transaction. */
+	if (e != NULL && !alone && sqlite3_get_autocommit(l->db) &&
+	    l->ops != NULL)
+		l->ops->undone(l->arg);
+	return e;
+}
+
+struct err *
+ledger_control(struct ledger *l, enum statement which)
+{
+	sqlite3_stmt **st = &l->statements[which];
+
+	if (*st == NULL && sqlite3_prepare_v3(l->db, sql[which], -1,
+	    SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)
+		return ledger_err(l, sql[which]);
+	return step(l, *st);
+}
+
+struct err *
+ledger_run(struct ledger *l, sqlite3_stmt *st)
+{
+	const enum haste haste = l->haste;
+	struct err *e = step(l, st);
+
+	if (e == NULL && !l->in_group && haste < IS_WAITED_FOR)
+		e = ledger_commit(l);
+	if (e == NULL && !l->in_group && haste == AT_ONCE)
+		e = ledger_sync(l);
 	return e;
 }
 

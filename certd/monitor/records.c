@@ -126,7 +126,7 @@ on_noted(void *arg, struct err *e)
 {
 	struct publication *p = arg;
 	struct msg m = { .type = MSG_dns_publish };
-	bool is_asked = false;
+	bool is_asked = false, is_noted = e == NULL;
 
 	m.dns_publish.record = str_of(p->record);
 	m.dns_publish.value = str_of(p->value);
@@ -138,8 +138,9 @@ on_noted(void *arg, struct err *e)
 	}
 	if (is_asked)
 		return;
-	/* Nobody has heard of a new one: nothing is to be removed. */
-	if (!p->again)
+	/* Nobody has heard of a new one: nothing is to be removed. (Where it was
+	 * not noted, another row may have its number by now.) */
+	if (is_noted && !p->again)
 		log_err(LOG_LEVEL_WARN, ledger_record_remove(
 		    p->job->m->ledger, p->row));
 	finish(p, err_wrap(e, "publishing %s", p->record));
@@ -159,7 +160,6 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 	}
 	(void)snprintf(p->value, sizeof(p->value), "%.*s",
 	    (int)answer->digest.value.n, answer->digest.value.p);
-	audit_job(p->job, "publish", "begun", "%s %s", p->record, p->value);
 	/* An order that goes on after an interruption has the values it had. */
 	e = ledger_record_again(p->job->m->ledger, &row, &p->again);
 	if (e == NULL && !p->again)
@@ -168,6 +168,8 @@ on_digest(void *arg, const struct msg *answer, struct err *e)
 		e = err_new("it is being removed");
 	if (e == NULL) {
 		p->row = row.id;
+		audit_job(p->job, "publish", "begun", "%s %s", p->record,
+		    p->value);
 		e = disk_wait(p->job->m, NULL, on_noted, p, p);
 	}
 	if (e != NULL)

@@ -16,7 +16,9 @@ static const struct question questions[] = {
 #define STATEMENT(name, text) { #name, text },
 #define SOON                  STATEMENT
 #define LAZY                  STATEMENT
+#define WAIT                  STATEMENT
 #include "ledger.def"
+#undef WAIT
 #undef LAZY
 #undef SOON
 #undef STATEMENT
