@@ -190,9 +190,11 @@ bool		 eyes_have(struct monitor *m, size_t i, struct glance *out,
 		    bool *is_there);
 
 /* ---- related.c: who else has these names ---- */
-/* Around a change that we make to a lineage, under the store's lock. */
+/* Around a change that we make to lineages, under the store's lock; each of them
+ * is told of in between. */
 void		 related_before(struct monitor *m);
-void		 related_after(struct monitor *m, const char *lineage);
+void		 related_touch(struct monitor *m, const char *lineage);
+void		 related_after(struct monitor *m);
 void		 related_free(struct monitor *m);
 
 #endif

@@ -15,6 +15,9 @@
 #include "monitor.h"
 #include "queue.h"
 
+/* So many are rather found by looking at all. */
+#define MANY 1000
+
 struct related {
 	struct identity dirs[STORE_DIRS]; /* when the names were right */
 	bool is_valid;
@@ -64,8 +67,8 @@ add_once(void *arg, const char *lineage)
 	struct store_names *list = arg;
 	size_t i;
 
-	for (i = 0; i < list->n; i++)
-		if (strcmp(list->v[i], lineage) == 0)
+	for (i = list->n; i > 0; i--) /* the last ones are asked for again */
+		if (strcmp(list->v[i - 1], lineage) == 0)
 			return NULL;
 	return store_names_add(list, lineage);
 }
@@ -155,6 +158,8 @@ read_news(struct search *s)
 
 	/* before the look: what changes meanwhile is seen the next time */
 	store_identify(s->m->store, s->dirs);
+	if (r->touched.n > MANY)
+		store_names_clear(&r->touched);
 	if (!is_current(s->m, s->dirs))
 		e = glance_take(s->m, INT64_MIN, NULL, NULL, &news);
 	for (i = 0; e == NULL && i < r->touched.n; i++)
@@ -232,17 +237,24 @@ related_before(struct monitor *m)
 }
 
 void
-related_after(struct monitor *m, const char *lineage)
+related_touch(struct monitor *m, const char *lineage)
 {
 	struct related *r = m->related;
 	struct err *e;
 
 	if (r == NULL || !r->is_valid)
 		return;
-	store_identify(m->store, r->dirs);
-	if ((e = add_once(&r->touched, lineage)) != NULL)
+	if ((e = add_once(&r->touched, lineage)) != NULL ||
+	    r->touched.n > MANY)
 		r->is_valid = false;
 	err_free(e);
+}
+
+void
+related_after(struct monitor *m)
+{
+	if (m->related != NULL && m->related->is_valid)
+		store_identify(m->store, m->related->dirs);
 }
 
 void

@@ -138,7 +138,8 @@ note_changes(struct storing *g)
 	size_t i;
 
 	for (i = 0; i < g->n; i++)
-		related_after(g->m, g->list[i]->job->lineage);
+		related_touch(g->m, g->list[i]->job->lineage);
+	related_after(g->m);
 }
 
 /* The lock is free again: who waits for it is first. */
@@ -274,7 +275,8 @@ reconfigure(struct install *in)
 
 	related_before(j->m);
 	e = store_reconfigure(j->m->store, j->lineage, &renewal);
-	related_after(j->m, j->lineage);
+	related_touch(j->m, j->lineage);
+	related_after(j->m);
 	return e;
 }
 
