@@ -125,8 +125,8 @@ answer_poll_learn(unsigned first, bool is_ready)
 {
 	unsigned next = is_ready ? first - first / 24 - 1 : 2 * first;
 
-	if (next > POLL_FIRST_MSECS)
-		return POLL_FIRST_MSECS;
+	if (next > POLL_MOST_MSECS)
+		return POLL_MOST_MSECS;
 	return next < POLL_LEAST_MSECS ? POLL_LEAST_MSECS : next;
 }
 

@@ -163,7 +163,8 @@ unsigned	 answer_poll_msecs(unsigned first, unsigned n,
 		    long retry_after_secs, unsigned trip_msecs);
 /* What it gets from the next job, where this one gave it first, and found it
  * ready or not. */
-#define POLL_FIRST_MSECS 100 /* where nothing is known */
+#define POLL_FIRST_MSECS 50  /* where nothing is known */
+#define POLL_MOST_MSECS	 100 /* whatever was seen */
 unsigned	 answer_poll_learn(unsigned first, bool is_ready);
 /* An answer of another status than 2xx as an error; kind may not be NULL. */
 struct err	*answer_err(const struct https_response *r, enum problem *kind);

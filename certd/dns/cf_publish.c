@@ -176,3 +176,23 @@ cloudflare_publish(struct cloudflare *cf, struct str record, struct str value,
 		cf_op_find_zone(op, again ? seek : join);
 	return e;
 }
+
+static void
+on_expected(struct cf_op *op)
+{
+	cf_op_end(op, NULL);
+}
+
+struct err *
+cloudflare_expect(
+    struct cloudflare *cf, struct str record, cf_done *done, void *arg)
+{
+	struct cf_op *op;
+	struct err *e;
+
+	e = cf_op_new(cf, "looking for the zone of", record, str_of(""), done,
+	    arg, &op);
+	if (e == NULL)
+		cf_op_find_zone(op, on_expected);
+	return e;
+}

@@ -72,9 +72,12 @@ void		 cloudflare_identify(struct cloudflare *cf,
  * they were told. */
 void		 cloudflare_forget(struct cloudflare *cf);
 
-/* All three: the record must be a challenge name; on error no callback comes.
+/* All of them: the record must be a challenge name; on error no callback comes.
  * The callback may come before the function has returned. */
 
+/* Looks for the zone of a record that is to come; the connection stays too. */
+struct err	*cloudflare_expect(struct cloudflare *cf, struct str record,
+		    cf_done *done, void *arg);
 /* Makes a TXT record, or adopts the same one; again: it may well be there, and
  * is looked for first. */
 struct err	*cloudflare_publish(struct cloudflare *cf, struct str record,

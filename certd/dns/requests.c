@@ -119,6 +119,13 @@ request_new(struct publisher *p, const struct msg *m, enum msg_type answer)
 }
 
 static struct err *
+on_dns_expect(struct request *r, const struct msg *m)
+{
+	return cloudflare_expect(
+	    r->p->cloudflare, m->dns_expect.record, on_done, r);
+}
+
+static struct err *
 on_dns_publish(struct request *r, const struct msg *m)
 {
 	return cloudflare_publish(r->p->cloudflare, m->dns_publish.record,
@@ -143,6 +150,7 @@ static const struct row {
 	enum msg_type request, answer;
 	struct err *(*start)(struct request *r, const struct msg *m);
 } rows[] = {
+	{ MSG_dns_expect, MSG_dns_ready, on_dns_expect },
 	{ MSG_dns_publish, MSG_dns_published, on_dns_publish },
 	{ MSG_dns_remove, MSG_dns_removed, on_dns_remove },
 	{ MSG_dns_find_remove, MSG_dns_removed, on_dns_find_remove },

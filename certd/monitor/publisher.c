@@ -118,10 +118,12 @@ on_credentials(void *arg, const struct msg *answer, struct err *e)
 {
 	struct job *j = arg;
 
-	(void)answer;
 	j->m->has_credentials = e == NULL;
 	if (e == NULL)
 		log_err(LOG_LEVEL_WARN, records_sweep(j->m));
+	/* It has no connection yet: those it used before are closed. */
+	if (e == NULL && answer != NULL && !j->ending)
+		records_expect(j);
 	job_release(j);
 	job_step_done(j, err_wrap(e, "%s", publisher_credentials(j)));
 }

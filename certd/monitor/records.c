@@ -189,6 +189,29 @@ record_name(const struct job *j, struct str name, char out[RECORD_BYTES])
 		(void)snprintf(out, RECORD_BYTES, "%.*s", (int)to.n, to.p);
 }
 
+/* Who publishes there hears what is wrong. */
+static void
+on_expected(void *arg, const struct msg *answer, struct err *e)
+{
+	(void)answer;
+	err_free(e);
+	publisher_rest(arg);
+}
+
+void
+records_expect(const struct job *j)
+{
+	struct msg m = { .type = MSG_dns_expect };
+	char record[RECORD_BYTES];
+
+	if (j->n_names == 0)
+		return;
+	record_name(j, j->name_strs[0], record);
+	m.dns_expect.record = str_of(record);
+	log_err(LOG_LEVEL_WARN, peer_ask(j->m->publisher, &m, -1,
+	    MSG_dns_ready, on_expected, j->m));
+}
+
 struct err *
 records_publish(struct job *j, uint32_t id, struct str name, struct str token)
 {

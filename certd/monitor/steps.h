@@ -116,6 +116,9 @@ struct err	*publisher_recover(struct monitor *m);
 /* ---- records.c: challenge records in DNS ---- */
 /* Removes what ended jobs, of this run or of earlier ones, left in DNS. */
 struct err	*records_sweep(struct monitor *m);
+/* Has the publisher look for the zone of the job's first record while the order
+ * is being placed. */
+void		 records_expect(const struct job *j);
 /* Publishes the challenge of name; answers the worker's request id. */
 struct err	*records_publish(struct job *j, uint32_t id, struct str name,
 		    struct str token);
