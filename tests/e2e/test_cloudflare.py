@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from stage.proxy import Proxy
+
 
 def fails(certd, zone, *told, code=1):
     done = certd.issue(zone.name)
@@ -38,6 +40,15 @@ def test_zone_is_looked_up_once(certd, zone):
     lookups = [r for r in zone.requests('GET') if r['path'] == '/zones'
                and r['query'].get('name') == zone.name]
     assert len(lookups) == 1
+
+
+def test_zone_is_looked_for_while_the_order_is_placed(stage, zone, new_certd):
+    with Proxy(stage, {'path': '/order-plz', 'times': 1, 'delay': 6}) as ca:
+        certd = new_certd(server=ca.url)
+        assert certd.issue(zone.name).code == 0
+        assert ca.rules[0]['times'] == 0
+    looked, made = zone.requests('GET')[0], zone.requests('POST')[0]
+    assert made['time'] - looked['time'] > 3, (looked, made)
 
 
 def test_zones_below_are_asked_for_once(stage, zone, new_certd):
