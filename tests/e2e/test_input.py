@@ -279,7 +279,7 @@ def test_unix_signals_end_certd_cleanly(new_certd):
         certd = new_certd(start=False)
         certd.start()
         others = process.children(certd.process.pid)
-        assert len(certd.pids()) == 5, certd.pids()
+        assert len(certd.pids()) == 6, certd.pids()
         certd.process.send_signal(number)
         assert certd.process.wait(10) == 0
         assert process.survivors(others) == {}
