@@ -32,7 +32,6 @@ struct related {
 struct search {
 	TAILQ_ENTRY(search) link; /* while it waits */
 	struct monitor *m;
-	struct identity dirs[STORE_DIRS];
 	struct store_names found;
 	char **names;
 	size_t n_names;
@@ -125,12 +124,11 @@ on_news(void *arg, struct catalog *catalog, struct err *e)
 
 	r->is_reading = false;
 	if (e != NULL) {
+		r->is_valid = false;
 		fail(s, e);
 	} else {
 		glance_learn(s->m, catalog);
 		catalog_free(catalog);
-		memcpy(r->dirs, s->dirs, sizeof(r->dirs));
-		r->is_valid = true;
 		find(s);
 	}
 	go_on(r);
@@ -152,21 +150,24 @@ static struct err *
 read_news(struct search *s)
 {
 	struct related *r = s->m->related;
+	struct identity dirs[STORE_DIRS];
 	struct store_names news = { 0 };
 	struct err *e = NULL;
 	size_t i;
 
 	/* before the look: what changes meanwhile is seen the next time */
-	store_identify(s->m->store, s->dirs);
+	store_identify(s->m->store, dirs);
 	if (r->touched.n > MANY)
 		store_names_clear(&r->touched);
-	if (!is_current(s->m, s->dirs))
+	if (!is_current(s->m, dirs))
 		e = glance_take(s->m, INT64_MIN, NULL, NULL, &news);
 	for (i = 0; e == NULL && i < r->touched.n; i++)
 		e = add_once(&news, r->touched.v[i]);
 	if (e == NULL) {
 		store_names_clear(&r->touched);
-		r->is_reading = true;
+		/* now, and not when it is read: we ourselves go on meanwhile */
+		memcpy(r->dirs, dirs, sizeof(r->dirs));
+		r->is_valid = r->is_reading = true;
 		catalog_read_names(s->m, &news, on_news, s);
 	}
 	store_names_clear(&news);
