@@ -66,6 +66,7 @@ static const struct {
 	{ MSG_cert_inspect, MSG_cert_info },
 	{ MSG_set_inspect, MSG_cert_info },
 	{ MSG_credentials, MSG_dns_ready },
+	{ MSG_dns_expect, MSG_dns_ready },
 	{ MSG_dns_publish, MSG_dns_published },
 	{ MSG_dns_remove, MSG_dns_removed },
 	{ MSG_dns_find_remove, MSG_dns_removed },
