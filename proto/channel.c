@@ -298,11 +298,14 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	enter(c);
 	if (c->ops->sending != NULL)
-		c->ops->sending(c->arg);
+		frames_ticket(&c->out, c->ops->sending(c->arg));
 	switch (frames_write(&c->out, fd, &why)) {
 	case IO_AGAIN:
 		if (event_add(c->writable, NULL) == -1)
 			end(c, err_new("cannot wait for a socket"));
+		break;
+	case IO_HELD: /* channel_go_on() comes */
+		event_del(c->writable);
 		break;
 	case IO_DONE:
 		event_del(c->writable);
@@ -357,6 +360,16 @@ channel_send(struct channel *c, const struct msg *m, int fd)
 	if (!is_live(c) || c->is_deaf)
 		return NULL;
 	return queue(c, m, fd);
+}
+
+void
+channel_go_on(struct channel *c, uint64_t number)
+{
+	if (c == NULL || c->state == CH_CLOSED)
+		return;
+	c->out.passed = number;
+	if (c->out.bytes > 0)
+		event_active(c->writable, EV_WRITE, 0);
 }
 
 /* ---- the channel itself ---- */

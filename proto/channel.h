@@ -23,9 +23,12 @@ struct channel_ops {
 	/* The connection is over: reason NULL (end of stream, wanted) or why
 	 * (already logged, once). The channel is freed after this returns. */
 	void (*closed)(void *arg, const struct err *reason);
-	/* Queued messages are about to leave: what must be on disk before
-	 * anybody hears of it goes there now. NULL: nothing must. */
-	void (*sending)(void *arg);
+	/* Queued messages are about to leave. They do once channel_go_on() has
+	 * been called with the number that is returned, or a higher one: so
+	 * that what must be on disk before anybody hears of it is there. It
+	 * never returns less than before, but 0: at once. NULL: at once,
+	 * always. */
+	uint64_t (*sending)(void *arg);
 };
 
 /* A channel on fd (taken; made non-blocking) that says hello first. name is for
@@ -42,6 +45,8 @@ struct err *channel_new(struct event_base *base, int fd, enum role self,
 struct err *channel_send(struct channel *c, const struct msg *m, int fd);
 /* A new request number, never 0. */
 uint32_t channel_next_id(struct channel *c);
+/* What ops.sending has held up to this number leaves now. NULL is fine. */
+void channel_go_on(struct channel *c, uint64_t number);
 /* Bytes that are queued. */
 size_t channel_waiting(const struct channel *c);
 const char *channel_name(const struct channel *c);

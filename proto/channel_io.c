@@ -35,6 +35,7 @@
 struct frame {
 	STAILQ_ENTRY(frame) next;
 	struct buf *bytes; /* still to be sent */
+	uint64_t ticket;
 	int fd;            /* goes with the first of them; -1: none */
 };
 
@@ -246,6 +247,7 @@ void
 frames_init(struct frames_out *out)
 {
 	STAILQ_INIT(&out->list);
+	out->fresh = NULL;
 	out->bytes = 0;
 }
 
@@ -278,6 +280,8 @@ frames_add(struct frames_out *out, struct buf *frame, int fd)
 		return e;
 	}
 	STAILQ_INSERT_TAIL(&out->list, f, next);
+	if (out->fresh == NULL)
+		out->fresh = f;
 	out->bytes += buf_len(frame);
 	return NULL;
 }
@@ -291,7 +295,8 @@ gather(const struct frames_out *out, struct iovec iov[FRAMES_AT_ONCE])
 	size_t n = 0;
 
 	STAILQ_FOREACH(f, &out->list, next) {
-		if (n == FRAMES_AT_ONCE || (n > 0 && f->fd != -1))
+		if (n == FRAMES_AT_ONCE || (n > 0 && f->fd != -1) ||
+		    f->ticket > out->passed)
 			break;
 		iov[n].iov_base = (void *)(uintptr_t)buf_data(f->bytes);
 		iov[n++].iov_len = buf_len(f->bytes);
@@ -348,9 +353,18 @@ drop(struct frames_out *out, size_t n)
 			buf_drop(f->bytes, part);
 			return;
 		}
+		if (f == out->fresh)
+			out->fresh = STAILQ_NEXT(f, next);
 		STAILQ_REMOVE_HEAD(&out->list, next);
 		frame_free(f);
 	}
+}
+
+void
+frames_ticket(struct frames_out *out, uint64_t ticket)
+{
+	for (; out->fresh != NULL; out->fresh = STAILQ_NEXT(out->fresh, next))
+		out->fresh->ticket = ticket;
 }
 
 enum io
@@ -359,6 +373,8 @@ frames_write(struct frames_out *out, int sock, struct err **why)
 	ssize_t n;
 
 	while (!STAILQ_EMPTY(&out->list)) {
+		if (STAILQ_FIRST(&out->list)->ticket > out->passed)
+			return IO_HELD;
 		if ((n = send_some(out, sock)) != -1) {
 			drop(out, (size_t)n);
 			continue;

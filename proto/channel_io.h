@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "buf.h"
@@ -16,6 +17,7 @@
 enum io {
 	IO_DONE,  /* a frame came, or all was sent */
 	IO_AGAIN, /* the socket has no more for now */
+	IO_HELD,  /* the next frame's ticket has not come up */
 	IO_END,   /* the peer is gone, between two frames */
 	IO_BAD,   /* see the error */
 };
@@ -29,11 +31,14 @@ struct frames_in {
 	bool is_dry;           /* the socket had no more than this */
 };
 
-/* The frames that wait to be sent. */
+/* The frames that wait to be sent, in order: for the socket, and each for its
+ * ticket. */
 struct frame;
 struct frames_out {
 	STAILQ_HEAD(frame_list, frame) list;
+	struct frame *fresh; /* the first one without a ticket */
 	size_t bytes;
+	uint64_t passed; /* tickets up to this one have come up */
 };
 
 /* For frames of at most max bytes. */
@@ -56,7 +61,10 @@ void frames_in_clear(struct frames_in *in);
 void frames_init(struct frames_out *out);
 /* Appends a frame (taken, on error too) with a copy of fd (-1: none). */
 struct err *frames_add(struct frames_out *out, struct buf *frame, int fd);
-/* Sends until all is gone (IO_DONE) or the socket is full. */
+/* The ticket of all that have none; no less than an earlier one. Without one, a
+ * frame waits for none. */
+void frames_ticket(struct frames_out *out, uint64_t ticket);
+/* Sends until all is gone (IO_DONE), the socket is full or a ticket is missing. */
 enum io frames_write(struct frames_out *out, int sock, struct err **why);
 void frames_clear(struct frames_out *out);
 

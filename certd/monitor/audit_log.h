@@ -37,6 +37,9 @@ void		 audit_log_note(struct audit_log *a, const char *act,
  * anything is changed or sent that they tell of. Those that cannot be written
  * wait. */
 void		 audit_log_hand_over(struct audit_log *a);
+/* For who waits for the disk himself, after audit_log_hand_over(): what must get
+ * there. */
+int		 audit_log_file(const struct audit_log *a);
 /* All lines are on the disk when this returns. */
 void		 audit_log_sync(struct audit_log *a);
 /* Hands them over; an error while they cannot be written. */

@@ -171,6 +171,12 @@ audit_log_sync(struct audit_log *a)
 		log_error(AUDIT_FILE ": %s", strerror(errno));
 }
 
+int
+audit_log_file(const struct audit_log *a)
+{
+	return a->fd;
+}
+
 struct err *
 audit_log_ready(struct audit_log *a)
 {

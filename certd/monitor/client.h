@@ -18,6 +18,8 @@ struct wanted;
 /* ---- control.c: certctl ---- */
 void		 control_accept(struct monitor *m, int fd);
 void		 control_close_all(struct monitor *m);
+/* channel_go_on() for all clients. */
+void		 control_go_on(struct monitor *m, uint64_t number);
 /* Tells everybody who follows the job where it stands. */
 void		 control_event(struct job *j, enum stage stage,
 		    const char *text);

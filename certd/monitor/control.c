@@ -354,10 +354,10 @@ on_closed(void *arg, const struct err *reason)
 		free_client(c);
 }
 
-static void
+static uint64_t
 on_sending(void *arg)
 {
-	disk_before_sending(client_monitor(arg));
+	return disk_before_sending(client_monitor(arg));
 }
 
 static const struct channel_ops ops = { on_message, NULL, on_closed,
@@ -413,6 +413,15 @@ fail:
 	close(fd);
 out:
 	log_err(LOG_LEVEL_WARN, err_wrap(e, "control socket"));
+}
+
+void
+control_go_on(struct monitor *m, uint64_t number)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &m->clients, link)
+		channel_go_on(c->channel, number);
 }
 
 void

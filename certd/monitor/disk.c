@@ -15,7 +15,7 @@
 
 /* Where there is a crowd, the first one waits so long for the others. */
 #define CROWD_MSECS 8
-#define CROWD_MAX   WRITEBACK_LISTS_MAX /* then nobody waits for more */
+#define CROWD_MAX   (WRITEBACK_LISTS_MAX - 1) /* then nobody waits for more */
 
 struct disk_wait {
 	TAILQ_ENTRY(disk_wait) link;
@@ -30,9 +30,16 @@ struct disk {
 	struct monitor *m;
 	struct disk_wait_list waits, flushing;
 	size_t n, before; /* who waits now, who did the last time */
-	struct err *ledger; /* while some are flushed: of what they wrote there */
+	/* Of those that are flushed: how many, and what they wrote there. */
+	size_t n_flushing;
+	struct err *ledger;
+	struct fs_later written;
 	struct event *turn, *handing_over;
 	bool audit_owed, told;
+	/* How often audit and ledger were forced to disk, or are just now. */
+	struct fs_later audit, log;
+	uint64_t begun, ended;
+	bool again; /* there is more by now */
 };
 
 /* ---- what was written in a turn of the loop ---- */
@@ -87,6 +94,22 @@ on_handing_over(evutil_socket_t fd, short what, void *arg)
 	tell(d, ledger_commit(d->m->ledger));
 }
 
+/* The descriptor stays its owner's. */
+static void
+add(struct fs_later *l, int fd)
+{
+	log_err(LOG_LEVEL_ERROR, fs_sync_later(fd, "", l));
+}
+
+void
+disk_with_audit(struct monitor *m, struct fs_later *l)
+{
+	if (m->audit == NULL)
+		return;
+	audit_log_hand_over(m->audit);
+	add(l, audit_log_file(m->audit));
+}
+
 /* ---- who waits ---- */
 
 static void
@@ -100,6 +123,10 @@ on_forced(void *arg, struct err **errors)
 
 	TAILQ_CONCAT(&list, &d->flushing, link);
 	d->ledger = NULL;
+	if (d->n_flushing > 1 && ledger == NULL)
+		ledger = errors[d->n_flushing];
+	else if (d->n_flushing > 1)
+		err_free(errors[d->n_flushing]);
 	for (i = 0; (w = TAILQ_FIRST(&list)) != NULL; i++) {
 		TAILQ_REMOVE(&list, w, link);
 		if (errors[i] == NULL && ledger != NULL)
@@ -120,7 +147,7 @@ on_forced(void *arg, struct err **errors)
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
-	struct fs_later *files[CROWD_MAX];
+	struct fs_later *files[WRITEBACK_LISTS_MAX];
 	struct disk *d = arg;
 	struct disk_wait *w;
 	size_t n = 0;
@@ -136,7 +163,11 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 		files[n++] = &w->files;
 	}
 	d->n -= n;
-	d->ledger = ledger_settle(d->m->ledger);
+	d->n_flushing = n;
+	d->ledger = ledger_commit(d->m->ledger);
+	if (n > 1)
+		files[n++] = &d->written;
+	add(files[n - 1], ledger_file(d->m->ledger));
 	writeback(d->m, files, n, on_forced, d);
 }
 
@@ -235,19 +266,60 @@ disk_owes_audit(struct monitor *m)
 		m->disk->audit_owed = true;
 }
 
-void
-disk_settle_audit(struct monitor *m)
+/* ---- before anybody hears of it ---- */
+
+static void force_state(struct disk *d);
+
+static void
+on_state(void *arg, struct err **errors)
 {
-	audit_log_hand_over(m->audit);
-	if (m->disk == NULL || !m->disk->audit_owed)
-		return;
-	m->disk->audit_owed = false;
-	audit_log_sync(m->audit);
+	struct disk *d = arg;
+
+	log_err(LOG_LEVEL_ERROR, err_wrap(errors[0], "audit"));
+	if (errors[1] != NULL)
+		ledger_owe(d->m->ledger, true);
+	tell(d, errors[1]);
+	d->ended++;
+	peer_go_on(d->m->signer, d->ended);
+	peer_go_on(d->m->publisher, d->ended);
+	peer_go_on(d->m->hook, d->ended);
+	workers_go_on(d->m, d->ended);
+	control_go_on(d->m, d->ended);
+	if (d->again)
+		force_state(d);
 }
 
-void
+/* What is owed goes to the disk; what is owed from now on, the next time. */
+static void
+force_state(struct disk *d)
+{
+	struct fs_later *lists[] = { &d->audit, &d->log };
+
+	d->begun++;
+	d->again = false;
+	if (d->audit_owed)
+		disk_with_audit(d->m, &d->audit);
+	if (ledger_is_owed(d->m->ledger))
+		add(&d->log, ledger_file(d->m->ledger));
+	d->audit_owed = false;
+	ledger_owe(d->m->ledger, false);
+	writeback(d->m, lists, 2, on_state, d);
+}
+
+uint64_t
 disk_before_sending(struct monitor *m)
 {
-	disk_settle_audit(m);
-	tell(m->disk, ledger_settle_soon(m->ledger));
+	struct disk *d = m->disk;
+	bool is_owed;
+
+	audit_log_hand_over(m->audit);
+	tell(d, ledger_commit(m->ledger));
+	is_owed = d->audit_owed || ledger_is_owed(m->ledger);
+	if (is_owed && d->begun == d->ended)
+		force_state(d);
+	else if (is_owed)
+		d->again = true;
+	if (d->begun == d->ended)
+		return 0;
+	return d->again ? d->begun + 1 : d->begun;
 }

@@ -278,7 +278,7 @@ ledger_sync(struct ledger *l)
 {
 	if (fdatasync(l->log) == -1)
 		return err_sys("ledger %s: write to the disk", l->path);
-	l->is_owed = l->is_waited_for = false;
+	l->is_owed = false;
 	return NULL;
 }
 
@@ -300,21 +300,22 @@ ledger_commit(struct ledger *l)
 	return e;
 }
 
-struct err *
-ledger_settle(struct ledger *l)
+int
+ledger_file(const struct ledger *l)
 {
-	struct err *e = ledger_commit(l);
-
-	return e == NULL && (l->is_owed || l->is_waited_for) ? ledger_sync(l) :
-	    e;
+	return l->log;
 }
 
-struct err *
-ledger_settle_soon(struct ledger *l)
+bool
+ledger_is_owed(const struct ledger *l)
 {
-	struct err *e = ledger_commit(l);
+	return l->is_owed;
+}
 
-	return e == NULL && l->is_owed ? ledger_sync(l) : e;
+void
+ledger_owe(struct ledger *l, bool is_owed)
+{
+	l->is_owed = is_owed;
 }
 
 struct err *

@@ -40,12 +40,11 @@ struct err	*ledger_begin_lazy(struct ledger *l);
  * e back. */
 struct err	*ledger_end(struct ledger *l, struct err *e);
 
-/* Has what is collected committed, and what is SOON or WAIT (ledger.def) on disk;
- * nothing to do is fine. On error what was collected is undone; what is SOON is
- * tried again by the next call. */
-struct err	*ledger_settle(struct ledger *l);
-/* The same before a message leaves: nobody hears of what is WAIT. */
-struct err	*ledger_settle_soon(struct ledger *l);
+/* For who waits for the disk himself, after ledger_commit(): what must get there.
+ * Whether something SOON has not; who sees to it says so. */
+int		 ledger_file(const struct ledger *l);
+bool		 ledger_is_owed(const struct ledger *l);
+void		 ledger_owe(struct ledger *l, bool is_owed);
 
 /* From now on writes that may wait are collected, to be one transaction. */
 struct ledger_ops {
@@ -103,7 +102,7 @@ struct ledger_record {
 	time_t created;
 };
 /* To be called before the provider is asked, who has to wait for the disk
- * (ledger_settle()); r->id is set. */
+ * (disk_wait()); r->id is set. */
 struct err	*ledger_record_add(struct ledger *l, struct ledger_record *r);
 /* The same record of the same job goes to the provider once more: its row is
  * found, r->id is set, and where it stood before is no longer believed. */

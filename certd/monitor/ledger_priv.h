@@ -20,7 +20,7 @@ enum statement {
 	ST_N
 };
 
-enum haste { AT_ONCE, IS_SOON, IS_WAITED_FOR, IS_LAZY };
+enum haste { AT_ONCE, IS_SOON, IS_LAZY };
 
 struct ledger {
 	sqlite3 *db;
@@ -34,8 +34,7 @@ struct ledger {
 	bool is_damaged; /* SQLite has said so since */
 	uint64_t seen_changes;
 	int log;	/* the write-ahead log; -1: not open */
-	bool is_owed, is_waited_for; /* something SOON, WAIT is in it and not
-				      * on disk */
+	bool is_owed;	/* something SOON is in it and not on disk */
 	sqlite3_stmt *statements[ST_N];
 };
 

@@ -28,7 +28,7 @@ static const enum haste hastes[ST_N] = {
 #define STATEMENT(name, text) [ST_##name] = AT_ONCE,
 #define SOON(name, text) [ST_##name] = IS_SOON,
 #define LAZY(name, text) [ST_##name] = IS_LAZY,
-#define WAIT(name, text) [ST_##name] = IS_WAITED_FOR,
+#define WAIT(name, text) [ST_##name] = IS_LAZY,
 #include "ledger.def"
 #undef WAIT
 #undef LAZY
@@ -52,10 +52,9 @@ begin_write(struct ledger *l, enum haste haste)
 
 	l->haste = haste;
 	l->is_owed = l->is_owed || haste == IS_SOON;
-	l->is_waited_for = l->is_waited_for || haste == IS_WAITED_FOR;
 	if (l->ops == NULL || l->in_group)
 		return NULL;
-	if (haste < IS_WAITED_FOR)
+	if (haste != IS_LAZY)
 		l->ops->before(l->arg);
 	else if (sqlite3_get_autocommit(l->db)) {
 		if ((e = ledger_control(l, ST_begin)) != NULL)
@@ -129,7 +128,7 @@ ledger_run(struct ledger *l, sqlite3_stmt *st)
 	const enum haste haste = l->haste;
 	struct err *e = step(l, st);
 
-	if (e == NULL && !l->in_group && haste < IS_WAITED_FOR)
+	if (e == NULL && !l->in_group && haste != IS_LAZY)
 		e = ledger_commit(l);
 	if (e == NULL && !l->in_group && haste == AT_ONCE)
 		e = ledger_sync(l);

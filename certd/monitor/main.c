@@ -264,10 +264,10 @@ make_events(struct monitor *m)
 
 /* ---- serving ---- */
 
-static void
+static uint64_t
 on_sending(void *arg)
 {
-	disk_before_sending(arg);
+	return disk_before_sending(arg);
 }
 
 static struct err *

@@ -237,12 +237,12 @@ typedef void	 disk_done(void *arg, struct err *e);
  * is freed should certd leave before that. */
 struct err	*disk_wait(struct monitor *m, struct fs_later *files,
 		    disk_done *done, void *arg, void *owned);
-/* The last lines of the audit go to the disk before anybody is told anything, or
- * by disk_settle_audit(). */
+/* The last lines of the audit go to the disk before anybody is told anything. */
 void		 disk_owes_audit(struct monitor *m);
-void		 disk_settle_audit(struct monitor *m);
-/* Messages are about to leave. */
-void		 disk_before_sending(struct monitor *m);
+/* Adds the audit to what goes to the disk before an act. */
+void		 disk_with_audit(struct monitor *m, struct fs_later *l);
+/* channel_ops.sending: messages are about to leave. */
+uint64_t	 disk_before_sending(struct monitor *m);
 
 /* ---- wishes.c: what acmew wants ---- */
 struct wish {
@@ -267,6 +267,8 @@ void		 worker_send(struct job *j, struct msg *m);
 void		 worker_refuse(struct job *j, uint32_t id, struct err *e);
 void		 worker_disappoint(struct job *j, uint32_t id, struct err *e);
 void		 worker_close_all(struct monitor *m);
+/* channel_go_on() for all of them. */
+void		 workers_go_on(struct monitor *m, uint64_t number);
 /* How many orders the connected workers can drive at once. */
 uint32_t	 workers_ready(const struct monitor *m);
 

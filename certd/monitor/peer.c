@@ -58,7 +58,7 @@ struct peer {
 	unsigned silent_secs;
 	time_t heard; /* monotonic: of it, or it was asked after a pause */
 	struct event *timer;
-	void (*sending)(void *arg);
+	uint64_t (*sending)(void *arg);
 };
 
 static struct err *
@@ -213,22 +213,28 @@ on_closed(void *arg, const struct err *reason)
 	p->lost(p->arg, p->kind->name);
 }
 
-static void
+static uint64_t
 on_sending(void *arg)
 {
 	const struct peer *p = arg;
 
-	if (p->sending != NULL)
-		p->sending(p->arg);
+	return p->sending == NULL ? 0 : p->sending(p->arg);
 }
 
 static const struct channel_ops ops = { on_answer, NULL, on_closed,
 	on_sending };
 
 void
-peer_before_sending(struct peer *p, void (*sending)(void *arg))
+peer_before_sending(struct peer *p, uint64_t (*sending)(void *arg))
 {
 	p->sending = sending;
+}
+
+void
+peer_go_on(struct peer *p, uint64_t number)
+{
+	if (p != NULL)
+		channel_go_on(p->channel, number);
 }
 
 struct err *

@@ -44,9 +44,11 @@ struct err	*peer_ask_owned(struct peer *p, struct msg *m, int fd,
 		    enum msg_type expected, peer_done *done, void *arg);
 /* Sends m, which has no answer. */
 struct err	*peer_tell(struct peer *p, struct msg *m);
-/* To be called (with the arg of peer_new()) before messages leave. */
+/* channel_ops.sending, with the arg of peer_new(). */
 void		 peer_before_sending(struct peer *p,
-		    void (*sending)(void *arg));
+		    uint64_t (*sending)(void *arg));
+/* channel_go_on(); NULL is fine. */
+void		 peer_go_on(struct peer *p, uint64_t number);
 /* It may be silent for longer than its kind: what it does takes as long as an
  * administrator allows. */
 void		 peer_be_patient(struct peer *p, unsigned silent_secs);

@@ -32,6 +32,7 @@ struct storing {
 	struct store_install what[COMMITS_MAX];
 	size_t n;
 	struct store_run *run;
+	bool is_decided;
 };
 
 /* ---- what is told ---- */
@@ -189,15 +190,20 @@ next_step(struct storing *g)
 {
 	struct fs_later *lists[COMMITS_MAX];
 	bool is_over;
+	size_t n;
 
 	related_before(g->m);
 	is_over = !store_run_step(g->run);
 	note_changes(g);
-	if (is_over)
+	if (is_over) {
 		conclude(g);
-	else
-		writeback(g->m, lists, store_run_made(g->run, lists),
-		    on_forced, g);
+		return;
+	}
+	n = store_run_made(g->run, lists);
+	if (!g->is_decided) /* that it begins is on the disk before it does */
+		disk_with_audit(g->m, lists[0]);
+	g->is_decided = true;
+	writeback(g->m, lists, n, on_forced, g);
 }
 
 static void
@@ -262,7 +268,6 @@ choose(struct storing *g)
 		if (in->job->reconfigures)
 			break;
 	}
-	disk_settle_audit(g->m);
 }
 
 /* The lock is ours: nothing but a file is replaced. */

@@ -392,12 +392,12 @@ on_closed(void *arg, const struct err *reason)
 	worker_dispatch(m);
 }
 
-static void
+static uint64_t
 on_sending(void *arg)
 {
 	const struct worker *w = arg;
 
-	disk_before_sending(w->m);
+	return disk_before_sending(w->m);
 }
 
 static const struct channel_ops ops = { on_message, job_phase, on_closed,
@@ -440,6 +440,15 @@ out:
 	audit_certd(m, "", "connect", "refused", "worker socket: %s",
 	    err_text(e));
 	err_free(e);
+}
+
+void
+workers_go_on(struct monitor *m, uint64_t number)
+{
+	struct worker *w;
+
+	TAILQ_FOREACH(w, &m->workers, link)
+		channel_go_on(w->channel, number);
 }
 
 void

@@ -39,6 +39,7 @@ struct scene {
 	/* what the owner does */
 	on_message *act;
 	uint32_t phase; /* of every job */
+	uint64_t held;  /* what sending() says; 0: nothing is held */
 	bool frees_when_closed;
 };
 
@@ -101,8 +102,14 @@ scene_closed(void *arg, const struct err *reason)
 	s->c = NULL;
 }
 
+static uint64_t
+scene_sending(void *arg)
+{
+	return ((struct scene *)arg)->held;
+}
+
 static const struct channel_ops scene_ops = { scene_message, scene_phase,
-	scene_closed, NULL };
+	scene_closed, scene_sending };
 
 /* What was logged, as text. */
 static inline const char *

@@ -71,7 +71,8 @@ add_job(void)
 	struct ledger_job j = { .kind = "issue", .lineage = "a" };
 
 	assert_ok(ledger_job_add(l, &j));
-	assert_ok(ledger_settle(l));
+	assert_true(ledger_is_owed(l));
+	ledger_owe(l, false);
 	memset(&n, 0, sizeof(n));
 	return j;
 }
@@ -118,12 +119,8 @@ what_may_wait_is_written_together(void **state)
 	assert_ok(ledger_commit(l));
 	assert_int_equal(n.writes, 0);
 	/* Only who has written it waits for the disk. */
-	assert_ok(ledger_settle_soon(l));
+	assert_false(ledger_is_owed(l));
 	assert_int_equal(n.syncs, 0);
-	assert_ok(ledger_settle(l));
-	assert_int_equal(n.syncs, 1);
-	assert_ok(ledger_settle(l));
-	assert_int_equal(n.syncs, 1);
 }
 
 static void
@@ -139,17 +136,18 @@ what_may_not_wait_takes_the_others_along(void **state)
 	assert_in_range(n.before, 1, 2);
 	assert_int_not_equal(n.writes, 0);
 	assert_int_equal(n.syncs, 0);
-	assert_ok(ledger_settle_soon(l));
-	assert_int_equal(n.syncs, 1);
+	assert_true(ledger_is_owed(l));
+	assert_int_equal(n.syncs, 0);
 	n.writes = 0;
 	assert_ok(ledger_record_add(l, &r));
 	assert_ok(ledger_owed_add(l, "a", "command"));
 	assert_int_not_equal(n.writes, 0);
-	assert_int_equal(n.syncs, 2);
+	assert_int_equal(n.syncs, 1);
+	assert_false(ledger_is_owed(l)); /* it was taken along */
 	n.writes = 0;
 	assert_ok(ledger_owed_add(l, "b", "command")); /* alone */
 	assert_int_not_equal(n.writes, 0);
-	assert_int_equal(n.syncs, 3);
+	assert_int_equal(n.syncs, 2);
 }
 
 /* A group that is undone takes nothing along that was there before it. */
@@ -240,7 +238,7 @@ full_disk_undoes_the_turn_and_tells(void **state)
 	fill_disk(&old);
 	assert_ok(ledger_record_add(l, &r));
 	assert_ok(ledger_job_remove(l, j.id));
-	assert_fails(ledger_settle(l), "ledger");
+	assert_fails(ledger_commit(l), "ledger");
 	assert_int_equal(n.undone, 1);
 	assert_int_equal(count_records(), 1);
 	assert_int_equal(count_jobs(), 1);
@@ -256,7 +254,7 @@ full_disk_undoes_the_turn_and_tells(void **state)
 	n.writes = 0;
 	assert_ok(ledger_record_add(l, &r));
 	assert_ok(ledger_job_remove(l, j.id));
-	assert_ok(ledger_settle(l));
+	assert_ok(ledger_commit(l));
 	assert_int_equal(n.undone, 2);
 	reopen();
 	assert_int_equal(count_records(), 2);
