@@ -91,27 +91,36 @@ count_blocks(struct str rest, size_t *blocks)
 }
 
 static struct err *
-read_cert(BIO *bio, STACK_OF(X509) * certs)
+decode(const unsigned char *der, long n, X509 **out)
+{
+	const unsigned char *p = der;
+
+	if ((*out = d2i_X509(NULL, &p, n)) == NULL)
+		return crypto_err("not a certificate");
+	return p == der + n ? NULL : err_new("bytes behind a certificate");
+}
+
+/* known is NULL for the leaf. */
+static struct err *
+read_cert(BIO *bio, struct issuers *known, STACK_OF(X509) * certs)
 {
 	char *label = NULL, *header = NULL;
 	unsigned char *der = NULL;
-	const unsigned char *p;
 	struct err *e = NULL;
 	X509 *cert = NULL;
 	long n = 0;
 
 	if (PEM_read_bio(bio, &label, &header, &der, &n) != 1)
 		return crypto_err("PEM");
-	p = der;
-	if ((cert = d2i_X509(NULL, &p, n)) == NULL)
-		e = crypto_err("not a certificate");
-	else if (p != der + n)
-		e = err_new("bytes behind a certificate");
-	else if (sk_X509_push(certs, cert) > 0)
-		cert = NULL;
-	else
+	if (known != NULL)
+		cert = issuers_find(known, der, n);
+	if (cert == NULL && (e = decode(der, n, &cert)) == NULL &&
+	    known != NULL)
+		issuers_remember(known, der, n, cert);
+	if (e == NULL && sk_X509_push(certs, cert) <= 0)
 		e = crypto_err("list of certificates");
-	X509_free(cert);
+	if (e != NULL)
+		X509_free(cert);
 	OPENSSL_free(label);
 	OPENSSL_free(header);
 	OPENSSL_free(der);
@@ -119,7 +128,7 @@ read_cert(BIO *bio, STACK_OF(X509) * certs)
 }
 
 static struct err *
-read_certs(struct str pem, STACK_OF(X509) * certs)
+read_certs(struct str pem, struct issuers *known, STACK_OF(X509) * certs)
 {
 	struct err *e;
 	size_t blocks;
@@ -132,7 +141,8 @@ read_certs(struct str pem, STACK_OF(X509) * certs)
 	if ((bio = BIO_new_mem_buf(pem.p, (int)pem.n)) == NULL)
 		return crypto_err("PEM");
 	for (size_t i = 0; e == NULL && i < blocks; i++)
-		e = err_wrap(read_cert(bio, certs), "certificate %zu", i + 1);
+		e = err_wrap(read_cert(bio, i == 0 ? NULL : known, certs),
+		    "certificate %zu", i + 1);
 	BIO_free(bio);
 	return e;
 }
@@ -433,7 +443,7 @@ chain_check(const struct chain_question *q, struct chain_facts *out)
 	memset(out, 0, sizeof(*out));
 	if (c.certs == NULL)
 		return crypto_err("list of certificates");
-	e = read_certs(q->pem, c.certs);
+	e = read_certs(q->pem, q->issuers, c.certs);
 	for (size_t i = 0; e == NULL && i < N_CHECKS; i++)
 		e = checks[i](&c);
 	if (e == NULL)

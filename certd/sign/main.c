@@ -88,6 +88,7 @@ main(int argc, char **argv)
 	channel_free(p.signer.monitor);
 	slow_end(&p.signer);
 	keys_free(p.signer.keys);
+	issuers_clear(&p.signer.issuers);
 	child_clear(&p.child);
 	return p.status;
 }

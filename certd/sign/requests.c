@@ -209,7 +209,8 @@ static struct err *
 on_chain_check(struct signer *s, const struct msg *q, int fd)
 {
 	const struct msg_chain_check *m = &q->chain_check;
-	struct chain_question question = { NULL, m->names, m->pem, time(NULL) };
+	struct chain_question question = { NULL, m->names, m->pem, time(NULL),
+		&s->issuers };
 	struct msg a = { .type = MSG_chain_good };
 	struct chain_facts f;
 	struct err *e;

@@ -255,6 +255,23 @@ struct err *cert_inspect(struct str pem, struct inspection *out);
 struct err *cert_facts(struct inspection *out);
 void inspection_clear(struct inspection *i);
 
+/* ---- issuers.c: those of the last chains ---- */
+#define ISSUERS_MAX 8
+struct issuer {
+	unsigned char *der;
+	long n;
+	X509 *cert;
+};
+struct issuers {
+	struct issuer v[ISSUERS_MAX];
+	size_t next;
+};
+/* The certificate of these bytes, a reference; NULL where it is not known. */
+X509 *issuers_find(const struct issuers *t, const unsigned char *der, long n);
+void issuers_remember(
+    struct issuers *t, const unsigned char *der, long n, X509 *cert);
+void issuers_clear(struct issuers *t);
+
 /* ---- chain.c: trust rule 5 ---- */
 #define CHAIN_CERTS_MAX 10
 #define CHAIN_BYTES_MAX (64 * 1024)
@@ -265,6 +282,7 @@ struct chain_question {
 	struct strs names;
 	struct str pem;
 	time_t now;
+	struct issuers *issuers; /* NULL: none are known */
 };
 struct chain_facts {
 	struct buf *cert, *chain; /* PEM, encoded by us */
@@ -378,6 +396,7 @@ struct err *key_keep(
 struct signer {
 	struct channel *monitor;
 	struct keys *keys;
+	struct issuers issuers;
 	struct aside *maker;   /* makes large keys */
 	struct aside *helper;  /* checks them, waits for the disk: less long */
 	struct slow_list slow; /* requests that wait for these */

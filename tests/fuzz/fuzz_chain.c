@@ -1,6 +1,6 @@
 /* fuzz_chain.c - any chain of certificates. The seeds are one for this key. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
-/* covers: certd/sign/chain.c certd/sign/cert.c */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/issuers certd/sign/algorithms certd/sign/crypto certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
+/* covers: certd/sign/chain certd/sign/issuers.c certd/sign/cert.c */
 /* libs: jansson libcrypto */
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +55,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	static struct issuers known;
 	static struct key *key;
 	struct str names[] = { str_of("example.com"), str_of("*.example.com") };
 	struct buf *pem = as_pem(data, n);
 	struct chain_question q = { NULL, { names, 2 },
-		{ buf_data(pem), buf_len(pem) }, NOW };
+		{ buf_data(pem), buf_len(pem) }, NOW, &known };
 	struct chain_facts f;
 	struct err *e;
 

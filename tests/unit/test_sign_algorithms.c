@@ -1,5 +1,5 @@
 /* test_sign_algorithms.c - which of OpenSSL's algorithms certd-sign has. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/issuers certd/sign/algorithms certd/sign/crypto certd/sign/inspect certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file */
 /* libs: jansson libcrypto */
 #include "certs.h"
 
@@ -109,7 +109,7 @@ check(const struct buf *b)
 {
 	struct str names[] = { str_of("example.com"), str_of("*.example.com") };
 	struct chain_question q = { key, { names, 2 },
-		{ buf_data(b), buf_len(b) }, TEST_NOW };
+		{ buf_data(b), buf_len(b) }, TEST_NOW, NULL };
 	struct chain_facts f;
 	struct err *e = chain_check(&q, &f);
 

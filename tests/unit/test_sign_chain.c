@@ -1,5 +1,5 @@
 /* test_sign_chain.c - chains that a CA, or somebody who poses as one, sends. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/issuers certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
 /* libs: jansson libcrypto */
 #define _GNU_SOURCE /* memmem */
 #include "chain_scene.h"

@@ -1,6 +1,6 @@
 /* test_sign_chain_text.c - the text in which a chain comes: what is a PEM file of
  * certificates, and what only looks like one. */
-/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
+/* objects: common/buf common/err common/log common/text certd/sign/cert certd/sign/chain certd/sign/issuers certd/sign/algorithms certd/sign/crypto certd/sign/csr certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/pem certd/sign/file certd/sign/inspect */
 /* libs: jansson libcrypto */
 #include "chain_scene.h"
 
@@ -227,36 +227,87 @@ check_pieces_make_the_whole(void **state)
 }
 
 /* Every single byte of a good chain, turned: none may pass as anything but
- * the same certificates. */
+ * the same certificates, be its issuers known already. */
 static void
 check_turned_bytes_never_pass(void **state)
 {
 	struct scene s;
-	struct chain_facts f;
+	struct chain_facts f, good;
 	size_t n;
 	char *text;
 
 	(void)state;
 	scene_init(&s);
-	s.with_root = false;
 	scene_build(&s);
-	n = (size_t)(strstr(buf_data(s.pem), "-----END") - buf_data(s.pem));
+	assert_ok(check(&s, &good));
+	n = buf_len(good.cert) +
+	    (size_t)(strstr(buf_data(good.chain), "-----END") -
+		     buf_data(good.chain));
 	text = malloc(buf_len(s.pem));
 	for (size_t i = 0; i < n; i++) {
 		struct chain_question q = { s.key, s.names,
-			{ text, buf_len(s.pem) }, TEST_NOW };
+			{ text, buf_len(s.pem) }, TEST_NOW, &known };
 		struct err *e;
 
 		memcpy(text, buf_data(s.pem), buf_len(s.pem));
 		text[i] = text[i] == 'Q' ? 'R' : 'Q';
 		/* base64 may have bits to spare at its end. */
-		if ((e = chain_check(&q, &f)) == NULL)
-			assert_memory_equal(
-			    buf_data(s.pem), buf_data(f.cert), buf_len(f.cert));
+		if ((e = chain_check(&q, &f)) == NULL) {
+			assert_string_equal(
+			    buf_data(f.cert), buf_data(good.cert));
+			assert_string_equal(
+			    buf_data(f.chain), buf_data(good.chain));
+		}
 		err_free(e);
 		chain_facts_clear(&f);
 	}
 	free(text);
+	chain_facts_clear(&good);
+	buf_free(s.pem);
+}
+
+static void
+check_again(struct scene *s)
+{
+	struct chain_facts f;
+
+	assert_ok(check(s, &f));
+	chain_facts_clear(&f);
+}
+
+static size_t
+n_known(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ISSUERS_MAX; i++)
+		n += known.v[i].cert != NULL;
+	return n;
+}
+
+static void
+issuers_are_kept_once_and_few(void **state)
+{
+	struct scene s;
+	X509 *first;
+
+	(void)state;
+	issuers_clear(&known);
+	known.next = 0;
+	scene_init(&s);
+	scene_build(&s);
+	check_again(&s);
+	assert_int_equal(n_known(), 2); /* the leaf is none */
+	first = known.v[0].cert;
+	check_again(&s);
+	assert_int_equal(n_known(), 2);
+	assert_ptr_equal(known.v[0].cert, first);
+	buf_free(s.pem);
+	scene_init(&s);
+	long_chain(&s, 10);
+	check_again(&s);
+	assert_int_equal(n_known(), ISSUERS_MAX);
+	assert_ptr_not_equal(known.v[0].cert, first);
 	buf_free(s.pem);
 }
 
@@ -268,6 +319,7 @@ main(void)
 		cmocka_unit_test(check_crlf_and_blank_lines_pass),
 		cmocka_unit_test(check_pieces_make_the_whole),
 		cmocka_unit_test(check_turned_bytes_never_pass),
+		cmocka_unit_test(issuers_are_kept_once_and_few),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

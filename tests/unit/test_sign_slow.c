@@ -1,5 +1,5 @@
 /* test_sign_slow.c - requests to certd-sign that take long, beside others. */
-/* objects: common/buf common/err common/landlock common/log common/sandbox common/sandbox_base common/sandbox_net common/text common/url certd/sign/account certd/sign/algorithms certd/sign/aside certd/sign/binding certd/sign/cert certd/sign/chain certd/sign/crypto certd/sign/csr certd/sign/file certd/sign/inspect certd/sign/jail certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/key_requests certd/sign/keys certd/sign/operations certd/sign/payload certd/sign/pem certd/sign/requests certd/sign/set certd/sign/slow */
+/* objects: common/buf common/err common/landlock common/log common/sandbox common/sandbox_base common/sandbox_net common/text common/url certd/sign/account certd/sign/algorithms certd/sign/aside certd/sign/binding certd/sign/cert certd/sign/chain certd/sign/issuers certd/sign/crypto certd/sign/csr certd/sign/file certd/sign/inspect certd/sign/jail certd/sign/jose certd/sign/jwk certd/sign/key certd/sign/key_requests certd/sign/keys certd/sign/operations certd/sign/payload certd/sign/pem certd/sign/requests certd/sign/set certd/sign/slow */
 /* libs: jansson libcrypto libevent_core libseccomp */
 #define _GNU_SOURCE /* memfd_create */
 #include "sign_test.h"
