@@ -240,6 +240,8 @@ enter_thread(const struct sandbox *s, const struct sandbox_path *paths)
 struct err *
 sandbox_enter_thread(const struct sandbox *s, const struct sandbox_path *paths)
 {
+	/* For who looks at a trace. */
+	(void)prctl(PR_SET_NAME, s->process, 0, 0, 0);
 	return err_wrap(
 	    enter_thread(s, paths), "lock a thread of %s in", s->process);
 }

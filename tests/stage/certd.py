@@ -121,7 +121,7 @@ class Certd:
         if not folder:
             return []
         prefix = os.path.join(folder, secrets.token_hex(6))
-        return ['/usr/bin/strace', '-D', '-f', '-ff', '-qq', '-s', '0', '-e',
+        return ['/usr/bin/strace', '-D', '-f', '-ff', '-qq', '-s', '16', '-e',
                 'signal=none', '-o', prefix]
 
     def launch(self, keep=False):
