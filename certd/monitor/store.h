@@ -312,11 +312,13 @@ struct store_install {
 	unsigned version;  /* the new one, 0 where there is none */
 };
 
-/* Makes the next version of a lineage and switches live/NAME to it: journal,
- * archive files, live directory, renewal file, in this order, each forced to
- * disk before the next. At every instant live/NAME is one matching set. On
- * success *version is the new version; the staging stays, as the note that it
- * is done, until the caller has written that down and calls store_unstage(). On
+/* Makes the next version of a lineage and switches live/NAME to it. All that is
+ * new is made beside its place; then the journal says that it happens, the archive
+ * files get their names, live/NAME is switched and the renewal file replaced, in
+ * this order, each forced to disk before the next. At every instant live/NAME is
+ * one matching set. On success *version is the new version; the staging stays, as
+ * the note that it is done, until the caller has written that down and calls
+ * store_unstage(). On
  * error the old version stays and the staged key too, so that the same call can
  * be repeated. Should the process die in between, store_recover() finishes it.
  * Needs the lock. */

@@ -176,7 +176,7 @@ sweep(enum fault_kind kind, int error, bool is_new, bool in_place)
 		check_after(&scene, &f, result.status == 1);
 		tree_close(&scene.t);
 	}
-	assert_in_range(f.at, 40, 200);
+	assert_in_range(f.at, 40, 70); /* each costs every renewal */
 }
 
 static void

@@ -6,7 +6,10 @@
 /* libs: libmd */
 #define _GNU_SOURCE /* nftw */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "tree.h"
@@ -50,6 +53,27 @@ install_first_makes_certbots_layout(void **state)
 	    l->paths[PEM_FULLCHAIN], at(&t, LIVE "/fullchain.pem"));
 	assert_true(l->identity.inode != 0 && l->identity.bytes != 0);
 	lineage_free(l);
+	tree_close(&t);
+}
+
+/* The staged key gets its place; it is not written again. */
+static void
+install_gives_the_staged_key_another_name(void **state)
+{
+	struct stat staged, placed;
+	unsigned version;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t, NO_GROUP);
+	stage_key(&t, 1);
+	assert_int_equal(stat(at(&t, ".certd/1.privkey.pem"), &staged), 0);
+	assert_ok(install_staged(&t, 1, true, &version));
+	assert_int_equal(stat(at(&t, LIVE "/privkey.pem"), &placed), 0);
+	assert_true(staged.st_ino == placed.st_ino);
+	store_unstage(t.s, 1);
+	assert_int_equal(stat(at(&t, LIVE "/privkey.pem"), &placed), 0);
+	assert_int_equal(placed.st_nlink, 1);
 	tree_close(&t);
 }
 
@@ -322,10 +346,9 @@ install_without_lock_or_key_is_refused(void **state)
 /* Reads the pair as a server does, over and over: by path, the certificate and
  * then the key. A pair that the switch fell in between is read again. */
 static void
-watch(const struct tree *t, int ready)
+watch(const struct tree *t, atomic_ulong *reads)
 {
 	char key[16], before[16], after[16];
-	unsigned long reads = 0;
 
 	for (;;) {
 		(void)strcpy(before, content(t, LIVE "/cert.pem"));
@@ -336,35 +359,52 @@ watch(const struct tree *t, int ready)
 		if (strcmp(before, after) == 0 &&
 		    strcmp(before + strlen("cert "), key + strlen("key ")) != 0)
 			_exit(2); /* a mixture */
-		if (reads++ == 0 && write(ready, "", 1) != 1)
-			_exit(3);
+		(*reads)++;
+	}
+}
+
+/* Whoever was just opening a file when it was switched has it open. */
+static void
+wait_for_reader(pid_t pid, atomic_ulong *reads)
+{
+	const unsigned long begun = *reads + 1;
+	int status;
+
+	while (*reads <= begun) {
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			fail_msg("the reader has seen %s", WEXITSTATUS(status) ==
+			    1 ? "a gap" : "a mixture");
+		(void)sched_yield();
 	}
 }
 
 static void
 switch_is_atomic_for_readers(void **state)
 {
-	int ready[2], status;
+	atomic_ulong *reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned i, version;
 	struct tree t;
+	int status;
 	pid_t pid;
-	char byte;
-	unsigned i;
 
 	(void)state;
+	assert_true(reads != MAP_FAILED);
 	tree_open(&t, NO_GROUP);
 	(void)install(&t, 1, true);
-	assert_int_equal(pipe(ready), 0);
 	if ((pid = fork()) == 0)
-		watch(&t, ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	for (i = 2; i <= 201; i++)
-		(void)install(&t, i, false);
-	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+		watch(&t, reads);
+	wait_for_reader(pid, reads);
+	for (i = 2; i <= 201; i++) {
+		stage_key(&t, i);
+		assert_ok(install_staged(&t, i, false, &version));
+		wait_for_reader(pid, reads);
+		store_unstage(t.s, i);
+	}
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(live_job(&t), 201);
-	close(ready[0]);
-	close(ready[1]);
+	(void)munmap(reads, sizeof(*reads));
 	tree_close(&t);
 }
 
@@ -373,6 +413,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(install_first_makes_certbots_layout),
+		cmocka_unit_test(install_gives_the_staged_key_another_name),
 		cmocka_unit_test(install_next_counts_and_prunes),
 		cmocka_unit_test(install_next_is_above_every_number),
 		cmocka_unit_test(install_next_carries_key_mode_over),
