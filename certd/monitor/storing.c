@@ -23,7 +23,7 @@
 #define LOCK_PAUSE_SECS 1
 
 /* So long one waits for others where there is a crowd. */
-#define CROWD_MSECS	25
+#define CROWD_MSECS	5
 
 /* Those that go now. */
 struct storing {

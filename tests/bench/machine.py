@@ -10,7 +10,7 @@ from stage import process
 
 TICK = os.sysconf('SC_CLK_TCK')
 CORES = os.cpu_count()
-OURS = ('certd', 'certd-sign', 'certd-dns', 'acmew')
+OURS = ('certd', 'certd-disk', 'certd-sign', 'certd-dns', 'acmew')
 SERVERS = {'pebble': 'CA', 'haproxy': 'CA', 'knotd': 'name servers'}
 
 

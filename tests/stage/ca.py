@@ -1,5 +1,6 @@
 """A CA: Pebble, and haproxy before it. Pebble deadlocks for good when new orders
-arrive at once, so haproxy passes those one at a time and all else freely."""
+arrive at once, or one while an authorization is read and a certificate is stored,
+so haproxy passes those two one at a time and all else freely."""
 
 import csv
 import json
@@ -24,7 +25,7 @@ defaults
     retries 0
 frontend acme
     bind {front}:{port} ssl crt {certificate} alpn h2,http/1.1
-    use_backend orders if {{ path /order-plz }}
+    use_backend orders if {{ path /order-plz }} or {{ path_beg /authZ/ }}
     default_backend everything
 backend orders
     server pebble {back}:{back_port} ssl verify required ca-file {ca_file} alpn h2,http/1.1 maxconn 1
