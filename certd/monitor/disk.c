@@ -154,7 +154,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!TAILQ_EMPTY(&d->flushing))
+	if (!TAILQ_EMPTY(&d->flushing) || TAILQ_EMPTY(&d->waits))
 		return;
 	d->before = d->n;
 	while (n < CROWD_MAX && (w = TAILQ_FIRST(&d->waits)) != NULL) {
