@@ -29,6 +29,7 @@ struct entry {
 	struct dns_query *query; /* NULL: answered */
 	uint64_t got_msecs;
 	struct dns_answer answer;
+	char *soa;                  /* that of answer */
 	char **values;              /* those of answer; NULL at the end */
 	struct lookup_list waiting; /* with one of them it is not dropped */
 };
@@ -76,6 +77,7 @@ drop_entry(struct entry *t)
 	for (size_t i = 0; t->values != NULL && t->values[i] != NULL; i++)
 		free(t->values[i]);
 	free(t->values);
+	free(t->soa);
 	free(t->name);
 	free(t);
 }
@@ -133,12 +135,16 @@ add_entry(struct lookups *ls, const char *name, enum dns_type type)
 
 /* Only good answers to lasting questions are kept: what is missing now may be
  * there in a moment. That a server has no IPv6 address is lasting, too, and
- * where a zone begins. */
+ * which zone a name is in: a job asks for it before its record is there and
+ * after, and the resolver would remember no shorter. */
 static bool
 is_worth_keeping(const struct entry *t, const struct dns_answer *a)
 {
-	if (a->outcome != DNS_OK || a->cname[0] != '\0' ||
-	    a->n_values > VALUES_MAX)
+	if (a->cname[0] != '\0' || a->n_values > VALUES_MAX)
+		return false;
+	if (t->type == DNS_SOA && a->soa[0] != '\0')
+		return a->outcome == DNS_OK || a->outcome == DNS_NONE;
+	if (a->outcome != DNS_OK)
 		return false;
 	return t->type == DNS_A || t->type == DNS_AAAA ||
 	       ((t->type == DNS_NS || t->type == DNS_SOA) && a->n_values > 0);
@@ -153,10 +159,12 @@ keep(struct entry *t, const struct dns_answer *a)
 	for (size_t i = 0; i < a->n_values; i++)
 		if ((t->values[i] = strdup(a->values[i])) == NULL)
 			return false;
-	t->answer = (struct dns_answer){ .outcome = DNS_OK,
+	if ((t->soa = strdup(a->soa)) == NULL)
+		return false;
+	t->answer = (struct dns_answer){ .outcome = a->outcome,
 		.values = (const char *const *)t->values,
 		.n_values = a->n_values,
-		.soa = "",
+		.soa = t->soa,
 		.cname = "",
 		.problem = "" };
 	t->got_msecs = clock_msecs();

@@ -24,7 +24,8 @@ struct lookups;
 struct err	*lookups_new(struct worker *w, struct lookups **out);
 void		 lookups_free(struct lookups *l);
 /* As dns_ask(). Equal questions are asked once at a time, and good answers to
- * NS, SOA, A and AAAA are kept for a minute. */
+ * NS, SOA, A and AAAA are kept for a minute; to SOA also which zone it is that
+ * the name is in. */
 struct lookup	*lookup_ask(struct lookups *l, const char *name,
 		    enum dns_type type, dns_done *done, void *arg);
 /* NULL is fine. */
