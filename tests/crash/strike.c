@@ -40,8 +40,8 @@
 	    PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL |     \
 	    PTRACE_O_TRACESYSGOOD)
 
-static const char *const ours[] = { "certd", "certd-sign", "certd-dns",
-	"certd-hook", "acmew" };
+static const char *const ours[] = { "certd", "certd-disk", "certd-sign",
+	"certd-dns", "certd-hook", "acmew" };
 static const char *const class_words[] = { [CLASS_DISK] = "disk",
 	[CLASS_MESSAGE] = "message", [CLASS_NETWORK] = "network" };
 
