@@ -14,7 +14,8 @@
 
 #define WHAT_BYTES 2048
 
-/* What stays when certd is gone. The others are on the disk a second later. */
+/* What stays when certd is gone; a certificate goes into the store with its line
+ * (storing.c). The others are on the disk a second later. */
 static bool
 is_lasting(const struct audit_line *l)
 {
@@ -22,7 +23,6 @@ is_lasting(const struct audit_line *l)
 		const char *act;
 		bool begins; /* the line before it is the one that counts */
 	} acts[] = {
-		{ "store", true },
 		{ "delete", true },
 		{ "hook", true },
 		{ "reconfigure", true },
@@ -48,12 +48,7 @@ add(struct monitor *m, struct audit_line *l, const char *fmt, va_list ap)
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	l->what = what;
 	audit_log_line(m->audit, l);
-	if (!is_lasting(l))
-		return;
-	/* install.c begins several at once */
-	if (strcmp(l->act, "store") == 0)
-		disk_owes_audit(m);
-	else
+	if (is_lasting(l))
 		audit_log_sync(m->audit);
 }
 

@@ -5,7 +5,8 @@
  * Runs in:  certd (root; no network, no exec).
  * Promise:  whoever waits goes on after his files and what he has written to
  *           the ledger are on disk, or hears why they are not. No message leaves
- *           before the ledger has what it speaks of, and the audit what stays.
+ *           before the ledger has what it speaks of. It is certd-disk that waits
+ *           (writeback.c), and not the loop.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -35,9 +36,9 @@ struct disk {
 	struct err *ledger;
 	struct fs_later written;
 	struct event *turn, *handing_over;
-	bool audit_owed, told;
-	/* How often audit and ledger were forced to disk, or are just now. */
-	struct fs_later audit, log;
+	bool told;
+	/* How often the ledger was forced to disk, and is just now. */
+	struct fs_later log;
 	uint64_t begun, ended;
 	bool again; /* there is more by now */
 };
@@ -257,28 +258,18 @@ disk_wait(struct monitor *m, struct fs_later *files, disk_done *done, void *arg,
 	return e;
 }
 
-void
-disk_owes_audit(struct monitor *m)
-{
-	if (m->disk == NULL)
-		audit_log_sync(m->audit);
-	else
-		m->disk->audit_owed = true;
-}
-
 /* ---- before anybody hears of it ---- */
 
-static void force_state(struct disk *d);
+static void force_ledger(struct disk *d);
 
 static void
-on_state(void *arg, struct err **errors)
+on_ledger(void *arg, struct err **errors)
 {
 	struct disk *d = arg;
 
-	log_err(LOG_LEVEL_ERROR, err_wrap(errors[0], "audit"));
-	if (errors[1] != NULL)
+	if (errors[0] != NULL)
 		ledger_owe(d->m->ledger, true);
-	tell(d, errors[1]);
+	tell(d, errors[0]);
 	d->ended++;
 	peer_go_on(d->m->signer, d->ended);
 	peer_go_on(d->m->publisher, d->ended);
@@ -286,24 +277,21 @@ on_state(void *arg, struct err **errors)
 	workers_go_on(d->m, d->ended);
 	control_go_on(d->m, d->ended);
 	if (d->again)
-		force_state(d);
+		force_ledger(d);
 }
 
-/* What is owed goes to the disk; what is owed from now on, the next time. */
+/* What the ledger owes goes to the disk; what it owes from now on, the next
+ * time. */
 static void
-force_state(struct disk *d)
+force_ledger(struct disk *d)
 {
-	struct fs_later *lists[] = { &d->audit, &d->log };
+	struct fs_later *list = &d->log;
 
 	d->begun++;
 	d->again = false;
-	if (d->audit_owed)
-		disk_with_audit(d->m, &d->audit);
-	if (ledger_is_owed(d->m->ledger))
-		add(&d->log, ledger_file(d->m->ledger));
-	d->audit_owed = false;
+	add(list, ledger_file(d->m->ledger));
 	ledger_owe(d->m->ledger, false);
-	writeback(d->m, lists, 2, on_state, d);
+	writeback(d->m, &list, 1, on_ledger, d);
 }
 
 uint64_t
@@ -314,9 +302,9 @@ disk_before_sending(struct monitor *m)
 
 	audit_log_hand_over(m->audit);
 	tell(d, ledger_commit(m->ledger));
-	is_owed = d->audit_owed || ledger_is_owed(m->ledger);
+	is_owed = ledger_is_owed(m->ledger);
 	if (is_owed && d->begun == d->ended)
-		force_state(d);
+		force_ledger(d);
 	else if (is_owed)
 		d->again = true;
 	if (d->begun == d->ended)

@@ -237,8 +237,6 @@ typedef void	 disk_done(void *arg, struct err *e);
  * is freed should certd leave before that. */
 struct err	*disk_wait(struct monitor *m, struct fs_later *files,
 		    disk_done *done, void *arg, void *owned);
-/* The last lines of the audit go to the disk before anybody is told anything. */
-void		 disk_owes_audit(struct monitor *m);
 /* Adds the audit to what goes to the disk before an act. */
 void		 disk_with_audit(struct monitor *m, struct fs_later *l);
 /* channel_ops.sending: messages are about to leave. */
