@@ -50,11 +50,10 @@ next_line(struct str *rest)
 static bool
 is_base64(struct str line)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz0123456789+/=";
-
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] == '\0' || strchr(allowed, line.p[i]) == NULL)
+	for (const char *c = line.p; c < line.p + line.n; c++)
+		if ((*c < 'A' || *c > 'Z') && (*c < 'a' || *c > 'z') &&
+		    (*c < '0' || *c > '9') && *c != '+' && *c != '/' &&
+		    *c != '=')
 			return false;
 	return true;
 }

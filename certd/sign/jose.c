@@ -26,18 +26,23 @@ b64u_add(struct buf *out, const void *p, size_t n)
 {
 	const unsigned char *in = p;
 	struct err *e = NULL;
+	char text[512]; /* whole fours, and what is left at the end */
+	size_t at = 0;
 
 	for (size_t i = 0; e == NULL && i < n; i += 3) {
 		size_t rest = n - i;
 		uint32_t bits = (uint32_t)in[i] << 16 |
 				(uint32_t)(rest > 1 ? in[i + 1] : 0) << 8 |
 				(uint32_t)(rest > 2 ? in[i + 2] : 0);
-		char c[4];
 
-		for (size_t k = 0; k < 4; k++)
-			c[k] = alphabet[bits >> (18 - 6 * k) & 63];
-		e = buf_add(out, c, rest > 2 ? 4 : rest + 1);
+		for (size_t k = 0; k < (rest > 2 ? 4 : rest + 1); k++)
+			text[at++] = alphabet[bits >> (18 - 6 * k) & 63];
+		if (at == sizeof(text) || rest <= 3) {
+			e = buf_add(out, text, at);
+			at = 0;
+		}
 	}
+	OPENSSL_cleanse(text, sizeof(text)); /* of a private key as well */
 	return e;
 }
 
@@ -109,20 +114,15 @@ static struct err *
 sign_bytes(const struct key *k, const struct buf *text,
     unsigned char sig[SIGNATURE_MAX], size_t *n)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	struct err *e = NULL;
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n_md;
 
 	*n = SIGNATURE_MAX;
-	if (ctx == NULL ||
-	    EVP_DigestSignInit_ex(
-		ctx, NULL, k->alg->digest, NULL, NULL, k->pkey, NULL) != 1 ||
-	    EVP_DigestSign(ctx, sig, n, (const unsigned char *)buf_data(text),
-		buf_len(text)) != 1)
-		e = crypto_err("sign");
-	else if (k->alg->group != NULL)
-		e = raw_ecdsa(k->alg, sig, n);
-	EVP_MD_CTX_free(ctx);
-	return e;
+	if (EVP_Digest(buf_data(text), buf_len(text), md, &n_md, k->md, NULL) !=
+		1 ||
+	    EVP_PKEY_sign(k->signs, sig, n, md, n_md) != 1)
+		return crypto_err("sign");
+	return k->alg->group == NULL ? NULL : raw_ecdsa(k->alg, sig, n);
 }
 
 /* json as base64url, behind what is in out; NULL is the empty text. */

@@ -197,6 +197,19 @@ name(struct key *k)
 	return e;
 }
 
+/* For all JWS that it signs. */
+static struct err *
+prepare(struct key *k)
+{
+	k->md = EVP_MD_fetch(NULL, k->alg->digest, NULL);
+	k->signs = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	if (k->md == NULL || k->signs == NULL ||
+	    EVP_PKEY_sign_init(k->signs) != 1 ||
+	    EVP_PKEY_CTX_set_signature_md(k->signs, k->md) != 1)
+		return crypto_err("prepare the key");
+	return NULL;
+}
+
 struct err *
 key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
 {
@@ -214,8 +227,8 @@ key_new(EVP_PKEY *pkey, bool is_account, struct key **out)
 		    "supported are RSA of %d to %d bits and the curves P-256, "
 		    "P-384 and P-521",
 		    RSA_BITS_MIN, RSA_BITS_MAX);
-	else
-		e = name(k);
+	else if ((e = name(k)) == NULL)
+		e = prepare(k);
 	if (e != NULL) {
 		key_free(k);
 		return e;
@@ -285,6 +298,8 @@ key_free(struct key *k)
 {
 	if (k == NULL)
 		return;
+	EVP_PKEY_CTX_free(k->signs);
+	EVP_MD_free(k->md);
 	EVP_PKEY_free(k->pkey);
 	free(k);
 }

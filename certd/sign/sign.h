@@ -84,6 +84,8 @@ struct key_alg {
 
 struct key {
 	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *signs; /* digests of md, which the alg names */
+	EVP_MD *md;
 	const struct key_alg *alg;
 	bool is_account; /* signs JWS, never a CSR; another signs CSRs, and of
 			  * JWS only the revocation of its own certificate */

@@ -348,6 +348,8 @@ keys_table_is_bounded(void **state)
 		struct key *copy = malloc(sizeof(*copy));
 
 		*copy = *k;
+		copy->signs = NULL;
+		copy->md = NULL;
 		assert_int_equal(EVP_PKEY_up_ref(k->pkey), 1);
 		assert_ok(keys_add(t, i, copy));
 	}
