@@ -11,7 +11,8 @@
 #	make check-crash  kill -9 and a failing disk at every point (minutes)
 #	make bench	how long, with how much, how many requests: beside other
 #			clients and a bare load, into build/bench/report.md
-#			(SCENES="due many", MOST=n: the largest store and number)
+#			(12 minutes; SCENES="due many", MOST=n: the largest
+#			store and number)
 #	make bench-faults  first tries that succeed in bad weather, beside other
 #			clients that are installed (SCENES="story kill", CLIENTS=...)
 #	make jail-report  the system calls of each jail, and who needs them (minutes)

@@ -106,7 +106,7 @@ class Watch:
                          'measuring': used_by(resource.RUSAGE_SELF)},
                 'requests': {
                     'ca': self.ca.requests()[0] if self.ca else 0,
-                    'api': sum(len(z.requests()) for z in self.zones)}}
+                    'api': sum(len(z.times()) for z in self.zones)}}
 
     def end(self, count):
         """For count certificates: seconds and requests of all of them."""

@@ -82,6 +82,11 @@ class Emulator:
             return [r for r in self.requests
                     if token is None or r['token'] == token]
 
+    def control_times(self, token):
+        """When something was asked with the token, and no more of it."""
+        with self.lock:
+            return [r['time'] for r in self.requests if r['token'] == token]
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'

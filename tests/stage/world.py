@@ -205,6 +205,10 @@ class Zone:
         log = self.cloudflare.control('log', token=self.token)
         return [r for r in log if method in (None, r['method'])]
 
+    def times(self):
+        """When, as seconds of the clock."""
+        return self.cloudflare.control('times', token=self.token)
+
     def fault(self, **spec):
         """emulator/faults.py says what can be told."""
         self.cloudflare.control('fault', token=self.token, **spec)
