@@ -95,7 +95,7 @@ struct sandbox {
 	uint64_t file_bytes;   /* RLIMIT_FSIZE; 0: none at all */
 	uint64_t memory_bytes; /* RLIMIT_DATA; 0: no limit */
 	bool forks;            /* may have children */
-	bool lean;  /* no threads, and nothing that only some libraries need */
+	bool lean; /* begins no thread; nothing that only some libraries need */
 	bool network;          /* HTTPS and DNS: sandbox_net */
 };
 

@@ -21,7 +21,6 @@
 #include "sign.h"
 
 #define STACK_BYTES (512 * 1024)
-#define NICER       5 /* a signature takes microseconds, and somebody waits */
 
 struct aside {
 	struct event *rings; /* the bell: a task is over */
@@ -73,9 +72,7 @@ live(void *arg)
 	struct aside *a = arg;
 	struct err *e = sandbox_enter_thread(&signer_jail, NULL);
 	struct task *t;
-	int priority = nice(NICER);
 
-	(void)priority;
 	(void)pthread_mutex_lock(&a->lock);
 	a->failure = e;
 	a->has_begun = true;
