@@ -6,24 +6,21 @@ import re
 import threading
 import time
 
-LINE = re.compile(r'^certd: job (\d+) \([^)]*\): ([^:]*)(?::.*)?$')
+LINE = re.compile(rb'^certd: job (\d+) \([^)]*\): ([^:\n]*)', re.M)
 
 
 def stamped(certd):
-    """Before it starts: its log goes through us. A list of (time, job, stage)
-    that grows."""
+    """Before it starts: its log goes through us. A list of (time, what was logged)
+    that grows; it is taken apart later, which costs time."""
     seen, fifo = [], os.path.join(certd.folder, 'log.fifo')
     os.mkfifo(fifo)
 
     def read():
-        with open(fifo, encoding='utf-8', errors='replace') as lines, \
-                open(certd.log_file, 'a', buffering=1,
-                     encoding='utf-8') as log:
-            for line in lines:
-                log.write(line)
-                match = LINE.match(line.rstrip())
-                if match:
-                    seen.append((time.monotonic(), int(match[1]), match[2]))
+        with open(fifo, 'rb', buffering=0) as pipe, \
+                open(certd.log_file, 'ab', buffering=0) as log:
+            while text := pipe.read(65536):
+                seen.append((time.monotonic(), text))
+                log.write(text)
     threading.Thread(target=read, daemon=True).start()
     certd.tracer = lambda: ['/bin/sh', '-c', f'exec "$@" 2>{fifo}', 'sh']
     return seen
@@ -31,10 +28,12 @@ def stamped(certd):
 
 def means(seen, first):
     """Milliseconds that a job spent in each stage, on average, of what came
-    after the first so many lines."""
+    after the first so many parts. A part ends with a line: certd writes whole
+    ones."""
     jobs, sums = {}, {}
-    for when, job, stage in seen[first:]:
-        jobs.setdefault(job, []).append((when, stage))
+    for when, text in seen[first:]:
+        for job, stage in LINE.findall(text):
+            jobs.setdefault(job, []).append((when, stage.decode()))
     for events in jobs.values():
         for (begin, stage), (end, _) in zip(events, events[1:]):
             sums[stage] = sums.get(stage, 0) + end - begin
