@@ -1,6 +1,4 @@
-"""A place for a store of a hundred thousand lineages: a million files, which are
-made and thrown away in seconds on an ext4 of their own in memory. Where that
-cannot be had, or is not worth it, a folder serves."""
+"""Places for stores: a folder, or an ext4 of their own where that can be had."""
 
 import os
 import shutil
@@ -10,6 +8,7 @@ from stage import image
 
 WORTH = 10000                   # lineages
 BYTES_EACH, FILES_EACH = 40 << 10, 12
+OWN_BYTES = 2 << 30
 
 
 def memory_left():
@@ -18,42 +17,40 @@ def memory_left():
     return int(fields['MemAvailable'].split()[0]) << 10
 
 
-class Large:
-    """As a context: the folder's path."""
+class Place:
+    """As a context: the folder's path. make() mounts what it wants there; where
+    it raises OSError, the folder serves as it is."""
 
-    def __init__(self, folder, count):
-        self.path = os.path.join(folder, 'le')
-        self.memory = os.path.join(folder, 'memory')
-        self.count, self.mounted = count, []
+    def __init__(self, path):
+        self.path, self.mounted = path, []
+
+    def make(self):
+        pass
 
     def mount(self, path, *argv):
         os.makedirs(path, exist_ok=True)
         subprocess.run(['mount', *argv, path], check=True, capture_output=True)
         self.mounted.append(path)
 
-    def make(self):
-        size = (64 << 20) + self.count * BYTES_EACH
-        file = os.path.join(self.memory, 'image')
-        if memory_left() < 2 * size:
-            raise OSError('little memory')
-        image.own_mounts()
-        self.mount(self.memory, '-t', 'tmpfs', '-o', f'size={2 * size}', 'none')
+    def mount_ext4(self, file, size, *options):
+        """On file, which is made."""
         with open(file, 'wb') as f:
             f.truncate(size)
         subprocess.run(
-            ['mkfs.ext4', '-q', '-F', '-N', str(self.count * FILES_EACH),
-             '-E', 'lazy_itable_init=0,lazy_journal_init=1,nodiscard', file],
+            ['mkfs.ext4', '-q', '-F', *options, '-E',
+             'lazy_itable_init=0,lazy_journal_init=1,nodiscard', file],
             check=True, capture_output=True)
         self.mount(self.path, '-o', 'loop,noatime', file)
         os.rmdir(os.path.join(self.path, 'lost+found'))
         os.chmod(self.path, 0o755)
 
     def __enter__(self):
-        if self.count >= WORTH:
-            try:
-                self.make()
-            except (OSError, subprocess.CalledProcessError):
-                self.unmount()
+        image.own_mounts()
+        try:
+            self.make()
+        except (OSError, subprocess.CalledProcessError):
+            self.unmount()
+        os.makedirs(self.path, exist_ok=True)
         return self.path
 
     def unmount(self):
@@ -64,3 +61,37 @@ class Large:
     def __exit__(self, *_):
         self.unmount()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Large(Place):
+    """For a hundred thousand lineages: a million files, made and thrown away in
+    seconds, in memory; where there are so many."""
+
+    def __init__(self, folder, count):
+        super().__init__(os.path.join(folder, 'le'))
+        self.memory = os.path.join(folder, 'memory')
+        self.count = count
+
+    def make(self):
+        size = (64 << 20) + self.count * BYTES_EACH
+        if self.count < WORTH:
+            return
+        if memory_left() < 2 * size:
+            raise OSError('little memory')
+        self.mount(self.memory, '-t', 'tmpfs', '-o', f'size={2 * size}', 'none')
+        self.mount_ext4(os.path.join(self.memory, 'image'), size, '-N',
+                        str(self.count * FILES_EACH))
+
+
+class Fresh(Place):
+    """On the same disk, and just made. For some minutes ext4 gives no inode away
+    that was freed, and passes over each of them whenever a file is made: after
+    the tests of this place, with their many files, that takes longer than all
+    else that certd does."""
+
+    def make(self):
+        self.mount_ext4(self.path + '.image', OWN_BYTES)
+
+    def __exit__(self, *_):
+        super().__exit__()
+        os.unlink(self.path + '.image')

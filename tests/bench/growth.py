@@ -5,7 +5,7 @@ import bisect
 import statistics
 import sys
 
-from . import clients, machine, many, plot
+from . import machine, many, plot
 
 ROUND, ALL = 1000, 10000
 SECONDS_MAX = 200               # a slow machine does fewer
@@ -77,18 +77,10 @@ def verdict(found):
 
 def growth(stage, report, most):
     size = min(ROUND, max(1, most // 10))
-    ca, zone = stage.new_ca(clients.FAST), stage.zone()
-    certd = stage.certd(zone, server=ca.url, settings={
-        'acme': {'max-orders': str(many.AT_ONCE), 'max-per-day': '0'},
-        'dns': {'propagation-timeout': '300s'}})
-    certd.start()
-    try:
+    with many.scene(stage) as (certd, ca, zone):
+        certd.start()
         found = rounds(certd, ca, zone, size, min(ALL, most))
         calls = most_calls(zone)
-    finally:
-        certd.stop()
-        ca.stop()
-        zone.remove()
     report.table('Many, again and again', [row_of(m) for m in found])
     report.say('', f'{size} are issued, then renewed again and again by the '
                'same processes. ' + verdict(found),

@@ -2,13 +2,14 @@
 the time goes, and what each zone costs at Cloudflare."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 
-from . import clients, machine, plot, stages
+from . import clients, disk, machine, plot, stages
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -91,26 +92,33 @@ def measured(certd, ca, zone, count, work, seen):
     return {**m, 'failed': len(bad), 'stages': stages.means(seen, first)}
 
 
+@contextlib.contextmanager
+def scene(stage):
+    """certd, not started, with a CA, a zone and a disk of its own."""
+    ca, zone = stage.new_ca(clients.FAST), stage.zone()
+    with disk.Fresh(os.path.join(stage.folder_for('fresh'), 'd')) as place:
+        certd = stage.certd(zone, server=ca.url, folder=place, settings={
+            'acme': {'max-orders': str(AT_ONCE), 'max-per-day': '0'},
+            'dns': {'propagation-timeout': '300s'}})
+        try:
+            yield certd, ca, zone
+        finally:
+            certd.stop()
+            ca.stop()
+            zone.remove()
+
+
 def own(stage, count, tries=1):
     """Issued once, and renewed so many times."""
-    ca = stage.new_ca(clients.FAST)
-    zone = stage.zone()
-    certd = stage.certd(zone, server=ca.url, settings={
-        'acme': {'max-orders': str(AT_ONCE), 'max-per-day': '0'},
-        'dns': {'propagation-timeout': '300s'}})
-    seen = stages.stamped(certd)
-    certd.start()
-    try:
+    with scene(stage) as (certd, ca, zone):
+        seen = stages.stamped(certd)
+        certd.start()
         certd.issue('first.' + zone.name, '*.first.' + zone.name)
         issued = measured(certd, ca, zone, count, lambda: issue_all(
             certd, zone, 'm', count), seen)
         renewed = [measured(certd, ca, zone, count + 1, lambda: renew_all(
             certd), seen) for _ in range(tries)]
         return issued, renewed
-    finally:
-        certd.stop()
-        ca.stop()
-        zone.remove()
 
 
 # ---- the report ----
