@@ -75,11 +75,13 @@ static const char *const schema[] = {
 #define SCHEMA_VERSION ((int)(sizeof(schema) / sizeof(*schema)))
 
 /* exclusive comes first: without it the log would need a shared memory file.
- * Reading user_version opens the log; temporary tables stay in memory. */
+ * Reading user_version opens the log; temporary tables stay in memory. The cache
+ * (KiB) is full, and no larger any more, after some thousand certificates. */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA temp_store = MEMORY;"
+			       "PRAGMA cache_size = -1000;"
 			       "PRAGMA trusted_schema = OFF;"
 			       "BEGIN IMMEDIATE; COMMIT;";
 
