@@ -135,6 +135,18 @@ escape_one(const char *text, size_t n, char piece[sizeof("\\xHH") * 4])
 	return used;
 }
 
+/* How many printable ASCII characters a text begins with: most are nothing else.
+ */
+static size_t
+ascii(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	return i;
+}
+
 size_t
 text_escape(char *out, size_t size, const char *text, size_t n)
 {
@@ -144,6 +156,13 @@ text_escape(char *out, size_t size, const char *text, size_t n)
 	if (size == 0)
 		return 0;
 	while (n > 0) {
+		len = size - 1 - written;
+		used = ascii(text, n < len ? n : len);
+		memcpy(out + written, text, used);
+		written += used;
+		text += used;
+		if ((n -= used) == 0)
+			break;
 		used = escape_one(text, n, piece);
 		len = strlen(piece);
 		/* A NUL of the text is an escape; piece is never empty. */
@@ -171,7 +190,8 @@ text_is_utf8(const char *p, size_t n)
 	size_t used;
 
 	for (; n > 0; p += used, n -= used)
-		if ((used = utf8_char(p, n, &code)) == 0)
+		if ((used = ascii(p, n)) == 0 &&
+		    (used = utf8_char(p, n, &code)) == 0)
 			return false;
 	return true;
 }
@@ -183,7 +203,8 @@ text_is_plain(const char *p, size_t n)
 	size_t used;
 
 	for (; n > 0; p += used, n -= used)
-		if ((used = utf8_char(p, n, &code)) == 0 || is_control(code))
+		if ((used = ascii(p, n)) == 0 &&
+		    ((used = utf8_char(p, n, &code)) == 0 || is_control(code)))
 			return false;
 	return true;
 }

@@ -24,7 +24,6 @@
 
 #define HELLO_SECS      10
 #define FINISH_SECS     2
-#define LENGTH_BYTES    4
 #define FRAMES_A_WAKEUP 8 /* then the other peers have their turn */
 
 enum state {
@@ -325,25 +324,18 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static struct err *
 queue(struct channel *c, const struct msg *m, int fd)
 {
-	struct buf *frame = buf_new(PROTO_FRAME_MAX + LENGTH_BYTES);
-	struct err *e;
+	struct err *e = frames_add(&c->out, m, fd);
 
-	if (frame == NULL)
-		return err_sys("message");
-	if ((e = msg_encode(m, frame)) != NULL) {
-		buf_free(frame);
+	if (e != NULL)
 		return e;
-	}
-	if (buf_len(frame) > c->max_queue - c->out.bytes) {
-		buf_free(frame);
+	if (c->out.bytes > c->max_queue) {
 		doom(c, err_new("it reads too slowly: %zu bytes wait for it",
 			    c->out.bytes));
 		return err_new("%s reads too slowly", c->name);
 	}
-	if ((e = frames_add(&c->out, frame, fd)) == NULL &&
-	    !event_pending(c->writable, EV_WRITE, NULL))
+	if (!event_pending(c->writable, EV_WRITE, NULL))
 		event_active(c->writable, EV_WRITE, 0);
-	return e;
+	return NULL;
 }
 
 struct err *

@@ -28,15 +28,16 @@
 
 #include "channel_io.h"
 
-#define HEAD_BYTES     4     /* the length of a frame, big-endian */
-#define PART_BYTES     16384 /* of what comes, at most at once */
-#define FRAMES_AT_ONCE 64    /* that leave at once */
+#define HEAD_BYTES      4     /* the length of a frame, big-endian */
+#define PART_BYTES      16384 /* of what comes, at most at once */
+#define PARCELS_AT_ONCE 16    /* that leave at once */
 
-struct frame {
-	STAILQ_ENTRY(frame) next;
+/* Frames that leave together: those of one turn, or one with a descriptor. */
+struct parcel {
+	STAILQ_ENTRY(parcel) next;
 	struct buf *bytes; /* still to be sent */
 	uint64_t ticket;
-	int fd;            /* goes with the first of them; -1: none */
+	int fd; /* goes with the first of them; -1: none */
 };
 
 /* Room for one descriptor. Alignment makes it room for two, which is why more
@@ -247,60 +248,88 @@ void
 frames_init(struct frames_out *out)
 {
 	STAILQ_INIT(&out->list);
-	out->fresh = NULL;
+	out->fresh = out->last = NULL;
 	out->bytes = 0;
 }
 
 static void
-frame_free(struct frame *f)
+parcel_free(struct parcel *p)
 {
-	if (f == NULL)
+	if (p == NULL)
 		return;
-	if (f->fd != -1)
-		close(f->fd);
-	buf_free(f->bytes);
-	free(f);
+	if (p->fd != -1)
+		close(p->fd);
+	buf_free(p->bytes);
+	free(p);
 }
 
-struct err *
-frames_add(struct frames_out *out, struct buf *frame, int fd)
+/* Whatever is returned, *out is to be freed. */
+static struct err *
+parcel_new(int fd, struct parcel **out)
 {
-	struct frame *f = calloc(1, sizeof(*f));
-	struct err *e = NULL;
+	struct parcel *p = calloc(1, sizeof(*p));
 
-	if (f == NULL) {
-		buf_free(frame);
+	*out = p;
+	if (p == NULL)
 		return err_sys("message");
-	}
-	f->bytes = frame;
-	f->fd = -1;
-	if (fd != -1 && (f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
-		e = err_sys("duplicate a descriptor");
-		frame_free(f);
-		return e;
-	}
-	STAILQ_INSERT_TAIL(&out->list, f, next);
-	if (out->fresh == NULL)
-		out->fresh = f;
-	out->bytes += buf_len(frame);
+	p->fd = -1;
+	p->bytes = buf_new(PART_BYTES + HEAD_BYTES + PROTO_FRAME_MAX);
+	if (p->bytes == NULL)
+		return err_sys("message");
+	if (fd != -1 && (p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return err_sys("duplicate a descriptor");
 	return NULL;
 }
 
-/* What leaves at once: a frame with a descriptor alone, or all up to the next
- * one. */
-static size_t
-gather(const struct frames_out *out, struct iovec iov[FRAMES_AT_ONCE])
+static struct err *
+add_parcel(struct frames_out *out, const struct msg *m, int fd)
 {
-	const struct frame *f;
+	struct parcel *p;
+	struct err *e = parcel_new(fd, &p);
+
+	if (e != NULL || (e = msg_encode(m, p->bytes)) != NULL) {
+		parcel_free(p);
+		return e;
+	}
+	STAILQ_INSERT_TAIL(&out->list, p, next);
+	out->last = p;
+	if (out->fresh == NULL)
+		out->fresh = p;
+	out->bytes += buf_len(p->bytes);
+	return NULL;
+}
+
+struct err *
+frames_add(struct frames_out *out, const struct msg *m, int fd)
+{
+	struct parcel *p = out->last;
+	struct err *e;
+	size_t before;
+
+	if (p == NULL || out->fresh == NULL || p->fd != -1 || fd != -1 ||
+	    buf_len(p->bytes) >= PART_BYTES)
+		return add_parcel(out, m, fd);
+	before = buf_len(p->bytes);
+	e = msg_encode(m, p->bytes);
+	out->bytes += buf_len(p->bytes) - before;
+	return e;
+}
+
+/* What leaves at once: a frame with a descriptor alone, or all up to the next
+ * one whose ticket has come up. */
+static size_t
+gather(const struct frames_out *out, struct iovec iov[PARCELS_AT_ONCE])
+{
+	const struct parcel *p;
 	size_t n = 0;
 
-	STAILQ_FOREACH(f, &out->list, next) {
-		if (n == FRAMES_AT_ONCE || (n > 0 && f->fd != -1) ||
-		    f->ticket > out->passed)
+	STAILQ_FOREACH(p, &out->list, next) {
+		if (n == PARCELS_AT_ONCE || (n > 0 && p->fd != -1) ||
+		    p->ticket > out->passed)
 			break;
-		iov[n].iov_base = (void *)(uintptr_t)buf_data(f->bytes);
-		iov[n++].iov_len = buf_len(f->bytes);
-		if (f->fd != -1)
+		iov[n].iov_base = (void *)(uintptr_t)buf_data(p->bytes);
+		iov[n++].iov_len = buf_len(p->bytes);
+		if (p->fd != -1)
 			break;
 	}
 	return n;
@@ -311,7 +340,7 @@ send_some(const struct frames_out *out, int sock)
 {
 	const int fd = STAILQ_FIRST(&out->list)->fd;
 	union control control;
-	struct iovec iov[FRAMES_AT_ONCE];
+	struct iovec iov[PARCELS_AT_ONCE];
 	struct msghdr mh = { .msg_iov = iov };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -337,26 +366,28 @@ send_some(const struct frames_out *out, int sock)
 static void
 drop(struct frames_out *out, size_t n)
 {
-	struct frame *f;
+	struct parcel *p;
 	size_t part;
 
 	out->bytes -= n;
 	while (n > 0) {
-		f = STAILQ_FIRST(&out->list);
-		if (f->fd != -1) {
-			close(f->fd); /* gone with the first byte */
-			f->fd = -1;
+		p = STAILQ_FIRST(&out->list);
+		if (p->fd != -1) {
+			close(p->fd); /* gone with the first byte */
+			p->fd = -1;
 		}
-		part = n < buf_len(f->bytes) ? n : buf_len(f->bytes);
+		part = n < buf_len(p->bytes) ? n : buf_len(p->bytes);
 		n -= part;
-		if (part < buf_len(f->bytes)) {
-			buf_drop(f->bytes, part);
+		if (part < buf_len(p->bytes)) {
+			buf_drop(p->bytes, part);
 			return;
 		}
-		if (f == out->fresh)
-			out->fresh = STAILQ_NEXT(f, next);
+		if (p == out->fresh)
+			out->fresh = STAILQ_NEXT(p, next);
+		if (p == out->last)
+			out->last = NULL;
 		STAILQ_REMOVE_HEAD(&out->list, next);
-		frame_free(f);
+		parcel_free(p);
 	}
 }
 
@@ -392,11 +423,12 @@ frames_write(struct frames_out *out, int sock, struct err **why)
 void
 frames_clear(struct frames_out *out)
 {
-	struct frame *f;
+	struct parcel *p;
 
-	while ((f = STAILQ_FIRST(&out->list)) != NULL) {
+	while ((p = STAILQ_FIRST(&out->list)) != NULL) {
 		STAILQ_REMOVE_HEAD(&out->list, next);
-		frame_free(f);
+		parcel_free(p);
 	}
+	out->fresh = out->last = NULL;
 	out->bytes = 0;
 }

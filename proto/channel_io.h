@@ -11,8 +11,7 @@
 #include <sys/queue.h>
 
 #include "buf.h"
-#include "err.h"
-#include "text.h"
+#include "proto.h"
 
 enum io {
 	IO_DONE,  /* a frame came, or all was sent */
@@ -33,10 +32,11 @@ struct frames_in {
 
 /* The frames that wait to be sent, in order: for the socket, and each for its
  * ticket. */
-struct frame;
+struct parcel;
 struct frames_out {
-	STAILQ_HEAD(frame_list, frame) list;
-	struct frame *fresh; /* the first one without a ticket */
+	STAILQ_HEAD(parcel_list, parcel) list;
+	struct parcel *fresh; /* the first one without a ticket; NULL: none */
+	struct parcel *last;  /* NULL: the list is empty */
 	size_t bytes;
 	uint64_t passed; /* tickets up to this one have come up */
 };
@@ -59,8 +59,8 @@ bool frames_in_wait(const struct frames_in *in);
 void frames_in_clear(struct frames_in *in);
 
 void frames_init(struct frames_out *out);
-/* Appends a frame (taken, on error too) with a copy of fd (-1: none). */
-struct err *frames_add(struct frames_out *out, struct buf *frame, int fd);
+/* Appends m with a copy of fd (-1: none). On error nothing was. */
+struct err *frames_add(struct frames_out *out, const struct msg *m, int fd);
 /* The ticket of all that have none; no less than an earlier one. Without one, a
  * frame waits for none. */
 void frames_ticket(struct frames_out *out, uint64_t ticket);

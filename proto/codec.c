@@ -14,6 +14,7 @@
 #include "codec.h"
 
 #define LENGTH_BYTES 4
+#define ZONE_BYTES   512 /* of what msgpack-c makes, at first: most is less */
 
 /* ---- one value ---- */
 
@@ -68,6 +69,31 @@ pack_list(msgpack_packer *pk, const void *v)
 	for (i = 0; i < list->n && rc == 0; i++)
 		rc = pack_text(pk, &list->v[i]);
 	return rc;
+}
+
+/* The bytes functions return the most that a value takes on the wire. */
+static size_t
+bytes_number(const void *v)
+{
+	(void)v;
+	return 1 + sizeof(uint64_t);
+}
+
+static size_t
+bytes_text(const void *v)
+{
+	return 1 + sizeof(uint32_t) + ((const struct str *)v)->n;
+}
+
+static size_t
+bytes_list(const void *v)
+{
+	const struct strs *list = v;
+	size_t i, n = 1 + sizeof(uint32_t);
+
+	for (i = 0; i < list->n; i++)
+		n += bytes_text(&list->v[i]);
+	return n;
 }
 
 /* The take functions return false where o is of another type. Lists put their
@@ -143,20 +169,21 @@ take_list(const msgpack_object *o, void *v, struct str **spare)
 
 static const struct coder {
 	int (*pack)(msgpack_packer *pk, const void *v);
+	size_t (*bytes)(const void *v);
 	bool (*take)(const msgpack_object *o, void *v, struct str **spare);
 } coders[] = {
-	[FT_u32] = { pack_u32, take_u32 },
-	[FT_u64] = { pack_u64, take_u64 },
-	[FT_flag] = { pack_flag, take_flag },
-	[FT_text] = { pack_text, take_text },
-	[FT_b64u] = { pack_text, take_text },
-	[FT_hex] = { pack_text, take_text },
-	[FT_name] = { pack_text, take_text },
-	[FT_record] = { pack_text, take_text },
-	[FT_url] = { pack_text, take_text },
-	[FT_bytes] = { pack_bytes, take_bytes },
-	[FT_names] = { pack_list, take_list },
-	[FT_texts] = { pack_list, take_list },
+	[FT_u32] = { pack_u32, bytes_number, take_u32 },
+	[FT_u64] = { pack_u64, bytes_number, take_u64 },
+	[FT_flag] = { pack_flag, bytes_number, take_flag },
+	[FT_text] = { pack_text, bytes_text, take_text },
+	[FT_b64u] = { pack_text, bytes_text, take_text },
+	[FT_hex] = { pack_text, bytes_text, take_text },
+	[FT_name] = { pack_text, bytes_text, take_text },
+	[FT_record] = { pack_text, bytes_text, take_text },
+	[FT_url] = { pack_text, bytes_text, take_text },
+	[FT_bytes] = { pack_bytes, bytes_text, take_bytes },
+	[FT_names] = { pack_list, bytes_list, take_list },
+	[FT_texts] = { pack_list, bytes_list, take_list },
 };
 
 /* ---- a message ---- */
@@ -191,6 +218,20 @@ sink_write(void *data, const char *p, size_t n)
 	return 0;
 }
 
+/* For the whole frame: the array's head, type, request number, fields. */
+static size_t
+room_for(const struct msg *m, const struct msg_def *row)
+{
+	const struct field_row *f;
+	size_t n = LENGTH_BYTES + 3 * bytes_number(NULL);
+
+	for (f = row->fields; f < row->fields + row->n_fields; f++)
+		n += coders[f->type].bytes(field_of(m, f));
+	return n < LENGTH_BYTES + row->max_bytes
+		   ? n
+		   : LENGTH_BYTES + row->max_bytes;
+}
+
 static int
 pack_message(const struct msg *m, const struct msg_def *row, struct sink *s)
 {
@@ -219,7 +260,7 @@ msg_encode(const struct msg *m, struct buf *out)
 		return err_new("there is no message %u", (unsigned)m->type);
 	if ((e = check_fields(m, row)) != NULL)
 		return e;
-	s.size = LENGTH_BYTES + row->max_bytes;
+	s.size = room_for(m, row);
 	if ((s.p = malloc(s.size)) == NULL)
 		return err_sys("%s", row->name);
 	if (pack_message(m, row, &s) != 0) {
@@ -278,19 +319,22 @@ take_fields(struct msg *m, const struct msg_def *row,
 static struct err *
 unpack(const char *frame, size_t n, struct msg *m, const struct msg_def *row)
 {
-	msgpack_unpacked u;
+	msgpack_zone zone;
+	msgpack_object o;
 	struct err *e;
 	size_t end = 0;
 
-	msgpack_unpacked_init(&u);
-	if (msgpack_unpack_next(&u, frame, n, &end) != MSGPACK_UNPACK_SUCCESS ||
-	    end != n || u.data.type != MSGPACK_OBJECT_ARRAY ||
-	    u.data.via.array.size != row->n_fields + 2)
+	if (!msgpack_zone_init(&zone, ZONE_BYTES))
+		return err_sys("%s", row->name);
+	if (msgpack_unpack(frame, n, &end, &zone, &o) !=
+		MSGPACK_UNPACK_SUCCESS ||
+	    end != n || o.type != MSGPACK_OBJECT_ARRAY ||
+	    o.via.array.size != row->n_fields + 2)
 		e = err_new(
 		    "%s: msgpack-c does not accept the frame", row->name);
 	else
-		e = take_fields(m, row, &u.data.via.array);
-	msgpack_unpacked_destroy(&u);
+		e = take_fields(m, row, &o.via.array);
+	msgpack_zone_destroy(&zone);
 	return e;
 }
 

@@ -63,20 +63,20 @@ static void
 queue(struct stream *s, bool with_file)
 {
 	static const char zeros[MAX_BYTES];
+	struct msg m = { .type = MSG_set_inspect };
 	size_t n = program_next(&s->left);
-	struct buf *b = buf_new(4 + MAX_BYTES);
+	struct buf *b = buf_new(PROTO_FRAME_MAX + 4);
 	int file = with_file ? (int)(s->n_parts % FILES) : -1;
 
-	n = 1 + (n << 8 | program_next(&s->left)) % MAX_BYTES;
-	if (!has_room(s, n + 4)) {
-		buf_free(b);
-		return;
+	n = (n << 8 | program_next(&s->left)) % (MAX_BYTES - 100);
+	m.set_inspect.pem = (struct str){ zeros, n };
+	check(b != NULL && msg_encode(&m, b) == NULL);
+	if (has_room(s, buf_len(b))) {
+		remember(s, buf_data(b), buf_len(b), file);
+		check(frames_add(&s->out, &m, file == -1 ? -1 : files[file]) ==
+		    NULL);
 	}
-	check(buf_add(b, (const unsigned char[]){ 0, (unsigned char)(n >> 16),
-	    (unsigned char)(n >> 8), (unsigned char)n }, 4) == NULL);
-	check(buf_add(b, zeros, n) == NULL);
-	remember(s, buf_data(b), buf_len(b), file);
-	check(frames_add(&s->out, b, file == -1 ? -1 : files[file]) == NULL);
+	buf_free(b);
 }
 
 static bool

@@ -20,16 +20,16 @@
 static unsigned unpacked;
 
 msgpack_unpack_return
-msgpack_unpack_next(
-    msgpack_unpacked *result, const char *data, size_t n, size_t *off)
+msgpack_unpack(const char *data, size_t n, size_t *off, msgpack_zone *zone,
+    msgpack_object *result)
 {
 	msgpack_unpack_return (*real)(
-	    msgpack_unpacked *, const char *, size_t, size_t *);
-	void *symbol = dlsym(RTLD_NEXT, "msgpack_unpack_next");
+	    const char *, size_t, size_t *, msgpack_zone *, msgpack_object *);
+	void *symbol = dlsym(RTLD_NEXT, "msgpack_unpack");
 
 	unpacked++;
 	memcpy(&real, &symbol, sizeof(real));
-	return real(result, data, n, off);
+	return real(data, n, off, zone, result);
 }
 
 /* The frame ends where its memory ends. */
