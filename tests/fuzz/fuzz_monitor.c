@@ -45,7 +45,7 @@ static int lines[LINES], helpers[HELPERS];
 static bool was_stored; /* the signer has said that a chain is good */
 static struct program steps, chosen; /* what is said, and answered */
 
-static char ledger_file[WORLD_PATH_BYTES], ledger_new[LEDGER_MAX];
+static char ledger_path[WORLD_PATH_BYTES], ledger_new[LEDGER_MAX];
 static size_t ledger_n;
 
 /* ---- the signer, the publisher and the hook runner ---- */
@@ -258,7 +258,7 @@ begin(void)
 	m.worker_uid = geteuid();
 	m.admin_gid = MEMBER_ID;
 	last_job = 0;
-	world_write(ledger_file, "", ledger_new, ledger_n);
+	world_write(ledger_path, "", ledger_new, ledger_n);
 	check(ledger_open(cfg->state_dir, &m.ledger) == NULL);
 	check(disk_begin(&m) == NULL);
 	for (i = 0; i < HELPERS; i++) {
@@ -417,9 +417,9 @@ keep_ledger(void)
 
 	check(ledger_open(cfg->state_dir, &l) == NULL);
 	ledger_close(l);
-	(void)snprintf(ledger_file, sizeof(ledger_file), "%s/ledger.db",
+	(void)snprintf(ledger_path, sizeof(ledger_path), "%s/ledger.db",
 	    cfg->state_dir);
-	f = fopen(ledger_file, "re");
+	f = fopen(ledger_path, "re");
 	check(f != NULL);
 	ledger_n = fread(ledger_new, 1, LEDGER_MAX, f);
 	check(ledger_n > 0 && ledger_n < LEDGER_MAX && fclose(f) == 0);
