@@ -23,7 +23,7 @@ struct disk_wait {
 	struct fs_later files;
 	disk_done *done;
 	void *arg, *owned;
-	bool is_undone; /* what was written to the ledger, when it waited */
+	struct err *undone; /* why what was written to the ledger is */
 };
 TAILQ_HEAD(disk_wait_list, disk_wait);
 
@@ -63,13 +63,14 @@ before_commit(void *arg)
 }
 
 static void
-on_undone(void *arg)
+on_undone(void *arg, const struct err *why)
 {
 	struct disk *d = arg;
 	struct disk_wait *w;
 
 	TAILQ_FOREACH(w, &d->waits, link)
-		w->is_undone = true;
+		if (w->undone == NULL)
+			w->undone = err_copy(why);
 }
 
 static const struct ledger_ops collected = { hand_over_soon, before_commit,
@@ -132,10 +133,10 @@ on_forced(void *arg, struct err **errors)
 		TAILQ_REMOVE(&list, w, link);
 		if (errors[i] == NULL && ledger != NULL)
 			errors[i] = err_copy(ledger);
-		if (errors[i] == NULL && w->is_undone)
-			errors[i] = err_advise(err_new("the ledger could not "
-			    "be written"), "make room on the disk of the state "
-			    "directory");
+		if (errors[i] == NULL)
+			errors[i] = w->undone;
+		else
+			err_free(w->undone);
 		w->done(w->arg, errors[i]);
 		free(w);
 	}
@@ -202,6 +203,7 @@ disk_end(struct monitor *m)
 	while ((w = TAILQ_FIRST(&d->waits)) != NULL) {
 		TAILQ_REMOVE(&d->waits, w, link);
 		fs_later_clear(&w->files);
+		err_free(w->undone);
 		free(w->owned);
 		free(w);
 	}

@@ -297,7 +297,7 @@ ledger_commit(struct ledger *l)
 	if (e != NULL && !sqlite3_get_autocommit(l->db)) {
 		err_free(ledger_control(l, ST_rollback));
 		if (l->ops != NULL)
-			l->ops->undone(l->arg);
+			l->ops->undone(l->arg, e);
 	}
 	return e;
 }

@@ -52,9 +52,8 @@ struct ledger_ops {
 	void (*soon)(void *arg);
 	/* Something is about to be committed: what must be written before. */
 	void (*before)(void *arg);
-	/* All that was collected is undone: there was no room for it. Some call
-	 * returns the reason. */
-	void (*undone)(void *arg);
+	/* All that was collected is undone: why is told by some call, too. */
+	void (*undone)(void *arg, const struct err *why);
 };
 /* ops NULL: no longer. Commits what was collected before. */
 struct err	*ledger_collect(struct ledger *l, const struct ledger_ops *ops,

@@ -107,7 +107,7 @@ step(struct ledger *l, sqlite3_stmt *st)
 	/* Some errors end the transaction. */
 	if (e != NULL && !alone && sqlite3_get_autocommit(l->db) &&
 	    l->ops != NULL)
-		l->ops->undone(l->arg);
+		l->ops->undone(l->arg, e);
 	return e;
 }
 

@@ -46,9 +46,10 @@ on_before(void *arg)
 }
 
 static void
-on_undone(void *arg)
+on_undone(void *arg, const struct err *why)
 {
 	(void)arg;
+	assert_non_null(strstr(err_text(why), "ledger"));
 	n.undone++;
 }
 
