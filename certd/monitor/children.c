@@ -214,7 +214,8 @@ children_start(const struct config *cfg, const char *config_file,
 #endif
 	e = own_folder(folder);
 	for (i = 0; i < CHILD_N && e == NULL; i++)
-		if (children[i].fd == -1 && (all || processes[i].always))
+		if (children[i].fd == -1 && processes[i].path != NULL &&
+		    (all || processes[i].always))
 			e = start(&processes[i], folder, cfg, config_file,
 			    worker_socket, &children[i]);
 	return e;

@@ -402,8 +402,8 @@ prepare(struct monitor *m, const struct arguments *args, struct config **cfg)
 		return err_new("certd must be started as root");
 	if ((e = find_people(m, &store_gid)) != NULL ||
 	    (e = be_the_only_one(m)) != NULL ||
-	    (e = writeback_open(m)) != NULL ||
 	    (e = start_others(m, args)) != NULL ||
+	    (e = writeback_open(m)) != NULL ||
 	    (e = store_open(m->cfg, store_gid, &m->store)) != NULL)
 		return e;
 	eyes_open(m);
