@@ -6,7 +6,7 @@ import subprocess
 
 from stage import image
 
-WORTH = 10000                   # lineages
+SPARE = 5000                    # lineages, of what is issued beside
 BYTES_EACH, FILES_EACH = 40 << 10, 12
 OWN_BYTES = 2 << 30
 
@@ -65,7 +65,7 @@ class Place:
 
 class Large(Place):
     """For a hundred thousand lineages: a million files, made and thrown away in
-    seconds, in memory; where there are so many."""
+    seconds, in memory; any other size as well, so that they compare."""
 
     def __init__(self, folder, count):
         super().__init__(os.path.join(folder, 'le'))
@@ -73,14 +73,13 @@ class Large(Place):
         self.count = count
 
     def make(self):
-        size = (64 << 20) + self.count * BYTES_EACH
-        if self.count < WORTH:
-            return
+        lineages = self.count + SPARE
+        size = lineages * BYTES_EACH
         if memory_left() < 2 * size:
             raise OSError('little memory')
         self.mount(self.memory, '-t', 'tmpfs', '-o', f'size={2 * size}', 'none')
         self.mount_ext4(os.path.join(self.memory, 'image'), size, '-N',
-                        str(self.count * FILES_EACH))
+                        str(lineages * FILES_EACH))
 
 
 class Fresh(Place):

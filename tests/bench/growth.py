@@ -81,12 +81,28 @@ def growth(stage, report, most):
         certd.start()
         found = rounds(certd, ca, zone, size, min(ALL, most))
         calls = most_calls(zone)
+    goals(report, found, calls)
     report.table('Many, again and again', [row_of(m) for m in found])
     report.say('', f'{size} are issued, then renewed again and again by the '
                'same processes. ' + verdict(found),
                '', f'Calls to Cloudflare in any five minutes: at most {calls}; '
                f'its limit is {LIMIT}.')
     plots(report, found)
+
+
+def goals(report, found, calls):
+    half = found[len(found) // 2:]
+    sums = [(m['so far'], sum(m['memory'].values())) for m in half]
+    more = slope(sums)
+    report.goal(f'growth of memory over the last {half[-1]["so far"]} - '
+                f'{half[0]["so far"]} issuances', 'none',
+                f'{more:+.0f} KiB for each 1,000, of {sums[-1][1]:.0f}',
+                more < sums[-1][1] / 200)
+    own = [machine.each(m, machine.own_cpu(m)) for m in found[1:]]
+    if len(own) > 1:
+        report.goal(f'CPU of renewal {found[-1]["so far"]}', 'as at first',
+                    f'{own[-1] / own[0]:.2f} of that', own[-1] < own[0] * 1.25)
+    report.most('calls to Cloudflare in any five minutes', calls, LIMIT)
 
 
 def plots(report, found):

@@ -89,6 +89,14 @@ def whole():
     return {'at work': sum(n) - n[3] - n[4], 'idle': n[3], 'disk': n[4]}
 
 
+def asked(ca):
+    """What a CA has been asked: haproxy counts, Pebble's log names."""
+    requests, connections = ca.requests()
+    with open(os.path.join(ca.folder, 'pebble.log'), 'rb') as f:
+        nonces = f.read().count(b' /nonce-plz -> ')
+    return {'ca': requests, 'connections': connections, 'nonces': nonces}
+
+
 class Watch:
     """What happens between its making and end(). certd: a running one; ca and
     zones: whose requests count, zones by their tokens."""
@@ -105,7 +113,7 @@ class Watch:
                 'here': {'asking': used_by(resource.RUSAGE_CHILDREN),
                          'measuring': used_by(resource.RUSAGE_SELF)},
                 'requests': {
-                    'ca': self.ca.requests()[0] if self.ca else 0,
+                    **(asked(self.ca) if self.ca else {}),
                     'api': sum(len(z.times()) for z in self.zones)}}
 
     def end(self, count):

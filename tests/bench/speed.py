@@ -29,13 +29,22 @@ SCENES = {'many': many.many, 'growth': growth.growth, 'due': due.due,
           'near': peers.near, 'distance': peers.distance, 'zones': many.zones}
 
 
+def table(title, rows):
+    """rows: dicts with the keys of the first one."""
+    keys = list(rows[0])
+    return ['', f'## {title}', '', '| ' + ' | '.join(keys) + ' |',
+            '|' + '---|' * len(keys), *(
+                '| ' + ' | '.join(str(row.get(k, '')) for k in keys) + ' |'
+                for row in rows)]
+
+
 class Report:
     """What has been found out so far. flat: the CPU of one certificate, where
-    scenes have measured it."""
+    scenes have measured it; goals: what was wanted, and what there is."""
 
     def __init__(self):
         os.makedirs(FOLDER, exist_ok=True)
-        self.flat = {}
+        self.flat, self.goals = {}, []
         self.lines = ['# Measured', '', time.strftime(
             '%Y-%m-%d %H:%M UTC, ', time.gmtime())
             + f'{machine.CORES} cores, load before {os.getloadavg()[0]:.1f}']
@@ -43,23 +52,30 @@ class Report:
     def path(self, name):
         return os.path.join(FOLDER, name)
 
+    def goal(self, what, wanted, have, good):
+        """wanted and have as they are shown."""
+        self.goals.append({'what': what, 'wanted': wanted, 'measured': have,
+                           'reached': 'yes' if good else 'no'})
+
+    def most(self, what, have, limit, unit=''):
+        """A goal that is a limit."""
+        digits = 2 if limit < 5 else 0 if have >= 100 else 1
+        self.goal(what, f'at most {limit}{unit}', f'{have:.{digits}f}{unit}',
+                  have <= limit)
+
     def say(self, *lines):
         for line in lines:
             print(line, flush=True)
             self.lines.append(line)
 
     def table(self, title, rows):
-        """rows: dicts with the keys of the first one."""
-        keys = list(rows[0])
-        self.say('', f'## {title}', '', '| ' + ' | '.join(keys) + ' |',
-                 '|' + '---|' * len(keys))
-        for row in rows:
-            self.say('| ' + ' | '.join(str(row.get(k, '')) for k in keys)
-                     + ' |')
+        self.say(*table(title, rows))
 
     def write(self):
+        lines = self.lines[:3] + (table('Goals', self.goals) if self.goals
+                                  else []) + self.lines[3:]
         with open(self.path('report.md'), 'w', encoding='utf-8') as f:
-            f.write('\n'.join(self.lines) + '\n')
+            f.write('\n'.join(lines) + '\n')
 
 
 def main():
@@ -79,6 +95,8 @@ def main():
         SCENES[name](stage, report, options.most)
         report.say('', f'({name}: {time.monotonic() - start:.0f} s)')
         report.write()
+    for line in table('Goals', report.goals) if report.goals else []:
+        print(line)
     print(f'written to {FOLDER}/report.md')
 
 
