@@ -264,8 +264,8 @@ archive_empty(struct store *s, const struct journal *j, bool is_ours)
 		return NULL;
 	}
 	/* The key first: what has no key is no version. */
-	for (i = PARTS_N; e == NULL && i-- > 0;) {
-		part_names(parts[i], j, final, new);
+	for (i = 1; e == NULL && i <= PARTS_N; i++) {
+		part_names(parts[PARTS_N - i], j, final, new);
 		if ((e = fs_unlink(dir, new)) == NULL && is_ours)
 			e = fs_unlink(dir, final);
 	}
