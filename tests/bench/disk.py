@@ -83,10 +83,10 @@ class Large(Place):
 
 
 class Fresh(Place):
-    """On the same disk, and just made. For some minutes ext4 gives no inode away
-    that was freed, and passes over each of them whenever a file is made: after
-    the tests of this place, with their many files, that takes longer than all
-    else that certd does."""
+    """On the same disk, as an ext4 with a journal, as Debian makes it. Machines for
+    tests have one without, which gives no inode away that was freed within the
+    last minutes, and passes over each of them whenever a file is made: after
+    many tests that takes longer than all else that certd does."""
 
     def make(self):
         self.mount_ext4(self.path + '.image', OWN_BYTES)
