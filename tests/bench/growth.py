@@ -110,7 +110,7 @@ def plots(report, found):
     plot.lines(report.path('growth.svg'),
                'Memory over many issuances', 'issuances', 'KiB',
                {n: [(m['so far'], m['memory'][n]) for m in found]
-                for n in names})
+                for n in names}, may_be_log=False)
     plot.lines(report.path('each.svg'),
                'CPU of certd for one certificate', 'certificates', 'ms',
                {**report.flat, 'over the soak': [

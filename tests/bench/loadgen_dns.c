@@ -4,6 +4,7 @@
  *
  * A question is _acme-challenge.lNUMBER.ZONE; what else is asked gets no record.
  */
+#define _DEFAULT_SOURCE /* strnlen */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #define HEADER	   12
 #define TYPE_TXT   16
 #define PACKET_MAX 512
+#define TXT_MAX	   120 /* two of them fit */
 
 static const char challenge[] = "\017_acme-challenge";
 
@@ -49,7 +51,7 @@ put_txt(unsigned char *p, const char *value)
 {
 	static const unsigned char head[] = { 0xc0, HEADER, 0, TYPE_TXT, 0, 1,
 		0, 0, 0, 0, 0 };
-	const size_t n = strlen(value);
+	const size_t n = strnlen(value, TXT_MAX);
 
 	memcpy(p, head, sizeof(head));
 	p[sizeof(head)] = (unsigned char)(n + 1);

@@ -14,10 +14,10 @@ MARKS = 10                      # about so many on a linear axis
 class Axis:
     """Where values go, between two places, and the values that are marked."""
 
-    def __init__(self, values, begin, end):
+    def __init__(self, values, begin, end, may_be_log=True):
         low, high = min(values), max(values)
         self.begin, self.end = begin, end
-        self.is_log = low > 0 and high / low > FAR_APART
+        self.is_log = may_be_log and low > 0 and high / low > FAR_APART
         if self.is_log:
             self.low = 10 ** math.floor(math.log10(low) + 1e-9)
             self.high = 10 ** math.ceil(math.log10(high) - 1e-9)
@@ -74,14 +74,14 @@ def legend(names):
     return out
 
 
-def lines(path, title, x_name, y_name, series):
-    """series: {name: [(x, y), ...]}."""
+def lines(path, title, x_name, y_name, series, may_be_log=True):
+    """series: {name: [(x, y), ...]}. may_be_log: the axis of y."""
     series = {name: line for name, line in series.items() if line}
     points = [p for line in series.values() for p in line]
     if not points:
         return
     x = Axis([p for p, _ in points], LEFT, WIDTH - RIGHT)
-    y = Axis([p for _, p in points], HEIGHT - BOTTOM, TOP)
+    y = Axis([p for _, p in points], HEIGHT - BOTTOM, TOP, may_be_log)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
            f'height="{HEIGHT}" font-family="sans-serif" font-size="12">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
