@@ -85,7 +85,7 @@ def beside(value, base, digits):
     return f'{value:.{digits}f} ({times:.{0 if times >= 10 else 1}f}×)'
 
 
-COLUMNS = (('seconds', 'wall', 2), ('CPU (s)', 'cpu', 3),
+COLUMNS = (('seconds', 'wall', 3), ('CPU (s)', 'cpu', 3),
            ('memory (MiB)', 'peak', 0), ('to the CA', 'ca', 1),
            ('to Cloudflare', 'api', 2))
 
