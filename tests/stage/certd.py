@@ -183,7 +183,8 @@ class Certd:
         forked is not among them: see process.children()."""
         found = {process.name(p): p
                  for p in process.children(self.process.pid)
-                 if int(process.stat(p)[1]) == self.process.pid}
+                 if (fields := process.stat(p))     # it may be gone by now
+                 and int(fields[1]) == self.process.pid}
         found['certd'] = self.process.pid
         return found
 
