@@ -15,7 +15,7 @@ from . import clients, disk, lineages, machine, plot
 
 COUNTS = (1, 100, 1000, 10000, 100000)
 BESIDE = 100                    # issued in each store
-PEER_SECONDS = 20
+PEER_SECONDS = 12
 BESIDE_CPU = 'CPU for one issuance beside (ms)'
 
 
