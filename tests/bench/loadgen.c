@@ -163,6 +163,23 @@ send_request(struct request *r)
 	n_requests++;
 }
 
+/* For those that begin at once, over one connection. */
+static void
+fetch_nonces(size_t n)
+{
+	struct request r = { 0 };
+	CURL *c = handle(&r, new_nonce);
+	CURLcode code;
+
+	curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	while (n_nonces < n && n_nonces < NONCES_MAX) {
+		if ((code = curl_easy_perform(c)) != CURLE_OK)
+			errx(1, "%s: %s", new_nonce, curl_easy_strerror(code));
+		nonces[n_nonces++] = strdup(r.nonce);
+	}
+	curl_easy_cleanup(c);
+}
+
 /* ---- one issuance ---- */
 
 static void
@@ -432,6 +449,7 @@ main(int argc, char *argv[])
 		orders[i].csr = make_csr(orders[i].name);
 	}
 	register_account(argv[1]);
+	fetch_nonces(NAMES * flight); /* so many requests are under way */
 	if (argc == 7)
 		dns = dns_open(argv[6]);
 	puts("ready");
