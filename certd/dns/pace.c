@@ -7,8 +7,8 @@
  */
 #include "pace.h"
 
-#define INTERVAL_MSECS 300 /* 1,000 in five minutes */
-#define BURST          150 /* and so many at once, when we were silent */
+#define INTERVAL_MSECS 360 /* 833 in five minutes */
+#define BURST          300 /* and so many at once, when we were silent */
 
 /* A token bucket, kept as the time at which it is full: every request moves it
  * by an interval, and one that would move it too far ahead waits. */
