@@ -390,8 +390,9 @@ run(void)
 			    (char **)&r);
 			on_done(r, code);
 		}
-		curl_multi_poll(multi, &question, dns == -1 ? 0 : 1,
-		    waiting == NULL ? 1000 : 5, NULL);
+		if (n_done < count) /* else it would wait for nothing */
+			curl_multi_poll(multi, &question, dns == -1 ? 0 : 1,
+			    waiting == NULL ? 1000 : 5, NULL);
 	}
 }
 
