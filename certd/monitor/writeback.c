@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 
 #define FDS_MAX FS_LATER_MAX /* of one request */
 #define SOCK	3	     /* of certd-disk */
+#define START_MSECS 50	     /* nobody has asked for anything so long */
 
 enum how { EACH, SYSTEMS };
 
@@ -124,14 +126,18 @@ let_go(int sock, const struct passwd *pw)
 static void
 live(int sock, const struct passwd *pw, pid_t parent, bool kill)
 {
+	struct pollfd asked = { .fd = SOCK, .events = POLLIN };
 	int fds[FDS_MAX], errors[FDS_MAX];
 	enum how how;
 	size_t i, n;
 
 	(void)prctl(PR_SET_NAME, "certd-disk");
 	if (!let_go(sock, pw) || prctl(PR_SET_PDEATHSIG, SIGTERM) == -1 ||
-	    getppid() != parent ||
-	    sandbox_enter(&writeback_jail, NULL, kill) != NULL)
+	    getppid() != parent)
+		_exit(1);
+	/* What certd starts with needs the processors more. */
+	(void)poll(&asked, 1, START_MSECS);
+	if (sandbox_enter(&writeback_jail, NULL, kill) != NULL)
 		_exit(1);
 	while (receive(&how, fds, &n)) {
 		force(how, fds, n, errors);
