@@ -99,7 +99,7 @@ fill_job(struct reconfigure *r, struct entry *x)
 	return store_may_renew(m->store, j->files);
 }
 
-/* Tried out as any other job; install.c writes the file when it went well. */
+/* Tried out as any other job; storing.c writes the file when it went well. */
 static struct err *
 try_out(struct reconfigure *r)
 {

@@ -131,7 +131,7 @@ struct err	*records_remove(struct job *j);
 /* Removes what earlier runs left, in the background. */
 struct err	*records_recover(struct monitor *m);
 
-/* ---- install.c: from the CA's chain to live/ ---- */
+/* ---- install.c: the chain that the CA sent ---- */
 /* Has the chain checked by the signer and puts the certificate into the store;
  * answers the worker's request id. Of offers only the chain that is preferred
  * goes into the store. */

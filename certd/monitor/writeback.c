@@ -37,7 +37,7 @@ struct wait {
 	bool is_systems;
 	writeback_done *done;
 	void *arg;
-	size_t n;
+	size_t n_fds, n;
 	struct fs_later *lists[];
 };
 
@@ -166,13 +166,13 @@ take_each(const struct wait *r, const int *said, struct err **errors)
 }
 
 static void
-finish(struct wait *r, const int *said, size_t n)
+finish(struct wait *r, const int *said)
 {
 	struct err *errors[WRITEBACK_LISTS_MAX] = { NULL };
 	bool good = true;
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < r->n_fds; i++)
 		good = good && said[i] == 0;
 	if (!good && r->is_systems) /* it tells of anybody's files */
 		fs_force_each(r->lists, r->n, errors);
@@ -197,14 +197,14 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || r == NULL) {
+	if (n <= 0 || r == NULL || (size_t)n != r->n_fds * sizeof(*said)) {
 		log_error("lost certd-disk, so certd leaves");
 		(void)event_del(w->readable);
 		monitor_leave(w->m, 1);
 		return;
 	}
 	STAILQ_REMOVE_HEAD(&w->asked, link);
-	finish(r, said, (size_t)n / sizeof(*said));
+	finish(r, said);
 }
 
 static bool
@@ -236,6 +236,7 @@ ask(struct writeback *w, struct wait *r)
 
 	if ((n = fs_systems(r->lists, r->n, systems)) > 0) {
 		r->is_systems = true;
+		r->n_fds = n;
 		return hand_over(w->sock, SYSTEMS, systems, n);
 	}
 	for (i = 0; i < r->n; i++) {
@@ -245,6 +246,7 @@ ask(struct writeback *w, struct wait *r)
 		    r->lists[i]->n * sizeof(int));
 		all += r->lists[i]->n;
 	}
+	r->n_fds = all;
 	return all > 0 && hand_over(w->sock, EACH, fds, all);
 }
 

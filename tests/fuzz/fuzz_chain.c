@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "as_pem.h"
-#include "sign.h"
+#include "sign_start.h"
 
 #define NOW 1800000000 /* 2027-01-15: the seeds are valid then */
 
@@ -17,7 +17,6 @@ static const char jwk[] =
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\","
     "\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}";
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* What passes must pass again in the form that we store, and stay the same. */
@@ -40,16 +39,6 @@ check_again(const struct chain_question *q, const struct chain_facts *f)
 		chain_facts_clear(&g);
 	}
 	buf_free(whole);
-}
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (algorithms_init() != NULL)
-		abort();
-	return 0;
 }
 
 int

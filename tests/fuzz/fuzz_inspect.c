@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "as_pem.h"
-#include "sign.h"
+#include "sign_start.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* All of it must fit into the message and onto a terminal. */
@@ -44,16 +43,6 @@ check_set(struct str pem)
 	}
 	err_free(e);
 	inspection_clear(&i);
-}
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (algorithms_init() != NULL)
-		abort();
-	return 0;
 }
 
 int

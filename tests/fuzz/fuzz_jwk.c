@@ -7,10 +7,9 @@
 
 #include <openssl/bio.h>
 
-#include "sign.h"
+#include "sign_start.h"
 #include "url.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* What was read and is written again is the same key. */
@@ -31,16 +30,6 @@ check_round(const struct key *k)
 		abort();
 	key_free(again);
 	BIO_free(bio);
-}
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	if (algorithms_init() != NULL)
-		abort();
-	return 0;
 }
 
 int
